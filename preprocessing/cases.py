@@ -1,0 +1,282 @@
+"""The case manifest, `cases.csv`: one row per photograph.
+
+Columns: `case_id, patient_id, image_id, image, condition, fitzpatrick, rois` and
+optionally `split`. Other columns are carried along untouched.
+"""
+
+import collections
+import csv
+import dataclasses
+import hashlib
+import math
+import pathlib
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from preprocessing import taxonomy
+
+REQUIRED_COLUMNS = ("case_id", "patient_id", "image_id", "image", "condition", "fitzpatrick", "rois")
+SPLITS = ("train", "validation", "test")
+DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
+
+
+class Box(NamedTuple):
+    """A pixel box, half-open: x0 <= x < x1, y0 <= y < y1; origin at the top left."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+    """One row of the manifest.
+
+    Attributes:
+      case_id: the consultation; several photographs may share one.
+      patient_id: the person; splits never separate a patient's photographs.
+      image_id: unique in the manifest.
+      image: path of the file, relative to the manifest's folder.
+      condition: an entry of `taxonomy.CONDITIONS`.
+      fitzpatrick: skin type 1..6, or None where unknown.
+      rois: boxes in pixels of the photograph after EXIF orientation.
+      split: "train", "validation" or "test" where the manifest fixes it.
+      extra: the manifest's other columns.
+      row: line of the file the entry starts on; 0 for one that was not read.
+    """
+
+    case_id: str
+    patient_id: str
+    image_id: str
+    image: str
+    condition: str
+    fitzpatrick: Optional[int]
+    rois: Tuple[Box, ...] = ()
+    split: Optional[str] = None
+    extra: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    row: int = 0
+
+
+class Rejection(NamedTuple):
+    """A row, or a crop of it, that was not used, and why."""
+
+    row: int
+    image_id: str
+    image: str
+    stage: str
+    reason: str
+
+
+def parse_rois(text: str) -> Tuple[Box, ...]:
+    """Parses "x0 y0 x1 y1;x0 y0 x1 y1".
+
+    Raises:
+      ValueError: a box without four finite numbers, or one that is empty or
+        inverted.
+    """
+    boxes = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        try:
+            numbers = [float(word) for word in part.replace(",", " ").split()]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+            raise ValueError(f"rois: {part!r} is not 'x0 y0 x1 y1'")
+        box = Box(*numbers)
+        if box.x0 >= box.x1 or box.y0 >= box.y1:
+            raise ValueError(f"rois: box {part!r} is empty or inverted (needs x0 < x1 and y0 < y1)")
+        boxes.append(box)
+    return tuple(boxes)
+
+
+def format_rois(boxes: Iterable[Box]) -> str:
+    """Writes boxes as `parse_rois` reads them."""
+    return ";".join(" ".join(f"{value:g}" for value in box) for box in boxes)
+
+
+def parse_fitzpatrick(text: str) -> Optional[int]:
+    """Parses a skin type; empty is unknown, "3" and "3.0" are type 3.
+
+    Raises:
+      ValueError: anything else.
+    """
+    if not text.strip():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if value not in taxonomy.FITZPATRICK_TYPES:
+        raise ValueError(f"fitzpatrick: {text!r} is not 1..6 or empty")
+    return int(value)
+
+
+def _check_path(image: str, folder: pathlib.Path) -> None:
+    if not image:
+        raise ValueError("image: the path is empty")
+    root = folder.resolve()
+    if root not in (root / image).resolve().parents:
+        raise ValueError(f"image: {image!r} leaves the manifest's folder")
+
+
+def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photograph:
+    for column in ("case_id", "patient_id", "image_id"):
+        if not cells[column]:
+            raise ValueError(f"{column}: the cell is empty")
+    _check_path(cells["image"], folder)
+    split = cells.get("split") or None
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"split: {split!r} is not one of {', '.join(SPLITS)} or empty")
+    known = set(REQUIRED_COLUMNS) | {"split"}
+    return Photograph(
+        case_id=cells["case_id"],
+        patient_id=cells["patient_id"],
+        image_id=cells["image_id"],
+        image=cells["image"],
+        condition=taxonomy.canonical(cells["condition"]),
+        fitzpatrick=parse_fitzpatrick(cells["fitzpatrick"]),
+        rois=parse_rois(cells["rois"]),
+        split=split,
+        extra={key: value for key, value in cells.items() if key not in known},
+        row=row,
+    )
+
+
+def _check_header(header: Sequence[str], path: pathlib.Path) -> None:
+    missing = [column for column in REQUIRED_COLUMNS if column not in header]
+    if missing:
+        raise ValueError(
+            f"{path}: missing column {', '.join(missing)}; found {', '.join(header) or 'nothing'}"
+        )
+    twice = [column for column, count in collections.Counter(header).items() if count > 1]
+    if twice:
+        raise ValueError(f"{path}: column {', '.join(twice)} appears more than once")
+
+
+def _rows(path: pathlib.Path) -> Iterable[Tuple[int, List[str]]]:
+    """Yields (line the row starts on, cells), the header included."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        line = 1
+        try:
+            for cells in reader:
+                yield line, cells
+                line = reader.line_num + 1
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: not UTF-8 text after line {line} ({error.reason})") from error
+        except csv.Error as error:
+            raise ValueError(f"{path}:{reader.line_num}: {error}") from error
+
+
+def read_cases(path: str) -> Tuple[List[Photograph], List[Rejection]]:
+    """Reads and checks a manifest.
+
+    Args:
+      path: a `cases.csv`; UTF-8, with or without a byte-order mark.
+
+    Returns:
+      The usable photographs, in the file's order, and the rows that are not
+      usable with the reason. What needs the photograph itself (a missing file, a
+      box outside the frame) is checked where photographs are read.
+
+    Raises:
+      ValueError: the file is not a manifest, or has no usable row.
+    """
+    source = pathlib.Path(path)
+    if not source.is_file():
+        raise ValueError(f"{path}: no such file")
+    rows = iter(_rows(source))
+    header = [name.strip() for name in next(rows, (1, []))[1]]
+    _check_header(header, source)
+    photographs: List[Photograph] = []
+    rejections: List[Rejection] = []
+    first_row: Dict[str, int] = {}
+    patient_split: Dict[str, Tuple[Optional[str], int]] = {}
+    for line, values in rows:
+        if not any(value.strip() for value in values):
+            continue
+        cells = dict(zip(header, (value.strip() for value in values)))
+        try:
+            if len(values) != len(header):
+                raise ValueError(f"{len(values)} cells where the header has {len(header)}")
+            photograph = _parse_row(cells, line, source.parent)
+            if photograph.image_id in first_row:
+                raise ValueError(
+                    f"image_id: {photograph.image_id!r} is already on row "
+                    f"{first_row[photograph.image_id]}"
+                )
+            split, split_row = patient_split.get(photograph.patient_id, (photograph.split, line))
+            if split != photograph.split:
+                raise ValueError(
+                    f"split: patient {photograph.patient_id!r} is in {photograph.split or 'none'!r} "
+                    f"here and in {split or 'none'!r} on row {split_row}"
+                )
+        except ValueError as error:
+            rejections.append(
+                Rejection(line, cells.get("image_id", ""), cells.get("image", ""), "row", str(error))
+            )
+            continue
+        first_row[photograph.image_id] = line
+        patient_split[photograph.patient_id] = (split, split_row)
+        photographs.append(photograph)
+    if not photographs:
+        why = f"; row {rejections[0].row}: {rejections[0].reason}" if rejections else ""
+        raise ValueError(f"{path}: no usable row{why}")
+    return photographs, rejections
+
+
+def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
+    """Writes a manifest that `read_cases` reads back unchanged.
+
+    The file appears under its name only when it is complete.
+    """
+    extra = list(dict.fromkeys(key for photograph in photographs for key in photograph.extra))
+    target = pathlib.Path(path)
+    temporary = target.with_name(target.name + ".tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*REQUIRED_COLUMNS, "split", *extra])
+        for photograph in photographs:
+            writer.writerow(
+                [
+                    photograph.case_id,
+                    photograph.patient_id,
+                    photograph.image_id,
+                    photograph.image,
+                    photograph.condition,
+                    photograph.fitzpatrick or "",
+                    format_rois(photograph.rois),
+                    photograph.split or "",
+                    *(photograph.extra.get(key, "") for key in extra),
+                ]
+            )
+    temporary.replace(target)
+
+
+def stable_fraction(text: str) -> float:
+    """Maps a text to [0, 1), the same on every machine and in every process."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def split_of(
+    photograph: Photograph, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: int = 0
+) -> str:
+    """Returns the split of a photograph: the manifest's, else by patient digest.
+
+    Args:
+      photograph: the row.
+      fractions: shares of train, validation and test; they sum to 1.
+      seed: another seed gives another split.
+
+    Raises:
+      ValueError: fractions that are not three shares of 1.
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"split fractions must be three shares that sum to 1, not {fractions}")
+    if photograph.split:
+        return photograph.split
+    position = stable_fraction(f"{seed}/{photograph.patient_id}")
+    if position < fractions[0]:
+        return SPLITS[0]
+    return SPLITS[1] if position < fractions[0] + fractions[1] else SPLITS[2]

@@ -1,0 +1,233 @@
+"""The TFRecord schema, shared by the writer and every reader.
+
+A data set directory holds
+
+  crops/{train,validation,test}-?????-of-?????.tfrecord   image / map pairs
+  full/{train,validation,test}-?????-of-?????.tfrecord    whole photographs
+  dataset.json                                            what they are
+
+Box features use the names of the TF Object Detection API. Images and maps are
+PNG: lossless, because FID is sensitive to JPEG.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+import tensorflow as tf
+
+from preprocessing import taxonomy
+from preprocessing.cases import SPLITS, Box
+
+FORMAT_VERSION = 1
+UNKNOWN_SKIN_TYPE = 0
+_BOX_FEATURES = ("ymin", "xmin", "ymax", "xmax")
+_SHARD = re.compile(r"^(?P<split>\w+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _int(value: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def _floats(values: Sequence[float]) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One example, crop or whole photograph.
+
+    Attributes:
+      image_png: the photograph, PNG-encoded uint8 RGB.
+      map_png: its semantic map of the same size, PNG; empty for `full/` records.
+      height: rows of both.
+      width: columns of both.
+      boxes: ROI boxes in pixels of this image.
+      condition: an entry of `taxonomy.CONDITIONS`.
+      fitzpatrick: 1..6, or `UNKNOWN_SKIN_TYPE` (possible in `full/` only).
+      case_id: see `cases.Photograph`.
+      patient_id: see `cases.Photograph`.
+      image_id: see `cases.Photograph`; the crops of a photograph share it.
+    """
+
+    image_png: bytes
+    map_png: bytes
+    height: int
+    width: int
+    boxes: Tuple[Box, ...]
+    condition: str
+    fitzpatrick: int
+    case_id: str
+    patient_id: str
+    image_id: str
+
+
+def serialize(record: Record) -> bytes:
+    """Returns the record as a serialized `tf.train.Example`, byte-stable."""
+    feature = {
+        "image/encoded": _bytes(record.image_png),
+        "image/height": _int(record.height),
+        "image/width": _int(record.width),
+        "image/object/bbox/xmin": _floats([box.x0 / record.width for box in record.boxes]),
+        "image/object/bbox/ymin": _floats([box.y0 / record.height for box in record.boxes]),
+        "image/object/bbox/xmax": _floats([box.x1 / record.width for box in record.boxes]),
+        "image/object/bbox/ymax": _floats([box.y1 / record.height for box in record.boxes]),
+        "condition": _bytes(record.condition.encode()),
+        "condition/code": _int(taxonomy.code(record.condition)),
+        "fitzpatrick": _int(record.fitzpatrick),
+        "case_id": _bytes(record.case_id.encode()),
+        "patient_id": _bytes(record.patient_id.encode()),
+        "image_id": _bytes(record.image_id.encode()),
+    }
+    if record.map_png:
+        feature["map/encoded"] = _bytes(record.map_png)
+    example = tf.train.Example(features=tf.train.Features(feature=feature))
+    return example.SerializeToString(deterministic=True)
+
+
+_FEATURES: Dict[str, Any] = {
+    "image/encoded": tf.io.FixedLenFeature([], tf.string),
+    "image/height": tf.io.FixedLenFeature([], tf.int64),
+    "image/width": tf.io.FixedLenFeature([], tf.int64),
+    "condition": tf.io.FixedLenFeature([], tf.string),
+    "condition/code": tf.io.FixedLenFeature([], tf.int64),
+    "fitzpatrick": tf.io.FixedLenFeature([], tf.int64),
+    "case_id": tf.io.FixedLenFeature([], tf.string),
+    "patient_id": tf.io.FixedLenFeature([], tf.string),
+    "image_id": tf.io.FixedLenFeature([], tf.string),
+    **{f"image/object/bbox/{side}": tf.io.VarLenFeature(tf.float32) for side in _BOX_FEATURES},
+}
+_CROP_FEATURES = {**_FEATURES, "map/encoded": tf.io.FixedLenFeature([], tf.string)}
+
+
+def _parse(serialized: tf.Tensor, features: Mapping[str, Any]) -> Dict[str, tf.Tensor]:
+    parsed = tf.io.parse_single_example(serialized, features)
+    boxes = [tf.sparse.to_dense(parsed.pop(f"image/object/bbox/{side}")) for side in _BOX_FEATURES]
+    parsed["boxes"] = tf.stack(boxes, axis=-1)
+    return parsed
+
+
+def parse_crop(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """Parses a `crops/` record; images stay encoded.
+
+    Args:
+      serialized: string scalar.
+
+    Returns:
+      The features of the schema by name (scalars), with the four box features
+      joined as `boxes`, float32 [N, 4], rows (ymin, xmin, ymax, xmax) in [0, 1],
+      the order of `tf.image`.
+    """
+    return _parse(serialized, _CROP_FEATURES)
+
+
+def parse_full(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """Parses a `full/` record; as `parse_crop`, without a map."""
+    return _parse(serialized, _FEATURES)
+
+
+def decode_png(encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes a PNG of a record to uint8 [H, W, 3]."""
+    return tf.ensure_shape(tf.io.decode_png(encoded, channels=3), [None, None, 3])
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """Returns a shard's file name, e.g. "train-00002-of-00016.tfrecord"."""
+    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
+
+
+def list_shards(data_dir: str, kind: str, split: str) -> List[str]:
+    """Lists the record files of a split, sorted.
+
+    Args:
+      data_dir: what `//preprocessing:preprocess` wrote.
+      kind: "crops" or "full".
+      split: "train", "validation" or "test".
+
+    Raises:
+      ValueError: unknown split, none found, or some missing.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r} is not one of {', '.join(SPLITS)}")
+    folder = pathlib.Path(data_dir) / kind
+    found = {}
+    counts = set()
+    for path in sorted(folder.glob(f"{split}-*.tfrecord")):
+        match = _SHARD.match(path.name)
+        if match and match["split"] == split:
+            found[int(match["index"])] = str(path)
+            counts.add(int(match["count"]))
+    if not found:
+        raise ValueError(f"{folder}: no {split} records; make them with //preprocessing:preprocess")
+    if len(counts) > 1:
+        raise ValueError(f"{folder}: {split} shards of different runs: -of-{sorted(counts)}")
+    missing = sorted(set(range(counts.pop())) - set(found))
+    if missing:
+        raise ValueError(f"{folder}: {split} shard {missing[0]:05d} is missing")
+    return [found[index] for index in sorted(found)]
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetInfo:
+    """What `dataset.json` says.
+
+    Attributes:
+      image_size: rows and columns of the crops.
+      full_size: longer side of the `full/` photographs.
+      taxonomy: condition names by code.
+      counts: examples by kind ("crops", "full"), split, condition and skin type
+        (as text; "0" is unknown).
+      digest: sha256 over the contents of the record files, as hex.
+      settings: the options that made the records.
+      packages: versions of the packages that made them.
+    """
+
+    image_size: int
+    full_size: int
+    taxonomy: Tuple[str, ...]
+    counts: Mapping[str, Mapping[str, Mapping[str, Mapping[str, int]]]]
+    digest: str
+    settings: Mapping[str, Any]
+    packages: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """Returns the text of `dataset.json`."""
+        fields = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
+        return json.dumps(fields, indent=2, sort_keys=True) + "\n"
+
+    def count(self, kind: str, split: str) -> int:
+        """Returns the number of examples of a kind in a split."""
+        return sum(sum(by_type.values()) for by_type in self.counts[kind].get(split, {}).values())
+
+
+def read_info(data_dir: str) -> DatasetInfo:
+    """Reads and checks `dataset.json`.
+
+    Raises:
+      ValueError: missing, unreadable, of another format or of another taxonomy.
+    """
+    path = pathlib.Path(data_dir) / "dataset.json"
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: no such file; make a data set with //preprocessing:preprocess"
+        )
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        version = fields.pop("format_version")
+        info = DatasetInfo(**{**fields, "taxonomy": tuple(fields["taxonomy"])})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a data set description ({error})") from error
+    if version != FORMAT_VERSION:
+        raise ValueError(f"{path}: format version {version}, this program reads {FORMAT_VERSION}")
+    if info.taxonomy != taxonomy.CONDITIONS:
+        ours, theirs = set(taxonomy.CONDITIONS), set(info.taxonomy)
+        raise ValueError(
+            f"{path}: another taxonomy: lacks {sorted(ours - theirs)}, adds {sorted(theirs - ours)}"
+        )
+    return info

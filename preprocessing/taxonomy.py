@@ -1,0 +1,140 @@
+"""The 26 skin conditions and "Other", their codes, and other names for them.
+
+The list is that of Liu et al. 2019 (arXiv:1909.05382), the source of the data
+in the DermGAN paper. A condition's code is its position in `CONDITIONS`; codes
+are part of the semantic map and of the records and must never be reordered.
+"""
+
+import difflib
+import re
+from typing import Dict, Tuple
+
+CONDITIONS: Tuple[str, ...] = (
+    "Acne",
+    "Actinic Keratosis",
+    "Allergic Contact Dermatitis",
+    "Alopecia Areata",
+    "Androgenetic Alopecia",
+    "Basal Cell Carcinoma",
+    "Cyst",
+    "Eczema",
+    "Folliculitis",
+    "Hidradenitis",
+    "Lentigo",
+    "Melanocytic Nevus",
+    "Melanoma",
+    "Post Inflammatory Hyperpigmentation",
+    "Psoriasis",
+    "SCC/SCCIS",
+    "SK/ISK",
+    "Scar Condition",
+    "Seborrheic Dermatitis",
+    "Skin Tag",
+    "Stasis Dermatitis",
+    "Tinea",
+    "Tinea Versicolor",
+    "Urticaria",
+    "Verruca Vulgaris",
+    "Vitiligo",
+    "Other",
+)
+OTHER = CONDITIONS[-1]
+FITZPATRICK_TYPES: Tuple[int, ...] = (1, 2, 3, 4, 5, 6)
+
+# Spellings that clinicians and data sets use for a condition of the list.
+_ALIASES: Dict[str, str] = {
+    "AK": "Actinic Keratosis",
+    "ACK": "Actinic Keratosis",
+    "Actinic Keratoses": "Actinic Keratosis",
+    "Solar Keratosis": "Actinic Keratosis",
+    "Acne Vulgaris": "Acne",
+    "Contact Dermatitis": "Allergic Contact Dermatitis",
+    "BCC": "Basal Cell Carcinoma",
+    "Epidermoid Cyst": "Cyst",
+    "Epidermal Cyst": "Cyst",
+    "Atopic Dermatitis": "Eczema",
+    "Hidradenitis Suppurativa": "Hidradenitis",
+    "Solar Lentigo": "Lentigo",
+    "Nevus": "Melanocytic Nevus",
+    "Naevus": "Melanocytic Nevus",
+    "Mole": "Melanocytic Nevus",
+    "NEV": "Melanocytic Nevus",
+    "MEL": "Melanoma",
+    "Malignant Melanoma": "Melanoma",
+    "PIH": "Post Inflammatory Hyperpigmentation",
+    "SCC": "SCC/SCCIS",
+    "SCCIS": "SCC/SCCIS",
+    "Squamous Cell Carcinoma": "SCC/SCCIS",
+    "Bowen Disease": "SCC/SCCIS",
+    "SK": "SK/ISK",
+    "ISK": "SK/ISK",
+    "SEK": "SK/ISK",
+    "Seborrheic Keratosis": "SK/ISK",
+    "Irritated Seborrheic Keratosis": "SK/ISK",
+    "Scar": "Scar Condition",
+    "Keloid": "Scar Condition",
+    "Acrochordon": "Skin Tag",
+    "Dermatophytosis": "Tinea",
+    "Pityriasis Versicolor": "Tinea Versicolor",
+    "Hives": "Urticaria",
+    "Common Wart": "Verruca Vulgaris",
+    "Wart": "Verruca Vulgaris",
+}
+
+
+def _normalize(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
+
+
+_CODES = {name: code for code, name in enumerate(CONDITIONS)}
+_LOOKUP = {_normalize(name): name for name in CONDITIONS}
+_LOOKUP.update({_normalize(alias): name for alias, name in _ALIASES.items()})
+
+
+def canonical(name: str) -> str:
+    """Returns the taxonomy's own spelling of a condition.
+
+    Case, punctuation and the aliases above are forgiven.
+
+    Args:
+      name: a condition, e.g. "melanoma", "seborrheic keratosis" or "BCC".
+
+    Returns:
+      An entry of `CONDITIONS`.
+
+    Raises:
+      ValueError: the name is not known; the message names the closest one.
+    """
+    normalized = _normalize(name)
+    if normalized in _LOOKUP:
+        return _LOOKUP[normalized]
+    close = difflib.get_close_matches(normalized, _LOOKUP, n=1, cutoff=0.0)
+    hint = f"; closest is {_LOOKUP[close[0]]!r}" if normalized and close else ""
+    raise ValueError(f"unknown condition {name!r}{hint}")
+
+
+def code(name: str) -> int:
+    """Returns the code, 0..26, of a condition given by any accepted spelling."""
+    return _CODES[canonical(name)]
+
+
+def name_of(condition_code: int) -> str:
+    """Returns the condition of a code.
+
+    Raises:
+      ValueError: the code is not in 0..26.
+    """
+    if not 0 <= condition_code < len(CONDITIONS):
+        raise ValueError(f"condition code {condition_code} is not in 0..{len(CONDITIONS) - 1}")
+    return CONDITIONS[condition_code]
+
+
+def check_fitzpatrick(skin_type: int) -> int:
+    """Returns a Fitzpatrick skin type unchanged.
+
+    Raises:
+      ValueError: the type is not in 1..6.
+    """
+    if skin_type not in FITZPATRICK_TYPES:
+        raise ValueError(f"Fitzpatrick skin type {skin_type!r} is not in 1..6")
+    return skin_type
