@@ -1,0 +1,125 @@
+"""The discriminator: pix2pix's 70x70 PatchGAN on a semantic map and an image.
+
+Isola et al. 2017, section 6.1.2: C64 (without normalization), C128, C256 with
+stride 2, C512 and C1 with stride 1, all 4x4. It is fully convolutional, as the
+paper asks, and also returns what feature matching compares.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from model import layers
+
+FEATURES = ("convolution", "activation")
+
+
+@dataclasses.dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Architecture of the discriminator.
+
+    Attributes:
+      base_filters: channels of the first convolution; 64 in pix2pix.
+      downsamplings: stride-2 convolutions; 3 gives 70x70 patches.
+      normalization: "instance", "batch" or "none".
+      spectral_norm: spectral normalization of every convolution.
+      features: where feature matching looks: "convolution", the output of the
+        second-to-last convolution (the paper's text), or "activation", the same
+        after normalization and activation (its Figure 3).
+      map_encoding: "rgb" (the paper) or "one_hot".
+      synchronized: batch statistics over all replicas.
+    """
+
+    base_filters: int = 64
+    downsamplings: int = 3
+    normalization: str = "instance"
+    spectral_norm: bool = False
+    features: str = "convolution"
+    map_encoding: str = "rgb"
+    synchronized: bool = False
+
+    def __post_init__(self) -> None:
+        if self.features not in FEATURES:
+            raise ValueError(f"features {self.features!r} is not one of {', '.join(FEATURES)}")
+        if self.map_encoding not in ("rgb", "one_hot"):
+            raise ValueError(f"map_encoding {self.map_encoding!r} is not 'rgb' or 'one_hot'")
+
+
+def build_discriminator(
+    config: DiscriminatorConfig,
+    image_size: int,
+    dtype: str = "float32",
+    name: str = "discriminator",
+) -> tf.keras.Model:
+    """Builds the network.
+
+    Args:
+      config: the architecture.
+      image_size: rows and columns of the images; at least 8 times the smallest
+        useful patch grid, 32 or more.
+      dtype: Keras dtype policy.
+      name: of the model.
+
+    Returns:
+      A model from (map, image), each float32 [B, S, S, 3] in [-1, 1], to
+      (logits float32 [B, h, w, 1], features [B, h', w', C]); 30x30 logits for
+      256. Positive logits mean real.
+    """
+    policy = tf.keras.mixed_precision.Policy(dtype)
+    semantic_map = tf.keras.Input((image_size, image_size, 3), name="map")
+    image = tf.keras.Input((image_size, image_size, 3), name="image")
+
+    def activate(x: tf.Tensor, block: str) -> tf.Tensor:
+        return tf.keras.layers.LeakyReLU(0.2, name=f"{block}_activation", dtype=policy)(x)
+
+    def normalize(x: tf.Tensor, block: str) -> tf.Tensor:
+        return layers.normalization(
+            config.normalization, config.synchronized, name=f"{block}_norm", dtype=policy
+        )(x)
+
+    # Stride-2 convolutions.
+    x = semantic_map
+    if config.map_encoding == "one_hot":
+        x = layers.OneHotMap(name="one_hot_map", dtype=policy)(x)
+    x = tf.keras.layers.Concatenate(name="input", dtype=policy)([x, image])
+    for index in range(config.downsamplings):
+        block = f"block_{index + 1}"
+        x = layers.convolution(
+            config.base_filters * min(2**index, 8),
+            strides=2,
+            use_bias=index == 0,
+            spectral_norm=config.spectral_norm,
+            name=block,
+            dtype=policy,
+        )(x)
+        if index > 0:
+            x = normalize(x, block)
+        x = activate(x, block)
+
+    # The second-to-last convolution, which feature matching compares.
+    block = f"block_{config.downsamplings + 1}"
+    x = tf.keras.layers.ZeroPadding2D(name=f"{block}_padding", dtype=policy)(x)
+    convolved = layers.convolution(
+        config.base_filters * min(2**config.downsamplings, 8),
+        strides=1,
+        padding="valid",
+        spectral_norm=config.spectral_norm,
+        name=block,
+        dtype=policy,
+    )(x)
+    x = activate(normalize(convolved, block), block)
+    features = convolved if config.features == "convolution" else x
+
+    # Patch logits.
+    x = tf.keras.layers.ZeroPadding2D(name="logits_padding", dtype=policy)(x)
+    x = layers.convolution(
+        1,
+        strides=1,
+        padding="valid",
+        use_bias=True,
+        spectral_norm=config.spectral_norm,
+        name="patch_logits",
+        dtype=policy,
+    )(x)
+    logits = tf.keras.layers.Activation("linear", name="logits", dtype="float32")(x)
+    return tf.keras.Model([semantic_map, image], [logits, features], name=name)

@@ -1,0 +1,239 @@
+"""The generator: a U-Net from a semantic map (and noise) to a photograph.
+
+pix2pix's U-Net (Isola et al. 2017, section 6.1) with every deconvolution
+replaced by a resize-convolution (paper, section 2). Deviations, all optional:
+input noise, a one-hot reading of the map, batch instead of instance
+normalization, sizes from 32 to 512.
+
+All randomness enters through explicit inputs: the network is a deterministic
+function, so an image can be repeated from its map and seed, training resumes
+exactly, and variation at inference needs no special mode.
+"""
+
+import dataclasses
+from typing import Dict, List, Tuple
+
+import tensorflow as tf
+
+from model import layers
+
+MAX_FILTERS_FACTOR = 8  # C64-C128-C256-C512-C512-...
+IMAGE_SIZES = (32, 64, 128, 256, 512)
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorConfig:
+    """Architecture of the generator.
+
+    Attributes:
+      image_size: rows and columns, a power of two from 32 to 512.
+      base_filters: channels of the outermost level; 64 in pix2pix.
+      upsampling: "fast" or "plain" resize-convolution (the same function), or
+        "deconvolution".
+      upsampling_kernel: side of the decoder's kernels.
+      normalization: "instance", "batch" or "none".
+      dropout: rate at the three innermost decoder levels; 0.5 in pix2pix.
+      global_noise: channels of one noise vector tiled over the map; 0 in the paper.
+      pixel_noise: channels of per-pixel noise beside the map; 0 in the paper.
+      level_noise: channels of per-pixel noise at every decoder level; 0 in the
+        paper.
+      map_encoding: "rgb" (the paper) or "one_hot".
+      synchronized: batch statistics over all replicas.
+    """
+
+    image_size: int = 256
+    base_filters: int = 64
+    upsampling: str = "fast"
+    upsampling_kernel: int = 3
+    normalization: str = "instance"
+    dropout: float = 0.5
+    global_noise: int = 0
+    pixel_noise: int = 0
+    level_noise: int = 0
+    map_encoding: str = "rgb"
+    synchronized: bool = False
+
+    def __post_init__(self) -> None:
+        if self.image_size not in IMAGE_SIZES:
+            raise ValueError(f"image_size {self.image_size} is not one of {IMAGE_SIZES}")
+        if self.map_encoding not in ("rgb", "one_hot"):
+            raise ValueError(f"map_encoding {self.map_encoding!r} is not 'rgb' or 'one_hot'")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
+
+    @property
+    def levels(self) -> int:
+        """Number of halvings, down to 1x1: 8 for 256."""
+        return self.image_size.bit_length() - 1
+
+    def filters(self, level: int) -> int:
+        """Channels of the encoder after `level` halvings (1 is the outermost)."""
+        return self.base_filters * min(2 ** (level - 1), MAX_FILTERS_FACTOR)
+
+    def dropout_levels(self) -> List[int]:
+        """The decoder levels with dropout: the three innermost of full width."""
+        if not self.dropout:
+            return []
+        full = self.base_filters * MAX_FILTERS_FACTOR
+        inner = range(self.levels - 1, max(self.levels - 4, 0), -1)
+        return [level for level in inner if self.filters(level) == full]
+
+
+def noise_shapes(config: GeneratorConfig) -> Dict[str, Tuple[Tuple[int, ...], str]]:
+    """Returns the generator's noise inputs.
+
+    Args:
+      config: the architecture.
+
+    Returns:
+      By input name, the shape without batch and the distribution, "normal"
+      (standard) or "uniform" (in [0, 1)). Empty for the paper's form without
+      dropout.
+    """
+    size = config.image_size
+    shapes: Dict[str, Tuple[Tuple[int, ...], str]] = {}
+    if config.global_noise:
+        shapes["global_noise"] = ((config.global_noise,), "normal")
+    if config.pixel_noise:
+        shapes["pixel_noise"] = ((size, size, config.pixel_noise), "normal")
+    for level in range(config.levels - 1, 0, -1):
+        side = size >> level
+        if config.level_noise:
+            shapes[f"level_noise_{side}"] = ((side, side, config.level_noise), "normal")
+        if level in config.dropout_levels():
+            shapes[f"dropout_{side}"] = ((side, side, config.filters(level)), "uniform")
+    return shapes
+
+
+def batch_noise(config: GeneratorConfig, batch_size: tf.Tensor, seed: tf.Tensor) -> Dict:
+    """Draws noise for a batch, for training.
+
+    Args:
+      config: the architecture.
+      batch_size: int32 scalar.
+      seed: int32 or int64 [2]; the same seed gives the same noise.
+
+    Returns:
+      The generator's noise inputs by name, float32 [batch_size, ...].
+    """
+    noise = {}
+    for index, (name, (shape, distribution)) in enumerate(noise_shapes(config).items()):
+        draw = (
+            tf.random.stateless_normal if distribution == "normal" else tf.random.stateless_uniform
+        )
+        stream = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int64), index)
+        noise[name] = draw(tf.concat([[batch_size], shape], 0), stream)
+    return noise
+
+
+def seeded_noise(config: GeneratorConfig, seeds: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """Draws noise per example, for sampling: image i depends on seed i alone.
+
+    Args:
+      config: the architecture.
+      seeds: int64 [B].
+
+    Returns:
+      The generator's noise inputs by name, float32 [B, ...].
+    """
+    shapes = noise_shapes(config)
+
+    def one(seed: tf.Tensor) -> Dict[str, tf.Tensor]:
+        drawn = batch_noise(config, tf.constant(1), tf.stack([seed, tf.zeros_like(seed)]))
+        return {name: value[0] for name, value in drawn.items()}
+
+    if not shapes:
+        return {}
+    signature = {name: tf.TensorSpec(shape, tf.float32) for name, (shape, _) in shapes.items()}
+    return tf.map_fn(one, tf.cast(seeds, tf.int64), fn_output_signature=signature)
+
+
+def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras.Model:
+    """Builds the network.
+
+    Args:
+      config: the architecture.
+      dtype: Keras dtype policy, e.g. "float32" or "mixed_bfloat16".
+
+    Returns:
+      A model from a dictionary, `map` float32 [B, S, S, 3] in [-1, 1] and the
+      inputs of `noise_shapes`, to float32 [B, S, S, 3] in [-1, 1].
+    """
+    size = config.image_size
+    policy = tf.keras.mixed_precision.Policy(dtype)
+    inputs = {"map": tf.keras.Input((size, size, 3), name="map")}
+    for name, (shape, _) in noise_shapes(config).items():
+        inputs[name] = tf.keras.Input(shape, name=name)
+
+    def normalize(x: tf.Tensor, name: str) -> tf.Tensor:
+        # At 1x1, statistics over the image (or a batch of one) erase the signal.
+        if x.shape[1] == 1:
+            return x
+        return layers.normalization(
+            config.normalization, config.synchronized, name=name, dtype=policy
+        )(x)
+
+    # Input: the map, with the noise beside it.
+    x = inputs["map"]
+    if config.map_encoding == "one_hot":
+        x = layers.OneHotMap(name="one_hot_map", dtype=policy)(x)
+    parts = [x]
+    if config.global_noise:
+        tiled = tf.keras.layers.Reshape((1, 1, config.global_noise), dtype=policy)(
+            inputs["global_noise"]
+        )
+        parts.append(tf.keras.layers.UpSampling2D(size, name="tiled_noise", dtype=policy)(tiled))
+    if config.pixel_noise:
+        parts.append(inputs["pixel_noise"])
+    x = _concatenate(parts, "input", policy)
+
+    # Encoder. Skips are taken before the activation.
+    skips = []
+    for level in range(1, config.levels + 1):
+        if level > 1:
+            x = tf.keras.layers.LeakyReLU(0.2, name=f"encoder_{level}_activation", dtype=policy)(x)
+        plain = level in (1, config.levels)
+        x = layers.convolution(
+            config.filters(level), 2, use_bias=plain, name=f"encoder_{level}", dtype=policy
+        )(x)
+        if not plain:
+            x = normalize(x, f"encoder_{level}_norm")
+        skips.append(x)
+
+    # Decoder.
+    for level in range(config.levels - 1, 0, -1):
+        x = tf.keras.layers.ReLU(name=f"decoder_{level}_activation", dtype=policy)(x)
+        x = layers.upsample(
+            config.filters(level),
+            config.upsampling_kernel,
+            config.upsampling,
+            use_bias=config.normalization == "none",
+            name=f"decoder_{level}",
+            dtype=policy,
+        )(x)
+        x = normalize(x, f"decoder_{level}_norm")
+        side = size >> level
+        if level in config.dropout_levels():
+            x = layers.Dropout(config.dropout, name=f"decoder_{level}_dropout", dtype=policy)(
+                [x, inputs[f"dropout_{side}"]]
+            )
+        parts = [x, skips[level - 1]]
+        if config.level_noise:
+            parts.append(inputs[f"level_noise_{side}"])
+        x = _concatenate(parts, f"decoder_{level}_skip", policy)
+
+    # Output.
+    x = tf.keras.layers.ReLU(name="output_activation", dtype=policy)(x)
+    x = layers.upsample(
+        3, config.upsampling_kernel, config.upsampling, use_bias=True, name="output", dtype=policy
+    )(x)
+    image = tf.keras.layers.Activation("tanh", name="image", dtype="float32")(x)
+    return tf.keras.Model(inputs, image, name="generator")
+
+
+def _concatenate(
+    parts: List[tf.Tensor], name: str, policy: tf.keras.mixed_precision.Policy
+) -> tf.Tensor:
+    if len(parts) == 1:
+        return parts[0]
+    return tf.keras.layers.Concatenate(name=name, dtype=policy)(parts)

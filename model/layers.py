@@ -1,0 +1,266 @@
+"""Layers of DermGAN's networks, and the only module that uses tensorflow-addons."""
+
+from typing import Any, Dict, Optional
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_addons as tfa
+
+from preprocessing import semantic_map, taxonomy
+
+UPSAMPLING_METHODS = ("fast", "plain", "deconvolution")
+NORMALIZATIONS = ("instance", "batch", "none")
+
+# Below this input size the plain form is quicker: the activations are tiny and
+# expanding the kernel is most of the work.
+_SMALLEST_FAST_SIZE = 8
+
+_INITIAL_STDDEV = 0.02  # N(0, 0.02), Isola et al. 2017, section 6.2
+
+
+def initializer(seed: Optional[int] = None) -> tf.keras.initializers.Initializer:
+    """Returns pix2pix's weight initializer, N(0, 0.02)."""
+    return tf.keras.initializers.RandomNormal(stddev=_INITIAL_STDDEV, seed=seed)
+
+
+def _expansion_matrix(kernel_size: int) -> np.ndarray:
+    """The linear map from a k x k kernel to the (k+1) x (k+1) transposed kernel.
+
+    With u the nearest-neighbour upsampling of x, u[p] = x[p // 2], a convolution
+    y[o] = sum_j k[j] u[o - K//2 + j] is sum_i x[i] w[o - 2i], where w[d] collects
+    the taps j for which (o - K//2 + j) // 2 = i, that is d = K//2 - j or
+    K//2 - j + 1: the kernel mirrored and box-filtered with two ones.
+
+    Returns:
+      float32 [(k+1)^2, k^2].
+    """
+    taps = np.zeros((kernel_size + 1, kernel_size), np.float32)
+    for tap in range(kernel_size):
+        taps[kernel_size - 1 - tap, tap] = 1.0
+        taps[kernel_size - tap, tap] = 1.0
+    return np.kron(taps, taps)
+
+
+class ResizeConv2D(tf.keras.layers.Layer):
+    """Doubles the size by nearest neighbour and convolves, without checkerboard.
+
+    Paper, section 2: each deconvolution is replaced "with a nearest-neighbor
+    resizing layer followed by a convolution layer" (Odena et al. 2016). Both
+    `method`s compute that function from the same kernel: "plain" as it is
+    written, "fast" as one stride-2 transposed convolution with the kernel
+    box-filtered by 2x2 ones, so that no upsampled activation exists. Their
+    outputs differ by rounding only.
+
+    Example: float32 [4, 32, 32, 512] -> [4, 64, 64, 128] for filters=128.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 3,
+        method: str = "fast",
+        use_bias: bool = False,
+        **kwargs: Any,
+    ):
+        """Makes the layer.
+
+        Args:
+          filters: channels of the output.
+          kernel_size: side of the kernel at the output's resolution.
+          method: "fast" or "plain".
+          use_bias: whether to add a bias.
+          **kwargs: of `tf.keras.layers.Layer`.
+
+        Raises:
+          ValueError: unknown method.
+        """
+        super().__init__(**kwargs)
+        if method not in ("fast", "plain"):
+            raise ValueError(f"method {method!r} is not 'fast' or 'plain'")
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.method = method
+        self.use_bias = use_bias
+        self.bias = None
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Makes the kernel, float32 [k, k, filters, input channels]."""
+        size = self.kernel_size
+        self.kernel = self.add_weight(
+            "kernel", (size, size, self.filters, input_shape[-1]), initializer=initializer()
+        )
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.filters,), initializer="zeros")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Maps [B, H, W, C] to [B, 2H, 2W, filters]."""
+        fast = self.method == "fast" and inputs.shape[1] >= _SMALLEST_FAST_SIZE
+        outputs = self._fast(inputs) if fast else self._plain(inputs)
+        return outputs if self.bias is None else tf.nn.bias_add(outputs, self.bias)
+
+    def _plain(self, inputs: tf.Tensor) -> tf.Tensor:
+        upsampled = tf.keras.backend.resize_images(inputs, 2, 2, "channels_last", "nearest")
+        before, after = self.kernel_size // 2, (self.kernel_size - 1) // 2
+        kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [0, 1, 3, 2])
+        padding = [[0, 0], [before, after], [before, after], [0, 0]]
+        return tf.nn.conv2d(upsampled, kernel, 1, padding)
+
+    def _fast(self, inputs: tf.Tensor) -> tf.Tensor:
+        size, channels = self.kernel_size, inputs.shape[-1]
+        kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [size**2, self.filters * channels])
+        expansion = tf.constant(_expansion_matrix(size), kernel.dtype)
+        expanded = tf.reshape(
+            tf.matmul(expansion, kernel), [size + 1, size + 1, self.filters, channels]
+        )
+        height, width = inputs.shape[1:3]
+        shape = [tf.shape(inputs)[0], 2 * height, 2 * width, self.filters]
+        return tf.nn.conv2d_transpose(inputs, expanded, shape, 2, "SAME")
+
+    def get_config(self) -> Dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "method": self.method,
+            "use_bias": self.use_bias,
+        }
+
+
+def upsample(
+    filters: int, kernel_size: int, method: str, use_bias: bool = False, **kwargs: Any
+) -> tf.keras.layers.Layer:
+    """Returns a layer that doubles the size.
+
+    Args:
+      filters: channels of the output.
+      kernel_size: side of the kernel.
+      method: "fast" or "plain" resize-convolution, or "deconvolution", pix2pix's
+        own stride-2 transposed convolution.
+      use_bias: whether to add a bias.
+      **kwargs: of `tf.keras.layers.Layer`.
+
+    Raises:
+      ValueError: unknown method.
+    """
+    if method not in UPSAMPLING_METHODS:
+        raise ValueError(f"upsampling {method!r} is not one of {', '.join(UPSAMPLING_METHODS)}")
+    if method == "deconvolution":
+        return tf.keras.layers.Conv2DTranspose(
+            filters,
+            kernel_size,
+            strides=2,
+            padding="same",
+            use_bias=use_bias,
+            kernel_initializer=initializer(),
+            **kwargs,
+        )
+    return ResizeConv2D(filters, kernel_size, method, use_bias, **kwargs)
+
+
+def normalization(kind: str, synchronized: bool = False, **kwargs: Any) -> tf.keras.layers.Layer:
+    """Returns a normalization layer.
+
+    Args:
+      kind: "instance" (tfa), "batch" or "none".
+      synchronized: whether batch statistics are taken over all replicas.
+      **kwargs: of `tf.keras.layers.Layer`.
+
+    Raises:
+      ValueError: unknown kind.
+    """
+    if kind == "instance":
+        return tfa.layers.InstanceNormalization(epsilon=1e-5, **kwargs)
+    if kind == "batch":
+        return tf.keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, synchronized=synchronized, **kwargs
+        )
+    if kind == "none":
+        return tf.keras.layers.Activation("linear", **kwargs)
+    raise ValueError(f"normalization {kind!r} is not one of {', '.join(NORMALIZATIONS)}")
+
+
+def convolution(
+    filters: int,
+    strides: int,
+    kernel_size: int = 4,
+    use_bias: bool = False,
+    spectral_norm: bool = False,
+    padding: str = "same",
+    **kwargs: Any,
+) -> tf.keras.layers.Layer:
+    """Returns pix2pix's convolution, with spectral normalization (tfa) if asked."""
+    layer = tf.keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides,
+        padding,
+        use_bias=use_bias,
+        kernel_initializer=initializer(),
+        **kwargs,
+    )
+    if not spectral_norm:
+        return layer
+    return tfa.layers.SpectralNormalization(layer, name=f"{layer.name}_spectral", dtype="float32")
+
+
+class OneHotMap(tf.keras.layers.Layer):
+    """Unfolds the codes of a semantic map into one channel per meaning.
+
+    The RGB form asks the first convolution to tell 27 conditions apart by two
+    grey levels; the one-hot form says the same plainly.
+
+    Input: float [B, H, W, 3] in [-1, 1]. Output: [B, H, W, 34], 0 or 1:
+    six skin types, ROI, 27 conditions (zero outside the ROI).
+    """
+
+    channels = 6 + 1 + len(taxonomy.CONDITIONS)
+
+    def __init__(self, **kwargs: Any):
+        """Makes the layer; its arithmetic is float32 whatever the policy."""
+        super().__init__(autocast=False, **kwargs)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Maps [B, H, W, 3] to [B, H, W, 34]."""
+        digits = (tf.cast(inputs, tf.float32) + 1.0) * (127.5 / semantic_map.LEVEL)
+        digits = tf.cast(tf.round(digits), tf.int32)
+        tone, high, low = tf.unstack(digits, axis=-1)
+        roi = high > 0
+        condition = tf.where(roi, 6 * (high - 1) + low - 1, -1)
+        return tf.concat(
+            [
+                tf.one_hot(tone - 1, 6, dtype=self.compute_dtype),
+                tf.cast(roi, self.compute_dtype)[..., None],
+                tf.one_hot(condition, len(taxonomy.CONDITIONS), dtype=self.compute_dtype),
+            ],
+            axis=-1,
+        )
+
+
+class Dropout(tf.keras.layers.Layer):
+    """Dropout whose randomness is an input, so that it can be repeated exactly.
+
+    Inputs: activations [B, H, W, C] and uniform noise of the same shape in
+    [0, 1). An activation is kept, and scaled by 1 / (1 - rate), where its noise
+    is at least the rate.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any):
+        """Makes the layer.
+
+        Args:
+          rate: share of activations that are dropped.
+          **kwargs: of `tf.keras.layers.Layer`.
+        """
+        super().__init__(autocast=False, **kwargs)
+        self.rate = rate
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Maps (activations, noise) to activations."""
+        activations, noise = inputs
+        keep = tf.cast(tf.cast(noise, tf.float32) >= self.rate, activations.dtype)
+        return activations * keep / tf.cast(1.0 - self.rate, activations.dtype)
+
+    def get_config(self) -> Dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "rate": self.rate}

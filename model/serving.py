@@ -1,0 +1,52 @@
+"""The averaged generator as a SavedModel."""
+
+import os
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from model.dermgan import DermGAN, to_float, to_uint8
+from model.generator import seeded_noise
+
+
+def save(model: DermGAN, path: str) -> str:
+    """Writes the averaged generator as a SavedModel, replacing an older one.
+
+    The directory appears under its name only when it is complete.
+
+    Args:
+      model: a trained model.
+      path: of the SavedModel directory.
+
+    Returns:
+      The path. The model's signature `from_map` takes `map`, uint8
+      [B, S, S, 3], and `seed`, int64 [B], and returns `image`, uint8
+      [B, S, S, 3]; image i depends on map i and seed i alone.
+    """
+    config = model.generator_config
+    size = config.image_size
+
+    # A network in float32 of its own: reduced precision is for training, and a
+    # variable of a distribution strategy cannot be saved from outside its scope.
+    module = tf.Module()
+    module.generator = model.ema_generator
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, size, size, 3], tf.uint8, name="map"),
+            tf.TensorSpec([None], tf.int64, name="seed"),
+        ]
+    )
+    def from_map(semantic_map: tf.Tensor, seed: tf.Tensor) -> dict:
+        inputs = {"map": to_float(semantic_map), **seeded_noise(config, seed)}
+        return {"image": to_uint8(module.generator(inputs, training=False))}
+
+    module.from_map = from_map
+    temporary = f"{path}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    tf.saved_model.save(module, temporary, signatures={"from_map": from_map})
+    shutil.rmtree(path, ignore_errors=True)
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    os.replace(temporary, path)
+    return path

@@ -1,0 +1,341 @@
+"""Batches of (map, image) from the records, in an order that can be resumed.
+
+The stream is a pure function of (records, settings, seed): the position of an
+example decides its shuffling and its augmentation, so a run that starts at step
+n sees exactly what an uninterrupted run sees from step n on.
+"""
+
+import dataclasses
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import tensorflow as tf
+
+from model.dermgan import to_float
+from preprocessing import examples, taxonomy
+
+# Records read at once, from different files.
+_INTERLEAVED_FILES = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class InputConfig:
+    """What training sees of a data set.
+
+    Attributes:
+      batch_size: examples per step, over all replicas.
+      conditions: "all", "rarest:N" (fewest training crops, "Other" left out), or
+        names separated by commas.
+      jitter: scale to which image and map are enlarged before a window of the
+        original size is drawn; 286 / 256 in pix2pix, 1 is off.
+      mirror: whether to flip left and right at random.
+      shuffle_buffer: records held for shuffling; a whole split if it fits.
+      seed: of order and augmentation.
+    """
+
+    batch_size: int
+    conditions: str = "all"
+    jitter: float = 286 / 256
+    mirror: bool = True
+    shuffle_buffer: int = 4096
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size {self.batch_size} is not positive")
+        if self.jitter < 1:
+            raise ValueError(f"jitter {self.jitter} is below 1; 1 is off")
+
+
+def select_conditions(info: examples.DatasetInfo, selection: str) -> Tuple[str, ...]:
+    """Returns the conditions a selection stands for, in the taxonomy's order.
+
+    Args:
+      info: the data set.
+      selection: see `InputConfig.conditions`.
+
+    Raises:
+      ValueError: unknown names, a number out of range, or nothing left.
+    """
+    counts = {
+        name: sum(by_type.values())
+        for name, by_type in info.counts["crops"].get("train", {}).items()
+    }
+    present = [name for name in taxonomy.CONDITIONS if counts.get(name)]
+    if selection == "all":
+        chosen = present
+    elif selection.startswith("rarest:"):
+        number = selection.partition(":")[2]
+        candidates = [name for name in present if name != taxonomy.OTHER]
+        if not number.isdigit() or not 1 <= int(number) <= len(candidates):
+            raise ValueError(
+                f"conditions: {selection!r} needs a number from 1 to {len(candidates)}, "
+                "the conditions in the training split"
+            )
+        rarest = sorted(candidates, key=lambda name: (counts[name], name))[: int(number)]
+        chosen = [name for name in present if name in rarest]
+    else:
+        wanted = {taxonomy.canonical(name) for name in selection.split(",")}
+        missing = sorted(wanted - set(present))
+        if missing:
+            raise ValueError(f"conditions: no training crop of {', '.join(missing)}")
+        chosen = [name for name in present if name in wanted]
+    if not chosen:
+        raise ValueError("conditions: the training split is empty")
+    return tuple(chosen)
+
+
+def count_examples(info: examples.DatasetInfo, split: str, conditions: Sequence[str]) -> int:
+    """Returns the number of crops of the chosen conditions in a split."""
+    by_condition = info.counts["crops"].get(split, {})
+    return sum(sum(by_condition.get(name, {}).values()) for name in conditions)
+
+
+def check_records(data_dir: str, split: str, image_size: int) -> None:
+    """Reads the first record of every shard of a split.
+
+    Raises:
+      ValueError: a shard that is unreadable, of another schema or of another
+        size, by name.
+    """
+    for shard in examples.list_shards(data_dir, "crops", split):
+        try:
+            for serialized in tf.data.TFRecordDataset(shard).take(1):
+                parsed = examples.parse_crop(serialized)
+                size = (int(parsed["image/height"]), int(parsed["image/width"]))
+                if size != (image_size, image_size):
+                    raise ValueError(
+                        f"{shard}: crops of {size[0]}x{size[1]} where the model takes "
+                        f"{image_size}x{image_size}"
+                    )
+        except tf.errors.DataLossError as error:
+            raise ValueError(f"{shard}: truncated or corrupt TFRecord") from error
+        except tf.errors.InvalidArgumentError as error:
+            reason = error.message.partition(". ")[2] or error.message
+            raise ValueError(f"{shard}: not a crop record: {reason}") from error
+
+
+def find_corrupt_shard(data_dir: str, split: str) -> str:
+    """Returns what is wrong with the first unreadable shard; "" where none is."""
+    for shard in examples.list_shards(data_dir, "crops", split):
+        records = 0
+        try:
+            for _ in tf.data.TFRecordDataset(shard):
+                records += 1
+        except tf.errors.DataLossError:
+            return f"{shard}: truncated or corrupt TFRecord after {records} good records"
+    return ""
+
+
+def _serialized(shards: tf.Tensor, codes: Sequence[int]) -> tf.data.Dataset:
+    """Records of the chosen conditions, still serialized, in the order of the shards."""
+
+    def chosen(serialized: tf.Tensor) -> tf.Tensor:
+        feature = {"condition/code": tf.io.FixedLenFeature([], tf.int64)}
+        code = tf.io.parse_single_example(serialized, feature)["condition/code"]
+        return tf.reduce_any(code == tf.constant(codes, tf.int64))
+
+    files = tf.data.Dataset.from_tensor_slices(shards)
+    records = files.interleave(tf.data.TFRecordDataset, cycle_length=_INTERLEAVED_FILES)
+    return records if len(codes) == len(taxonomy.CONDITIONS) else records.filter(chosen)
+
+
+def _shuffled(
+    shards: Sequence[str], codes: Sequence[int], buffer: int, seed: int, epoch: tf.Tensor
+) -> tf.data.Dataset:
+    """Records in an order that is a function of seed and epoch.
+
+    The files are permuted, and the records within each stretch of `buffer`.
+    `Dataset.shuffle` would not do: its seed cannot depend on the epoch, so that
+    a run could only be resumed by repeating all epochs before.
+    """
+    key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    records = _serialized(tf.random.experimental.stateless_shuffle(tf.constant(shards), key), codes)
+
+    def shuffle(block: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
+        block_key = tf.random.experimental.stateless_fold_in(key, block)
+        return tf.random.experimental.stateless_shuffle(serialized, block_key)
+
+    return records.batch(buffer).enumerate(start=1).map(shuffle).unbatch()
+
+
+def _decode(serialized: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    parsed = examples.parse_crop(serialized)
+    return (
+        examples.decode_png(parsed["map/encoded"]),
+        examples.decode_png(parsed["image/encoded"]),
+    )
+
+
+def augment(
+    semantic_map: tf.Tensor, image: tf.Tensor, config: InputConfig, position: tf.Tensor
+) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Enlarges, crops and mirrors a pair, both alike.
+
+    Args:
+      semantic_map: uint8 [S, S, 3].
+      image: uint8 [S, S, 3].
+      config: which augmentation.
+      position: int64 scalar, the example's position in the stream.
+
+    Returns:
+      The pair, uint8 [S, S, 3] each; the map by nearest neighbour only.
+    """
+    draw = tf.random.stateless_uniform([3], tf.stack([tf.cast(config.seed, tf.int64), position]))
+    size = tf.shape(image)[0]
+    if config.jitter > 1:
+        large = tf.cast(tf.round(tf.cast(size, tf.float32) * config.jitter), tf.int32)
+        enlarged = tf.image.resize(image, [large, large], "bilinear")
+        image = tf.cast(tf.round(enlarged), tf.uint8)
+        semantic_map = tf.image.resize(semantic_map, [large, large], "nearest")
+        slack = tf.cast(large - size + 1, tf.float32)
+        top, left = tf.cast(draw[0] * slack, tf.int32), tf.cast(draw[1] * slack, tf.int32)
+        image = image[top : top + size, left : left + size]
+        semantic_map = semantic_map[top : top + size, left : left + size]
+    if config.mirror:
+        flip = draw[2] < 0.5
+        image = tf.where(flip, image[:, ::-1], image)
+        semantic_map = tf.where(flip, semantic_map[:, ::-1], semantic_map)
+    return semantic_map, image
+
+
+def _batches(pairs: tf.data.Dataset, batch_size: int, image_size: int) -> tf.data.Dataset:
+    shape = [batch_size, image_size, image_size, 3]
+
+    def as_floats(semantic_map: tf.Tensor, image: tf.Tensor) -> Dict[str, tf.Tensor]:
+        return {
+            "map": tf.ensure_shape(to_float(semantic_map), shape),
+            "image": tf.ensure_shape(to_float(image), shape),
+        }
+
+    # Conversion after batching: one call for many examples, and four times less
+    # memory moved between the stages.
+    batched = pairs.batch(batch_size, drop_remainder=True)
+    return batched.map(as_floats, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def training_stream(
+    data_dir: str, info: examples.DatasetInfo, config: InputConfig, start_step: int = 0
+) -> tf.data.Dataset:
+    """Returns the endless stream of training batches.
+
+    Args:
+      data_dir: what `//preprocessing:preprocess` wrote.
+      info: its description.
+      config: what to read and how.
+      start_step: batches to leave out; they are neither decoded nor, but for
+        those of the current epoch, read.
+
+    Returns:
+      Batches `{"map": ..., "image": ...}`, float32 [batch_size, S, S, 3] in
+      [-1, 1]. An epoch is `steps_per_epoch` batches; its last, incomplete batch
+      is left out.
+
+    Raises:
+      ValueError: fewer examples than one batch.
+    """
+    conditions = select_conditions(info, config.conditions)
+    steps = steps_per_epoch(info, config)
+    shards = examples.list_shards(data_dir, "crops", "train")
+    codes = [taxonomy.code(name) for name in conditions]
+    epoch_size = steps * config.batch_size
+    start_epoch, start_batch = divmod(start_step, steps)
+
+    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
+        records = _shuffled(shards, codes, config.shuffle_buffer, config.seed, epoch)
+        first = epoch * epoch_size
+        numbered = tf.data.Dataset.zip((tf.data.Dataset.range(first, first + epoch_size), records))
+        skip = tf.where(epoch == start_epoch, start_batch * config.batch_size, 0)
+        return numbered.skip(tf.cast(skip, tf.int64))
+
+    def load(position: tf.Tensor, serialized: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+        return augment(*_decode(serialized), config, position)
+
+    epochs = tf.data.Dataset.range(start_epoch, tf.int64.max)
+    pairs = epochs.flat_map(epoch_records).map(
+        load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+    return _batches(pairs, config.batch_size, info.image_size)
+
+
+def validation_batches(
+    data_dir: str, info: examples.DatasetInfo, config: InputConfig, most: int = 2048
+) -> Optional[tf.data.Dataset]:
+    """Returns the validation split once, unaugmented, in a fixed order.
+
+    Args:
+      data_dir: what `//preprocessing:preprocess` wrote.
+      info: its description.
+      config: conditions and batch size; a last, incomplete batch is left out.
+      most: examples at most.
+
+    Returns:
+      Batches as of `training_stream`, or None where there is not one full batch.
+    """
+    conditions = select_conditions(info, config.conditions)
+    if count_examples(info, "validation", conditions) < config.batch_size:
+        return None
+    codes = [taxonomy.code(name) for name in conditions]
+    shards = examples.list_shards(data_dir, "crops", "validation")
+    pairs = _serialized(shards, codes).take(most).map(_decode, tf.data.AUTOTUNE)
+    return _batches(pairs, config.batch_size, info.image_size)
+
+
+def steps_per_epoch(info: examples.DatasetInfo, config: InputConfig) -> int:
+    """Returns the number of full batches in the training split.
+
+    Raises:
+      ValueError: not even one.
+    """
+    number = count_examples(info, "train", select_conditions(info, config.conditions))
+    if number < config.batch_size:
+        raise ValueError(
+            f"{number} training crops of the chosen conditions do not fill one batch of "
+            f"{config.batch_size}"
+        )
+    return number // config.batch_size
+
+
+def fixed_examples(
+    data_dir: str, info: examples.DatasetInfo, conditions: Sequence[str], number: int
+) -> Dict[str, tf.Tensor]:
+    """Returns validation examples that show the range of the data.
+
+    Conditions are taken in turn, and within a condition the skin type seen least
+    so far, so that few examples show many of both. The choice depends on the
+    records alone. Without validation records, training records are shown.
+
+    Args:
+      data_dir: what `//preprocessing:preprocess` wrote.
+      info: its description.
+      conditions: those the model is trained on.
+      number: how many.
+
+    Returns:
+      `map` and `image`, uint8 [number or fewer, S, S, 3].
+    """
+    split = "validation" if count_examples(info, "validation", conditions) else "train"
+    codes = [taxonomy.code(name) for name in conditions]
+    shards = examples.list_shards(data_dir, "crops", split)
+    candidates: Dict[int, List[Tuple[int, bytes]]] = {}
+    for serialized in _serialized(shards, codes).take(4096):
+        parsed = examples.parse_crop(serialized)
+        entry = (int(parsed["fitzpatrick"]), serialized.numpy())
+        candidates.setdefault(int(parsed["condition/code"]), []).append(entry)
+    chosen: List[bytes] = []
+    shown = {skin_type: 0 for skin_type in taxonomy.FITZPATRICK_TYPES}
+    while len(chosen) < number and candidates:
+        for code in sorted(candidates):
+            queue = candidates[code]
+            skin_type, serialized = min(queue, key=lambda entry: shown[entry[0]])
+            queue.remove((skin_type, serialized))
+            shown[skin_type] += 1
+            chosen.append(serialized)
+            if not queue:
+                del candidates[code]
+            if len(chosen) == number:
+                break
+    pairs = [_decode(tf.constant(serialized)) for serialized in chosen]
+    return {
+        "map": tf.stack([pair[0] for pair in pairs]),
+        "image": tf.stack([pair[1] for pair in pairs]),
+    }

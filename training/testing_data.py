@@ -1,0 +1,89 @@
+"""Small record sets with known truth, for the tests of this package and of those after it."""
+
+import io
+import pathlib
+from typing import Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from preprocessing import examples, semantic_map, taxonomy
+from preprocessing.cases import Box
+
+
+def _png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write_dataset(
+    folder: str,
+    image_size: int = 32,
+    conditions: Sequence[str] = ("Acne", "Melanoma", "Vitiligo"),
+    per_split: Sequence[int] = (24, 8, 8),
+    shards: int = 2,
+) -> examples.DatasetInfo:
+    """Writes records whose photographs are grey skin with a disc in the box.
+
+    Args:
+      folder: receives `crops/` and `dataset.json`.
+      image_size: rows and columns.
+      conditions: taken in turn.
+      per_split: examples of train, validation and test.
+      shards: per split.
+
+    Returns:
+      The description, as `examples.read_info` reads it.
+    """
+    root = pathlib.Path(folder)
+    (root / "crops").mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    counts: dict = {"crops": {}, "full": {}}
+    for split, number in zip(("train", "validation", "test"), per_split):
+        records = []
+        for index in range(number):
+            condition = conditions[index % len(conditions)]
+            skin_type = 1 + index % 6
+            low = rng.integers(2, image_size // 2, 2)
+            box = Box(*low, *(low + image_size // 3))
+            image = np.full((image_size, image_size, 3), 250 - 35 * skin_type, np.uint8)
+            image[
+                int(box.y0) : int(box.y1), int(box.x0) : int(box.x1), taxonomy.code(condition) % 3
+            ] = 20
+            drawn = semantic_map.encode(
+                skin_type, taxonomy.code(condition), [box], image_size, image_size
+            )
+            name = f"{split}{index}"
+            record = examples.Record(
+                _png(image),
+                _png(drawn),
+                image_size,
+                image_size,
+                (box,),
+                condition,
+                skin_type,
+                name,
+                name,
+                name,
+            )
+            records.append(examples.serialize(record))
+            by_type = counts["crops"].setdefault(split, {}).setdefault(condition, {})
+            by_type[str(skin_type)] = by_type.get(str(skin_type), 0) + 1
+        for shard in range(shards):
+            path = root / "crops" / examples.shard_name(split, shard, shards)
+            with tf.io.TFRecordWriter(str(path)) as writer:
+                for serialized in records[shard::shards]:
+                    writer.write(serialized)
+    info = examples.DatasetInfo(
+        image_size=image_size,
+        full_size=image_size,
+        taxonomy=taxonomy.CONDITIONS,
+        counts=counts,
+        digest="0" * 64,
+        settings={},
+        packages={},
+    )
+    (root / "dataset.json").write_text(info.to_json(), encoding="utf-8")
+    return info
