@@ -14,7 +14,15 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from preprocessing import taxonomy
 
-REQUIRED_COLUMNS = ("case_id", "patient_id", "image_id", "image", "condition", "fitzpatrick", "rois")
+REQUIRED_COLUMNS = (
+    "case_id",
+    "patient_id",
+    "image_id",
+    "image",
+    "condition",
+    "fitzpatrick",
+    "rois",
+)
 SPLITS = ("train", "validation", "test")
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -36,7 +44,8 @@ class Photograph:
       case_id: the consultation; several photographs may share one.
       patient_id: the person; splits never separate a patient's photographs.
       image_id: unique in the manifest.
-      image: path of the file, relative to the manifest's folder.
+      image: path of the file, relative to the image folder (the manifest's own,
+        unless another is given).
       condition: an entry of `taxonomy.CONDITIONS`.
       fitzpatrick: skin type 1..6, or None where unknown.
       rois: boxes in pixels of the photograph after EXIF orientation.
@@ -116,7 +125,7 @@ def _check_path(image: str, folder: pathlib.Path) -> None:
         raise ValueError("image: the path is empty")
     root = folder.resolve()
     if root not in (root / image).resolve().parents:
-        raise ValueError(f"image: {image!r} leaves the manifest's folder")
+        raise ValueError(f"image: {image!r} leaves the folder {folder}")
 
 
 def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photograph:
@@ -163,16 +172,22 @@ def _rows(path: pathlib.Path) -> Iterable[Tuple[int, List[str]]]:
                 yield line, cells
                 line = reader.line_num + 1
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: not UTF-8 text after line {line} ({error.reason})") from error
+            raise ValueError(
+                f"{path}: not UTF-8 text after line {line} ({error.reason})"
+            ) from error
         except csv.Error as error:
             raise ValueError(f"{path}:{reader.line_num}: {error}") from error
 
 
-def read_cases(path: str) -> Tuple[List[Photograph], List[Rejection]]:
+def read_cases(
+    path: str, image_dir: Optional[str] = None
+) -> Tuple[List[Photograph], List[Rejection]]:
     """Reads and checks a manifest.
 
     Args:
       path: a `cases.csv`; UTF-8, with or without a byte-order mark.
+      image_dir: folder that the `image` column is relative to and may not leave; by
+        default the manifest's own.
 
     Returns:
       The usable photographs, in the file's order, and the rows that are not
@@ -185,6 +200,9 @@ def read_cases(path: str) -> Tuple[List[Photograph], List[Rejection]]:
     source = pathlib.Path(path)
     if not source.is_file():
         raise ValueError(f"{path}: no such file")
+    folder = pathlib.Path(image_dir) if image_dir else source.parent
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
     rows = iter(_rows(source))
     header = [name.strip() for name in next(rows, (1, []))[1]]
     _check_header(header, source)
@@ -199,7 +217,7 @@ def read_cases(path: str) -> Tuple[List[Photograph], List[Rejection]]:
         try:
             if len(values) != len(header):
                 raise ValueError(f"{len(values)} cells where the header has {len(header)}")
-            photograph = _parse_row(cells, line, source.parent)
+            photograph = _parse_row(cells, line, folder)
             if photograph.image_id in first_row:
                 raise ValueError(
                     f"image_id: {photograph.image_id!r} is already on row "
@@ -213,7 +231,9 @@ def read_cases(path: str) -> Tuple[List[Photograph], List[Rejection]]:
                 )
         except ValueError as error:
             rejections.append(
-                Rejection(line, cells.get("image_id", ""), cells.get("image", ""), "row", str(error))
+                Rejection(
+                    line, cells.get("image_id", ""), cells.get("image", ""), "row", str(error)
+                )
             )
             continue
         first_row[photograph.image_id] = line
@@ -259,6 +279,16 @@ def stable_fraction(text: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Checks the shares of train, validation and test.
+
+    Raises:
+      ValueError: they are not three shares of 1.
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"split fractions must be three shares that sum to 1, not {fractions}")
+
+
 def split_of(
     photograph: Photograph, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: int = 0
 ) -> str:
@@ -272,8 +302,7 @@ def split_of(
     Raises:
       ValueError: fractions that are not three shares of 1.
     """
-    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"split fractions must be three shares that sum to 1, not {fractions}")
+    check_fractions(fractions)
     if photograph.split:
         return photograph.split
     position = stable_fraction(f"{seed}/{photograph.patient_id}")

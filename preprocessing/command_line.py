@@ -10,9 +10,9 @@ import sys
 import warnings
 from typing import Callable, Sequence
 
-from absl import app
+from absl import app, flags
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=r"(?s).*TensorFlow Addons")
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
@@ -28,16 +28,32 @@ def user_path(path: str) -> str:
     return str(pathlib.Path(folder, os.path.expanduser(path)))
 
 
-def run(main: Callable[[Sequence[str]], None]) -> None:
+def _parse_known(argv: Sequence[str]) -> Sequence[str]:
+    """Parses the flags that absl knows and returns the others, wherever they stand."""
+    flags.FLAGS.set_gnu_getopt(True)
+    try:
+        return flags.FLAGS(argv, known_only=True)
+    except flags.Error as error:
+        print(f"error: {error}; see --help", file=sys.stderr)
+        sys.exit(1)
+
+
+def run(main: Callable[[Sequence[str]], None], pass_unknown_flags: bool = False) -> None:
     """Runs a binary's `main` under absl; bad input ends it with one line.
 
     `ValueError` and `OSError` are what the library raises for input that the user
     can mend; they become "error: ..." on standard error and exit status 1.
     Anything else is a bug and keeps its traceback.
+
+    Args:
+      main: receives the program's name and, if asked for, the unknown flags.
+      pass_unknown_flags: whether flags that are not ours go to `main` (for Apache
+        Beam) or end the program.
     """
 
     def guarded(argv: Sequence[str]) -> None:
-        if len(argv) > 1:
+        passed_on = pass_unknown_flags and argv[1:2] and argv[1].startswith("-")
+        if argv[1:] and not passed_on:
             print(f"error: unexpected argument {argv[1]!r}; see --help", file=sys.stderr)
             sys.exit(1)
         try:
@@ -46,4 +62,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
 
-    app.run(guarded)
+    if pass_unknown_flags:
+        app.run(guarded, flags_parser=_parse_known)
+    else:
+        app.run(guarded)

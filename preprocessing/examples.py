@@ -10,33 +10,25 @@ Box features use the names of the TF Object Detection API. Images and maps are
 PNG: lossless, because FID is sensitive to JPEG.
 """
 
+from __future__ import annotations
+
 import dataclasses
+import functools
 import json
 import pathlib
 import re
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple
 
-import tensorflow as tf
-
-from preprocessing import taxonomy
+from preprocessing import taxonomy, tfrecords
 from preprocessing.cases import SPLITS, Box
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 FORMAT_VERSION = 1
 UNKNOWN_SKIN_TYPE = 0
-_BOX_FEATURES = ("ymin", "xmin", "ymax", "xmax")
+_BOX_SIDES = ("ymin", "xmin", "ymax", "xmax")
 _SHARD = re.compile(r"^(?P<split>\w+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
-
-
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _int(value: int) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-
-
-def _floats(values: Sequence[float]) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,45 +62,47 @@ class Record:
 
 def serialize(record: Record) -> bytes:
     """Returns the record as a serialized `tf.train.Example`, byte-stable."""
-    feature = {
-        "image/encoded": _bytes(record.image_png),
-        "image/height": _int(record.height),
-        "image/width": _int(record.width),
-        "image/object/bbox/xmin": _floats([box.x0 / record.width for box in record.boxes]),
-        "image/object/bbox/ymin": _floats([box.y0 / record.height for box in record.boxes]),
-        "image/object/bbox/xmax": _floats([box.x1 / record.width for box in record.boxes]),
-        "image/object/bbox/ymax": _floats([box.y1 / record.height for box in record.boxes]),
-        "condition": _bytes(record.condition.encode()),
-        "condition/code": _int(taxonomy.code(record.condition)),
-        "fitzpatrick": _int(record.fitzpatrick),
-        "case_id": _bytes(record.case_id.encode()),
-        "patient_id": _bytes(record.patient_id.encode()),
-        "image_id": _bytes(record.image_id.encode()),
+    width, height = record.width, record.height
+    features: Dict[str, tfrecords.Feature] = {
+        "image/encoded": record.image_png,
+        "image/height": height,
+        "image/width": width,
+        "image/object/bbox/xmin": [box.x0 / width for box in record.boxes],
+        "image/object/bbox/ymin": [box.y0 / height for box in record.boxes],
+        "image/object/bbox/xmax": [box.x1 / width for box in record.boxes],
+        "image/object/bbox/ymax": [box.y1 / height for box in record.boxes],
+        "condition": record.condition.encode(),
+        "condition/code": taxonomy.code(record.condition),
+        "fitzpatrick": record.fitzpatrick,
+        "case_id": record.case_id.encode(),
+        "patient_id": record.patient_id.encode(),
+        "image_id": record.image_id.encode(),
     }
     if record.map_png:
-        feature["map/encoded"] = _bytes(record.map_png)
-    example = tf.train.Example(features=tf.train.Features(feature=feature))
-    return example.SerializeToString(deterministic=True)
+        features["map/encoded"] = record.map_png
+    return tfrecords.encode_example(features)
 
 
-_FEATURES: Dict[str, Any] = {
-    "image/encoded": tf.io.FixedLenFeature([], tf.string),
-    "image/height": tf.io.FixedLenFeature([], tf.int64),
-    "image/width": tf.io.FixedLenFeature([], tf.int64),
-    "condition": tf.io.FixedLenFeature([], tf.string),
-    "condition/code": tf.io.FixedLenFeature([], tf.int64),
-    "fitzpatrick": tf.io.FixedLenFeature([], tf.int64),
-    "case_id": tf.io.FixedLenFeature([], tf.string),
-    "patient_id": tf.io.FixedLenFeature([], tf.string),
-    "image_id": tf.io.FixedLenFeature([], tf.string),
-    **{f"image/object/bbox/{side}": tf.io.VarLenFeature(tf.float32) for side in _BOX_FEATURES},
-}
-_CROP_FEATURES = {**_FEATURES, "map/encoded": tf.io.FixedLenFeature([], tf.string)}
+@functools.lru_cache(maxsize=None)
+def _schema(with_map: bool) -> Mapping[str, Any]:
+    import tensorflow as tf  # Only readers need it; writers start in a tenth of the time.
+
+    texts = ("image/encoded", "condition", "case_id", "patient_id", "image_id")
+    numbers = ("image/height", "image/width", "condition/code", "fitzpatrick")
+    features: Dict[str, Any] = {name: tf.io.FixedLenFeature([], tf.string) for name in texts}
+    features.update({name: tf.io.FixedLenFeature([], tf.int64) for name in numbers})
+    for side in _BOX_SIDES:
+        features[f"image/object/bbox/{side}"] = tf.io.VarLenFeature(tf.float32)
+    if with_map:
+        features["map/encoded"] = tf.io.FixedLenFeature([], tf.string)
+    return features
 
 
-def _parse(serialized: tf.Tensor, features: Mapping[str, Any]) -> Dict[str, tf.Tensor]:
-    parsed = tf.io.parse_single_example(serialized, features)
-    boxes = [tf.sparse.to_dense(parsed.pop(f"image/object/bbox/{side}")) for side in _BOX_FEATURES]
+def _parse(serialized: tf.Tensor, with_map: bool) -> Dict[str, tf.Tensor]:
+    import tensorflow as tf
+
+    parsed = tf.io.parse_single_example(serialized, _schema(with_map))
+    boxes = [tf.sparse.to_dense(parsed.pop(f"image/object/bbox/{side}")) for side in _BOX_SIDES]
     parsed["boxes"] = tf.stack(boxes, axis=-1)
     return parsed
 
@@ -124,16 +118,18 @@ def parse_crop(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
       joined as `boxes`, float32 [N, 4], rows (ymin, xmin, ymax, xmax) in [0, 1],
       the order of `tf.image`.
     """
-    return _parse(serialized, _CROP_FEATURES)
+    return _parse(serialized, with_map=True)
 
 
 def parse_full(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
     """Parses a `full/` record; as `parse_crop`, without a map."""
-    return _parse(serialized, _FEATURES)
+    return _parse(serialized, with_map=False)
 
 
 def decode_png(encoded: tf.Tensor) -> tf.Tensor:
     """Decodes a PNG of a record to uint8 [H, W, 3]."""
+    import tensorflow as tf
+
     return tf.ensure_shape(tf.io.decode_png(encoded, channels=3), [None, None, 3])
 
 
@@ -186,6 +182,8 @@ class DatasetInfo:
       digest: sha256 over the contents of the record files, as hex.
       settings: the options that made the records.
       packages: versions of the packages that made them.
+      notes: figures that a reader of the counts should know, e.g. how many crops
+        show their lesion only in part.
     """
 
     image_size: int
@@ -195,6 +193,7 @@ class DatasetInfo:
     digest: str
     settings: Mapping[str, Any]
     packages: Mapping[str, str]
+    notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         """Returns the text of `dataset.json`."""
@@ -214,9 +213,7 @@ def read_info(data_dir: str) -> DatasetInfo:
     """
     path = pathlib.Path(data_dir) / "dataset.json"
     if not path.is_file():
-        raise ValueError(
-            f"{path}: no such file; make a data set with //preprocessing:preprocess"
-        )
+        raise ValueError(f"{path}: no such file; make a data set with //preprocessing:preprocess")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields.pop("format_version")

@@ -1,0 +1,299 @@
+"""From a case manifest to a data set, with Apache Beam.
+
+The driver plans the shards and writes the plans to the output folder; what passes
+through Beam is the plans' paths, one element per shard. Encoded images never do:
+local runners keep what they shuffle in memory. Each worker writes whole record
+files (`shards.write_shard`); the driver adds up their summaries.
+
+Everything is made in OUTPUT/.unfinished and moved into place at the end. A run that
+was interrupted takes up what it has finished there.
+
+Paths must mean the same to every worker: with a remote runner they lie on a shared
+file system.
+"""
+
+import contextlib
+import csv
+import hashlib
+import json
+import logging
+import os
+import pathlib
+import platform
+import shlex
+import shutil
+import sys
+import threading
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+import apache_beam as beam
+import numpy as np
+import PIL
+import tqdm
+from apache_beam.options import pipeline_options
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.transforms import environments
+
+from preprocessing import cases, contact_sheet, examples, shards, taxonomy
+from preprocessing.plans import Settings, ShardPlan, plan_shards
+
+UNFINISHED = ".unfinished"
+_OUTPUTS = ("crops", "full", "crops.csv", "rejected.csv", "contact_sheet.png", "dataset.json")
+_NAMESPACE = "preprocessing"
+
+
+class _WriteShard(beam.DoFn):
+    """Runs `shards.write_shard` and counts."""
+
+    def process(self, plan_path: str) -> Iterator[str]:
+        summary = shards.write_shard(plan_path)
+        counts = {
+            "photographs": summary.photographs,
+            "crops": summary.total("crops"),
+            "full": summary.total("full"),
+            "rejections": len(summary.rejections),
+        }
+        for name, count in counts.items():
+            beam.metrics.Metrics.counter(_NAMESPACE, name).inc(count)
+        yield summary.name
+
+
+def check_output(output_dir: str, overwrite: bool) -> pathlib.Path:
+    """Returns the output folder after making sure that nothing gets lost.
+
+    Raises:
+      ValueError: it holds a data set and `overwrite` is off, or it is a file.
+    """
+    folder = pathlib.Path(output_dir)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: is a file; --output_dir must be a folder")
+    found = [name for name in _OUTPUTS if (folder / name).exists()]
+    if found and not overwrite:
+        raise ValueError(
+            f"{folder}: already holds {found[-1]}; choose another --output_dir or pass --overwrite"
+        )
+    return folder
+
+
+def write_plans(plans: Sequence[ShardPlan], work: pathlib.Path) -> List[str]:
+    """Writes the plans and removes what other plans have left in the work folder."""
+    for name in ("plans", "shards", *shards.KINDS):
+        (work / name).mkdir(parents=True, exist_ok=True)
+    names = {plan.name for plan in plans}
+    for path in work.glob("*/*"):
+        if path.name not in names and path.name[: -len(".json")] not in names:
+            path.unlink()
+    paths = []
+    for plan in plans:
+        path = work / "plans" / f"{plan.name}.json"
+        path.write_text(plan.to_json(), encoding="utf-8")
+        paths.append(str(path))
+    return paths
+
+
+@contextlib.contextmanager
+def _progress(work: pathlib.Path, plans: Dict[str, int]) -> Iterator[None]:
+    """Shows the photographs of finished shards, with the time left."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        total = sum(plans.values())
+        with tqdm.tqdm(total=total, unit=" photographs", disable=None, smoothing=0.1) as bar:
+            ended = False
+            while not ended:
+                ended = stop.wait(0.5)
+                done = sum(plans.get(path.stem, 0) for path in (work / "shards").glob("*.json"))
+                bar.update(done - bar.n)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _importable_by_workers() -> Iterator[None]:
+    """Lets worker processes import what this process can, also from runfiles."""
+    before = os.environ.get("PYTHONPATH")
+    root = str(pathlib.Path(__file__).resolve().parent.parent)
+    own = str(pathlib.Path(__file__).parent.parent.absolute())
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        dict.fromkeys(filter(None, [own, root, *sys.path, *(before or "").split(os.pathsep)]))
+    )
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def _local_runner(workers: int) -> fn_runner.FnApiRunner:
+    """Beam's own local runner with a process per core.
+
+    `DirectRunner` of Beam 2.6x and later first tries Prism, a program that it
+    downloads; this one needs nothing.
+    """
+    logging.getLogger(fn_runner.__name__).setLevel(logging.ERROR)
+    if workers == 1:
+        return fn_runner.FnApiRunner()
+    command = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+    return fn_runner.FnApiRunner(
+        default_environment=environments.SubprocessSDKEnvironment.from_command_string(command)
+    )
+
+
+def _run_beam(paths: Sequence[str], beam_args: Sequence[str]) -> None:
+    options = pipeline_options.PipelineOptions(list(beam_args))
+    given = options.get_all_options(drop_default=True)
+    unknown = set(given) - set(options.get_all_options(retain_unknown_options=False))
+    if unknown:
+        raise ValueError(f"--{sorted(unknown)[0]} is neither a flag of ours nor of Apache Beam")
+    runner: Any = given.get("runner")
+    if runner is None:
+        workers = min(os.cpu_count() or 1, len(paths))
+        direct = options.view_as(pipeline_options.DirectOptions)
+        if "direct_num_workers" not in given and "direct_running_mode" not in given:
+            direct.direct_num_workers = workers
+            runner = _local_runner(workers)
+        else:
+            runner = fn_runner.FnApiRunner()
+    with _importable_by_workers(), beam.Pipeline(runner=runner, options=options) as pipeline:
+        _ = (
+            pipeline
+            | "Plans" >> beam.Create(list(paths))
+            | "Spread" >> beam.Reshuffle()
+            | "WriteShards" >> beam.ParDo(_WriteShard())
+        )
+
+
+def _write_csv(path: pathlib.Path, header: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _summaries(work: pathlib.Path, names: Sequence[str]) -> Iterator[shards.Summary]:
+    for name in names:
+        yield shards.Summary(
+            **json.loads((work / "shards" / f"{name}.json").read_text(encoding="utf-8"))
+        )
+
+
+def _finish(
+    work: pathlib.Path,
+    names: Sequence[str],
+    settings: Settings,
+    row_rejections: Sequence[cases.Rejection],
+) -> examples.DatasetInfo:
+    """Adds the shards up, one at a time, and writes the files beside the records."""
+    counts: Dict[str, Any] = {kind: {} for kind in shards.KINDS}
+    digest = hashlib.sha256()
+    sheet = contact_sheet.ContactSheet()
+    notes = {"photographs": 0, "rejections": len(row_rejections), "crops_showing_part_of_roi": 0}
+    for summary in _summaries(work, names):
+        for kind in shards.KINDS:
+            digest.update(f"{kind}/{summary.name} {summary.files[kind]['sha256']}\n".encode())
+            by_condition = counts[kind].setdefault(summary.split, {})
+            for condition, by_type in summary.files[kind]["counts"].items():
+                sums = by_condition.setdefault(condition, {})
+                for skin_type, count in by_type.items():
+                    sums[skin_type] = sums.get(skin_type, 0) + count
+        for thumbnail in summary.thumbnails:
+            sheet.add(*thumbnail)
+        notes["photographs"] += summary.photographs
+        notes["rejections"] += len(summary.rejections)
+        notes["crops_showing_part_of_roi"] += sum(row[-1] < 0.999 for row in summary.crops)
+    rejected = (row for summary in _summaries(work, names) for row in summary.rejections)
+    _write_csv(
+        work / "rejected.csv",
+        cases.Rejection._fields,
+        (row for group in (row_rejections, rejected) for row in group),
+    )
+    _write_csv(
+        work / "crops.csv",
+        shards.CROP_COLUMNS,
+        (row for summary in _summaries(work, names) for row in summary.crops),
+    )
+    sheet.draw().save(work / "contact_sheet.png")
+    info = examples.DatasetInfo(
+        image_size=settings.image_size,
+        full_size=settings.full_size,
+        taxonomy=taxonomy.CONDITIONS,
+        counts=counts,
+        digest=digest.hexdigest(),
+        settings=settings.as_dict(),
+        packages={
+            "apache-beam": beam.__version__,
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+            "python": platform.python_version(),
+        },
+        notes=notes,
+    )
+    (work / "dataset.json").write_text(info.to_json(), encoding="utf-8")
+    return info
+
+
+def _publish(work: pathlib.Path, output: pathlib.Path) -> None:
+    """Moves the finished files into place, `dataset.json` last."""
+    for name in reversed(_OUTPUTS):
+        old = output / name
+        if old.is_dir():
+            shutil.rmtree(old)
+        elif old.exists():
+            old.unlink()
+    for name in _OUTPUTS:
+        (work / name).replace(output / name)
+    shutil.rmtree(work)
+
+
+def preprocess(
+    cases_path: str,
+    output_dir: str,
+    settings: Optional[Settings] = None,
+    image_dir: Optional[str] = None,
+    overwrite: bool = False,
+    beam_args: Sequence[str] = (),
+) -> examples.DatasetInfo:
+    """Makes a data set: `crops/`, `full/`, `dataset.json`, `rejected.csv`, ...
+
+    Args:
+      cases_path: a case manifest, see `cases`.
+      output_dir: folder for the data set.
+      settings: the options.
+      image_dir: folder that the manifest's `image` column is relative to; by
+        default the manifest's own.
+      overwrite: replace a data set that is there already.
+      beam_args: Apache Beam options, e.g. ["--runner=FlinkRunner"]; without any, all
+        cores of this machine are used.
+
+    Returns:
+      What `dataset.json` says.
+
+    Raises:
+      ValueError: no usable row or photograph, an existing output, unknown options.
+    """
+    settings = settings or Settings()
+    output = check_output(output_dir, overwrite)
+    rows, row_rejections = cases.read_cases(cases_path, image_dir)
+    folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
+    plans = list(plan_shards(rows, folder, settings))
+    del rows
+    work = output / UNFINISHED
+    paths = write_plans(plans, work)
+    sizes = {plan.name: len(plan.photographs) for plan in plans}
+    del plans
+    with _progress(work, sizes):
+        _run_beam(paths, beam_args)
+    info = _finish(work, list(sizes), settings, row_rejections)
+    if not any(info.count("full", split) for split in cases.SPLITS):
+        text = (work / "rejected.csv").read_text(encoding="utf-8").splitlines()[1]
+        raise ValueError(f"{cases_path}: no usable photograph; the first: {text}")
+    _publish(work, output)
+    return info

@@ -1,0 +1,97 @@
+"""Turns a case manifest and its photographs into training records.
+
+Flags of Apache Beam may be added: --runner=..., --direct_num_workers=...; without
+any, all cores of this machine are used. The manifest's columns are described in
+preprocessing/cases.py, the records in preprocessing/examples.py.
+
+Example:
+
+  bazel run //preprocessing:preprocess -- --cases=cases.csv --output_dir=records
+"""
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+import dataclasses
+from typing import Sequence
+
+from absl import flags
+
+from preprocessing import cases, examples, pipeline, plans
+
+_DEFAULTS = plans.Settings()
+_CASES = flags.DEFINE_string("cases", None, "The case manifest, cases.csv.", required=True)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the records.", required=True)
+_IMAGE_DIR = flags.DEFINE_string(
+    "image_dir", None, "Folder the manifest's images are relative to; default: the manifest's own."
+)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a data set in --output_dir.")
+flags.DEFINE_integer("image_size", _DEFAULTS.image_size, "Rows and columns of the crops, pixels.")
+flags.DEFINE_integer(
+    "full_size", _DEFAULTS.full_size, "Longer side of the classifier's photographs, pixels."
+)
+flags.DEFINE_integer(
+    "crops_per_photograph",
+    _DEFAULTS.crops_per_photograph,
+    "Windows per photograph; groups of adjacent ROIs take turns.",
+)
+flags.DEFINE_float(
+    "min_roi_share", _DEFAULTS.min_roi_share, "Smallest length of an ROI group, of the window's."
+)
+flags.DEFINE_float(
+    "max_roi_share", _DEFAULTS.max_roi_share, "Largest length of an ROI group, of the window's."
+)
+flags.DEFINE_integer("candidates", _DEFAULTS.candidates, "Random windows to choose each crop from.")
+flags.DEFINE_float(
+    "background_limit", _DEFAULTS.background_limit, "Largest share of background in a crop, 0..1."
+)
+flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of windows and splits.")
+flags.DEFINE_list(
+    "split_fractions",
+    [str(share) for share in _DEFAULTS.split_fractions],
+    "Shares of train, validation and test; patients are never split.",
+)
+flags.DEFINE_integer(
+    "photographs_per_shard", _DEFAULTS.photographs_per_shard, "Photographs in one record file."
+)
+flags.DEFINE_integer("max_pixels", _DEFAULTS.max_pixels, "Refuse larger photographs.")
+
+
+def _settings() -> plans.Settings:
+    values = {
+        field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(plans.Settings)
+    }
+    try:
+        values["split_fractions"] = tuple(float(share) for share in values["split_fractions"])
+    except ValueError as error:
+        raise ValueError(f"--split_fractions: {error}") from error
+    return plans.Settings(**values)
+
+
+def _print_summary(info: examples.DatasetInfo, output_dir: str) -> None:
+    for kind in ("crops", "full"):
+        counts = ", ".join(f"{split} {info.count(kind, split)}" for split in cases.SPLITS)
+        print(f"{kind}: {counts}")
+    partial = info.notes["crops_showing_part_of_roi"]
+    if partial:
+        print(f"{partial} crops show part of their ROI: it is longer than the photograph is high")
+    rejections = info.notes["rejections"]
+    print(f"not used: {rejections} (rejected.csv)" if rejections else "nothing was rejected")
+    print(f"records, dataset.json, crops.csv and contact_sheet.png are in {output_dir}")
+    print(f"next: bazel run //training:train -- --data_dir={output_dir}")
+
+
+def main(argv: Sequence[str]) -> None:
+    output_dir = command_line.user_path(_OUTPUT_DIR.value)
+    info = pipeline.preprocess(
+        command_line.user_path(_CASES.value),
+        output_dir,
+        _settings(),
+        image_dir=command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
+        overwrite=_OVERWRITE.value,
+        beam_args=argv[1:],
+    )
+    _print_summary(info, output_dir)
+
+
+if __name__ == "__main__":
+    command_line.run(main, pass_unknown_flags=True)
