@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import textwrap
 import time
 from typing import List
 
@@ -16,6 +17,7 @@ from pip._vendor.packaging.markers import Marker
 _PACKAGE = re.compile(r"[A-Za-z0-9]\S*==")
 _SECONDS_BETWEEN_LINES = 5.0
 _LAST_LINES = 20
+_LINE_LENGTH = 400
 
 
 def count_packages(requirements: str) -> int:
@@ -27,11 +29,16 @@ def count_packages(requirements: str) -> int:
 
 def explain(output: List[str]) -> str:
     """Returns pip's own error lines, or its last lines where it marked none."""
-    errors = [line for line in output if re.match(r"\s*(ERROR|error)\b", line)]
+    errors = [
+        line
+        for line in output
+        if re.match(r"\s*(ERROR|error)\b", line) and "Ignored the following" not in line
+    ]
     if any("DO NOT MATCH THE HASHES" in line for line in errors):
         start = next(i for i, line in enumerate(output) if "DO NOT MATCH THE HASHES" in line)
         errors = output[start:]
-    return "\n".join((errors or output)[-_LAST_LINES:])
+    lines = (errors or output)[-_LAST_LINES:]
+    return "\n".join(textwrap.shorten(line, _LINE_LENGTH, placeholder=" ...") for line in lines)
 
 
 def install(requirements: str) -> None:
@@ -64,9 +71,12 @@ def install(requirements: str) -> None:
     # Tests run where the environment is read-only, so the byte code is made here, on all cores.
     print(f"  compiling ({time.monotonic() - started:.0f} s)", flush=True)
     packages = sysconfig.get_path("purelib")
-    # Some packages hold test data that does not compile; pip does not mind either.
+    # The packages' own tests are left out; what does not compile is not for this Python.
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "compileall", "-qq", "-j", "0", packages],
+        [
+            *(sys.executable, "-W", "ignore", "-m", "compileall", "-qq", "-j", "0"),
+            *("-x", r"/tests?/|_test\.py$", packages),
+        ],
         check=False,
     )
     print(f"  done ({time.monotonic() - started:.0f} s)", flush=True)

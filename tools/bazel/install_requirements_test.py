@@ -17,7 +17,12 @@ class InstallRequirementsTest(absltest.TestCase):
         self.assertEqual(install_requirements.count_packages(lock.full_path), 2)
 
     def test_explains_with_the_error_lines(self):
-        output = ["Collecting a==1", "ERROR: No matching distribution found for a==1", "bye"]
+        output = [
+            "Collecting a==1",
+            "ERROR: Ignored the following versions that require a different python: 2",
+            "ERROR: No matching distribution found for a==1",
+            "bye",
+        ]
         self.assertEqual(
             install_requirements.explain(output), "ERROR: No matching distribution found for a==1"
         )

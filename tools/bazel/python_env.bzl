@@ -18,6 +18,9 @@ import ensurepip, venv
 
 _INSTALL_SECONDS = 3600
 
+# Kernels cut the first line of a script there, and at a space.
+_SHEBANG_CHARACTERS = 127
+
 _HOW_TO_GET_PYTHON = """
 Install one and run the same command again:
   Debian 12          sudo apt-get install python3.11 python3.11-venv
@@ -36,6 +39,7 @@ py_runtime(
     name = "runtime",
     interpreter_path = "{interpreter}",
     python_version = "PY3",
+    stub_shebang = "{shebang}",
 )
 
 py_runtime_pair(
@@ -169,7 +173,12 @@ def _python_env_impl(repository_ctx):
     )
     if result.return_code != 0:
         fail("the packages of %s could not be installed; pip's errors are above" % requirements)
-    repository_ctx.file("BUILD", _BUILD.format(interpreter = interpreter))
+
+    # Bazel's own default, `env python`, is no command on many systems.
+    shebang = "#!" + interpreter
+    if len(shebang) > _SHEBANG_CHARACTERS or " " in shebang:
+        shebang = "#!/usr/bin/env python3"
+    repository_ctx.file("BUILD", _BUILD.format(interpreter = interpreter, shebang = shebang))
 
 _python_env = repository_rule(
     implementation = _python_env_impl,
