@@ -5,6 +5,7 @@ from typing import List
 
 from preprocessing import command_line
 
+# bazel: deps = //training/configs:*
 _FOLDER = pathlib.Path(__file__).parent / "configs"
 
 

@@ -14,7 +14,7 @@ Comments in a module say what its imports cannot:
 
     # bazel: size = large         (tests; small, or medium if it loads TensorFlow or Beam)
     # bazel: tags = manual        (tests; several are separated by commas)
-    # bazel: deps = //training/configs:demo   (a module that is imported by name)
+    # bazel: deps = //training/configs:*      (modules loaded by name; * is all of a folder)
     # bazel: data = testdata/x.csv
 """
 
@@ -228,8 +228,21 @@ class Project:
             waiting.extend(current.imports)
         return False
 
+    def _libraries(self, folder: str) -> List[Module]:
+        """Returns a folder's modules that others may depend on."""
+        modules = [m for m in self.modules.values() if m.folder == folder and m.kind != "py_test"]
+        if not modules:
+            self.problems.append(f"a marker '# bazel: deps' names //{folder}:*, which is empty")
+        return modules
+
     def _deps(self, module: Module) -> List[str]:
-        labels = set(module.markers.get("deps", []))
+        labels = set()
+        for label in module.markers.get("deps", []):
+            folder, _, target = label[2:].partition(":")
+            if target == "*":
+                labels |= {f"//{folder}:{other.target}" for other in self._libraries(folder)}
+            else:
+                labels.add(label)
         for imported in module.imports:
             path = self._names[imported]
             same = str(path.parent) == module.folder

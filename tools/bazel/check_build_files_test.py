@@ -103,6 +103,15 @@ class CheckBuildFilesTest(parameterized.TestCase):
         self.assertIn('deps = ["//training/configs:demo"]', rule)
         self.assertIn('data = ["cases.csv"]', rule)
 
+    def test_a_marker_can_name_all_libraries_of_a_folder(self):
+        self.write("training/named.py", "# bazel: deps = //training/configs:*\n")
+        for name in ("demo", "paper", "paper_test"):
+            self.write(f"training/configs/{name}.py", "")
+        self.assertIn(
+            '        "//training/configs:demo",\n        "//training/configs:paper",\n    ],',
+            self.project().build_file("training"),
+        )
+
     def test_fixed_files_are_right_and_keep_what_was_written_by_hand(self):
         self.fix()
         self.assertEmpty(self.problems())

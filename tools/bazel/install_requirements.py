@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import sysconfig
-import textwrap
 import time
 from typing import List
 
@@ -38,7 +37,9 @@ def explain(output: List[str]) -> str:
         start = next(i for i, line in enumerate(output) if "DO NOT MATCH THE HASHES" in line)
         errors = output[start:]
     lines = (errors or output)[-_LAST_LINES:]
-    return "\n".join(textwrap.shorten(line, _LINE_LENGTH, placeholder=" ...") for line in lines)
+    return "\n".join(
+        line if len(line) <= _LINE_LENGTH else line[:_LINE_LENGTH] + " ..." for line in lines
+    )
 
 
 def install(requirements: str) -> None:
