@@ -226,8 +226,9 @@ def read_cases(
             split, split_row = patient_split.get(photograph.patient_id, (photograph.split, line))
             if split != photograph.split:
                 raise ValueError(
-                    f"split: patient {photograph.patient_id!r} is in {photograph.split or 'none'!r} "
-                    f"here and in {split or 'none'!r} on row {split_row}"
+                    f"split: patient {photograph.patient_id!r} is in "
+                    f"{photograph.split or 'none'!r} here and in {split or 'none'!r} "
+                    f"on row {split_row}"
                 )
         except ValueError as error:
             rejections.append(

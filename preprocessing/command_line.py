@@ -4,6 +4,7 @@ Binaries import this module before any other of the project, so that TensorFlow
 finds its log level set.
 """
 
+import logging
 import os
 import pathlib
 import sys
@@ -15,6 +16,8 @@ from absl import app, flags
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=r"(?s).*TensorFlow Addons")
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+# Apache Beam, about parts of it that need Google Cloud.
+logging.getLogger().addFilter(lambda record: not str(record.msg).startswith("apitools not found"))
 
 
 def user_path(path: str) -> str:

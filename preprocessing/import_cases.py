@@ -48,8 +48,8 @@ def _print_report(report: importing.Report, input_dir: str, output: str) -> None
     both, equal, near = report.agreement
     if both:
         print(
-            f"estimated against annotated skin types, {both} photographs: {equal / both:.0%} equal, "
-            f"{near / both:.0%} at most one type apart"
+            f"estimated against annotated skin types, {both} photographs: "
+            f"{equal / both:.0%} equal, {near / both:.0%} at most one type apart"
         )
     for rejection in report.rejections[:10]:
         print(f"not used: row {rejection.row} {rejection.image_id}: {rejection.reason}")
@@ -62,6 +62,7 @@ def _print_report(report: importing.Report, input_dir: str, output: str) -> None
 
 
 def main(_: Sequence[str]) -> None:
+    """Imports and reports."""
     output = os.path.normpath(command_line.user_path(_OUTPUT.value))
     input_dir = os.path.normpath(command_line.user_path(_INPUT_DIR.value))
     if os.path.exists(output) and not _OVERWRITE.value:

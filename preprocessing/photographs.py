@@ -1,10 +1,9 @@
 """Reading one photograph safely, whatever camera or program wrote it."""
 
-import contextlib
 import pathlib
 import struct
+import threading
 import zlib
-from typing import Iterator
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -25,14 +24,17 @@ _TRANSPOSITIONS = {
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
-@contextlib.contextmanager
-def _own_pixel_limit() -> Iterator[None]:
-    """Switches Pillow's fixed limit off while ours, which names the file, applies."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+_LIMIT_LOCK = threading.Lock()
+
+
+def _open(path: str) -> Image.Image:
+    """Opens a file without Pillow's fixed pixel limit; ours names the file."""
+    with _LIMIT_LOCK:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _orientation(image: Image.Image) -> int:
@@ -87,7 +89,7 @@ def read_photograph(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Im
     if not pathlib.Path(path).is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        with _own_pixel_limit(), Image.open(path) as source:
+        with _open(path) as source:
             width, height = source.size
             if width * height > max_pixels:
                 raise ValueError(

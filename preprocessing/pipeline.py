@@ -40,6 +40,18 @@ from preprocessing.plans import Settings, ShardPlan, plan_shards
 UNFINISHED = ".unfinished"
 _OUTPUTS = ("crops", "full", "crops.csv", "rejected.csv", "contact_sheet.png", "dataset.json")
 _NAMESPACE = "preprocessing"
+_PROCESSES_FROM = 1500  # photographs
+# Beam's worker program, without its reports on standard error and without the
+# current folder on the path, where a file of the user's might shadow a package.
+_WORKER = """
+import logging, sys
+sys.path.pop(0)
+handler = logging.StreamHandler()
+handler.setLevel(logging.ERROR)
+logging.getLogger().addHandler(handler)
+from apache_beam.runners.worker import sdk_worker_main
+sdk_worker_main.main(sys.argv)
+"""
 
 
 class _WriteShard(beam.DoFn):
@@ -132,39 +144,80 @@ def _importable_by_workers() -> Iterator[None]:
             os.environ["PYTHONPATH"] = before
 
 
-def _local_runner(workers: int) -> fn_runner.FnApiRunner:
-    """Beam's own local runner with a process per core.
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Beam's reports on its own workings off the user's terminal."""
+    logger = logging.getLogger("apache_beam")
+    before = logger.level
+    if before == logging.NOTSET:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
-    `DirectRunner` of Beam 2.6x and later first tries Prism, a program that it
-    downloads; this one needs nothing.
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _local_runner(
+    options: pipeline_options.PipelineOptions, shard_count: int, photographs: int
+) -> fn_runner.FnApiRunner:
+    """Sets up Beam's own local runner for all cores.
+
+    `DirectRunner` of Beam 2.77 first tries Prism, a program that it downloads; this
+    one needs nothing. Threads are at work at once and share the cores well, since
+    Pillow decodes and encodes outside the interpreter lock; processes take seconds
+    to start and scale further, so they are for larger data.
     """
-    logging.getLogger(fn_runner.__name__).setLevel(logging.ERROR)
+    workers = min(_available_cores(), shard_count)
+    direct = options.view_as(pipeline_options.DirectOptions)
+    direct.direct_num_workers = workers
     if workers == 1:
         return fn_runner.FnApiRunner()
-    command = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+    if photographs < _PROCESSES_FROM:
+        direct.direct_running_mode = "multi_threading"
+        return fn_runner.FnApiRunner()
+    command = shlex.join([sys.executable, "-c", _WORKER])
     return fn_runner.FnApiRunner(
         default_environment=environments.SubprocessSDKEnvironment.from_command_string(command)
     )
 
 
-def _run_beam(paths: Sequence[str], beam_args: Sequence[str]) -> None:
-    options = pipeline_options.PipelineOptions(list(beam_args))
-    given = options.get_all_options(drop_default=True)
-    unknown = set(given) - set(options.get_all_options(retain_unknown_options=False))
+def parse_beam_args(beam_args: Sequence[str]) -> pipeline_options.PipelineOptions:
+    """Parses Apache Beam's options.
+
+    Raises:
+      ValueError: an option that Beam does not know, probably a misspelt flag of ours.
+    """
+    with _quiet():
+        options = pipeline_options.PipelineOptions(list(beam_args))
+        known = options.get_all_options()
+        unknown = set(options.get_all_options(retain_unknown_options=True)) - set(known)
     if unknown:
-        raise ValueError(f"--{sorted(unknown)[0]} is neither a flag of ours nor of Apache Beam")
+        raise ValueError(
+            f"--{min(unknown)} is neither a flag of this program nor an option of Apache Beam; "
+            "see --help"
+        )
+    return options
+
+
+def _run_beam(paths: Sequence[str], photographs: int, beam_args: Sequence[str]) -> None:
+    options = parse_beam_args(beam_args)
+    given = options.get_all_options(drop_default=True)
     runner: Any = given.get("runner")
-    if runner is None:
-        workers = min(os.cpu_count() or 1, len(paths))
-        direct = options.view_as(pipeline_options.DirectOptions)
-        if "direct_num_workers" not in given and "direct_running_mode" not in given:
-            direct.direct_num_workers = workers
-            runner = _local_runner(workers)
-        else:
-            runner = fn_runner.FnApiRunner()
-    with _importable_by_workers(), beam.Pipeline(runner=runner, options=options) as pipeline:
+    if runner == "DirectRunner":  # Its own choice would be a download, see _local_runner.
+        runner = None
+    if runner is None and ("direct_num_workers" in given or "direct_running_mode" in given):
+        runner = fn_runner.FnApiRunner()
+    elif runner is None:
+        runner = _local_runner(options, len(paths), photographs)
+    with _quiet(), _importable_by_workers(), beam.Pipeline(runner=runner, options=options) as flow:
         _ = (
-            pipeline
+            flow
             | "Plans" >> beam.Create(list(paths))
             | "Spread" >> beam.Reshuffle()
             | "WriteShards" >> beam.ParDo(_WriteShard())
@@ -281,6 +334,7 @@ def preprocess(
     """
     settings = settings or Settings()
     output = check_output(output_dir, overwrite)
+    parse_beam_args(beam_args)
     rows, row_rejections = cases.read_cases(cases_path, image_dir)
     folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
     plans = list(plan_shards(rows, folder, settings))
@@ -290,7 +344,7 @@ def preprocess(
     sizes = {plan.name: len(plan.photographs) for plan in plans}
     del plans
     with _progress(work, sizes):
-        _run_beam(paths, beam_args)
+        _run_beam(paths, sum(sizes.values()), beam_args)
     info = _finish(work, list(sizes), settings, row_rejections)
     if not any(info.count("full", split) for split in cases.SPLITS):
         text = (work / "rejected.csv").read_text(encoding="utf-8").splitlines()[1]

@@ -4,8 +4,6 @@ Flags of Apache Beam may be added: --runner=..., --direct_num_workers=...; witho
 any, all cores of this machine are used. The manifest's columns are described in
 preprocessing/cases.py, the records in preprocessing/examples.py.
 
-Example:
-
   bazel run //preprocessing:preprocess -- --cases=cases.csv --output_dir=records
 """
 
@@ -81,6 +79,7 @@ def _print_summary(info: examples.DatasetInfo, output_dir: str) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
+    """Makes the data set; `argv` holds the flags for Beam."""
     output_dir = command_line.user_path(_OUTPUT_DIR.value)
     info = pipeline.preprocess(
         command_line.user_path(_CASES.value),

@@ -14,7 +14,7 @@ import tqdm
 from PIL import Image
 from scipy import ndimage
 
-from preprocessing import cases, photographs, skin
+from preprocessing import photographs, skin
 from preprocessing.cases import Box, Photograph, Rejection
 from preprocessing.importers import ham10000, pad_ufes_20
 from preprocessing.importers.formats import Format
