@@ -24,11 +24,13 @@ class Canvas:
       blood: change of haemoglobin density.
       veins: strength of bluish veins.
       height: relief in millimetres.
+      shadow: share of the light that is lost, 0..1.
       smooth: 0 for normal micro-relief, 1 where it is stretched away.
       gloss: additional specular reflection.
       hair: cover of scalp hair, 0..1.
       paint: opaque matter (scale, crust, pus), linear sRGB times cover, [3, H, W].
       cover: its opacity.
+      darkness: of the skin, 0 light to 1 dark.
       truth: per ROI how visible the lesion is, 0..1, [N, H, W].
     """
 
@@ -39,20 +41,29 @@ class Canvas:
     blood: np.ndarray
     veins: np.ndarray
     height: np.ndarray
+    shadow: np.ndarray
     smooth: np.ndarray
     gloss: np.ndarray
     hair: np.ndarray
     paint: np.ndarray
     cover: np.ndarray
     truth: np.ndarray
+    darkness: float = 0.0
 
     @classmethod
-    def blank(cls, s: np.ndarray, t: np.ndarray, pixels_per_mm: float, num_rois: int) -> "Canvas":
+    def blank(
+        cls,
+        s: np.ndarray,
+        t: np.ndarray,
+        pixels_per_mm: float,
+        num_rois: int,
+        darkness: float = 0.0,
+    ) -> "Canvas":
         """Returns bare skin at the given body coordinates."""
-        layers = [np.zeros(s.shape, np.float32) for _ in range(8)]
+        layers = [np.zeros(s.shape, np.float32) for _ in range(9)]
         paint = np.zeros((3, *s.shape), np.float32)
         truth = np.zeros((num_rois, *s.shape), np.float32)
-        return cls(s, t, pixels_per_mm, *layers[:7], paint, layers[7], truth)
+        return cls(s, t, pixels_per_mm, *layers[:8], paint, layers[8], truth, darkness)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +96,7 @@ class Patch:
       r: distance from the centre.
       pixel: size of a pixel in lesion units, for edges that do not alias.
       radius: millimetres.
+      darkness: of the skin, 0 light to 1 dark.
       rng: source of the lesion's own chance, the same in every photograph.
     """
 
@@ -93,6 +105,7 @@ class Patch:
         self._window = (rows, columns)
         self._seed = element.seed
         self.radius = element.radius
+        self.darkness = canvas.darkness
         self.rng = np.random.default_rng(element.seed)
         ds = (canvas.s[rows, columns] - element.s) / element.radius
         dt = (canvas.t[rows, columns] - element.t) / element.radius
@@ -130,10 +143,19 @@ class Patch:
         )
 
     def cells(
-        self, pitch: float, index: int, kinds: Sequence[int] = (0,)
+        self, pitch: float, index: int, kinds: Sequence[int] = (0,), bend: float = 0.28
     ) -> Tuple[np.ndarray, ...]:
-        """Returns the lesion's own cell maps; pitch in radii."""
-        return textures.cells(self.u, self.v, pitch, self._seed % 100003 + 7 * index, kinds)
+        """Returns the lesion's own cell maps.
+
+        Args:
+          pitch: size of a cell, in radii.
+          index: another index is another pattern.
+          kinds: as in `demo_textures.cells`.
+          bend: how far the cells are bent out of their straight-edged shape.
+        """
+        u = self.u + bend * pitch * self.noise(1.3 * pitch, index + 60)
+        v = self.v + bend * pitch * self.noise(1.3 * pitch, index + 61)
+        return textures.cells(u, v, pitch, self._seed % 100003 + 7 * index, kinds)
 
     def outline(
         self, irregular: float = 0.1, aspect: float = 1.0, lobe: float = 0.9, index: int = 0
@@ -159,7 +181,7 @@ class Patch:
         return getattr(self._canvas, layer)[self._window]
 
     def add(self, layer: str, values: np.ndarray) -> None:
-        """Adds to melanin, blood, veins, gloss or (in millimetres) height."""
+        """Adds to melanin, blood, veins, shadow, gloss or (in millimetres) height."""
         self._view(layer)[...] += values
 
     def smooth(self, mask: np.ndarray) -> None:

@@ -169,7 +169,7 @@ class _Job:
     seed: int
 
 
-def _plan(num_cases: int, seed: int) -> List[_Job]:
+def plan(num_cases: int, seed: int) -> List[_Job]:
     """Decides class, skin type and patient of every case.
 
     Skin types are dealt out within the order of the conditions, so that every
@@ -206,7 +206,7 @@ def _plan(num_cases: int, seed: int) -> List[_Job]:
     return jobs
 
 
-def _save(image: np.ndarray, orientation: int, path: pathlib.Path) -> None:
+def save_photograph(image: np.ndarray, orientation: int, path: pathlib.Path) -> None:
     """Writes a JPEG; a turned camera stores turned pixels and says so in EXIF."""
     picture = Image.fromarray(image)
     exif = Image.Exif()
@@ -233,7 +233,7 @@ def _write_case(job: _Job, folder: str) -> List[cases.Photograph]:
         if not truth.rois:
             continue
         image_id = f"demo_{job.index:05d}_{number + 1}"
-        _save(
+        save_photograph(
             image, description.camera.orientation, pathlib.Path(folder, "images", image_id + ".jpg")
         )
         lab = description.surface.lab
@@ -291,7 +291,7 @@ def write_demo_cases(
     manifest.unlink(missing_ok=True)
     shutil.rmtree(target / "images", ignore_errors=True)
     (target / "images").mkdir(parents=True)
-    jobs = _plan(num_cases, seed)
+    jobs = plan(num_cases, seed)
     workers = min(workers or os.cpu_count() or 1, len(jobs))
     folders = [str(target)] * len(jobs)
     progress = {"total": len(jobs), "desc": "demo cases", "unit": "case"}

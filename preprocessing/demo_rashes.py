@@ -26,18 +26,19 @@ def papule(p: Patch) -> None:
 def pustule(p: Patch) -> None:
     """Acne pustule: a yellow-white head in a red halo."""
     papule(p)
-    head = p.edge(0.46 - p.r - 0.05 * p.noise(0.6, 4), 0.16)
-    p.paint(PUS, 0.88 * head)
+    head = p.edge(0.44 - p.r - 0.08 * p.noise(0.6, 4), 0.28)
+    p.paint(PUS, 0.82 * head * (1 + 0.1 * p.noise(0.2, 5)))
     p.add("height", 0.16 * p.radius * head)
     p.smooth(head)
 
 
 def comedo(p: Patch) -> None:
     """Blackhead: a dark plug in a pore."""
-    plug = p.edge(0.62 - p.r, 0.4)
-    p.paint((0.05, 0.03, 0.02), 0.9 * plug)
-    p.add("height", 0.10 * p.radius * p.edge(1.3 - p.r, 0.7))
-    p.mark(plug)
+    plug = p.edge(0.40 - p.r - 0.06 * p.noise(0.5, 2), 0.35)
+    p.paint((0.035, 0.02, 0.014), 0.9 * plug)
+    p.add("height", 0.12 * p.radius * p.edge(1.1 - p.r, 0.8))
+    p.add("blood", 0.18 * p.edge(1.1 - p.r, 0.9))
+    p.mark(p.edge(0.7 - p.r, 0.3))
 
 
 def follicle(p: Patch) -> None:
@@ -58,7 +59,7 @@ def contact_dermatitis(p: Patch) -> None:
     inside = np.minimum(0.92 - np.abs(p.u), 0.92 / aspect - np.abs(p.v)) - wander
     mask = p.edge(inside, 0.10)
     p.add("blood", mask * (0.75 + 0.12 * p.noise(0.5, 2)) + 0.10 * p.edge(inside + 0.12, 0.3))
-    centre, tone = p.cells(0.13, 3, kinds=(1, 2))
+    centre, tone = p.cells(0.13, 3, kinds=(1, 2), bend=0.08)
     wet = smoothstep(p.noise(0.6, 4), -0.5, 0.2)
     vesicle = mask * wet * (tone > 0.35) * smoothstep(-centre, -0.42, -0.25)
     p.add("height", 0.045 * p.radius * vesicle * np.clip(1 - (centre / 0.42) ** 2, 0, 1))
@@ -73,9 +74,10 @@ def alopecia_areata(p: Patch) -> None:
     """Smooth, round, sharply bounded bald patch."""
     depth = p.outline(irregular=0.05, aspect=p.rng.uniform(1.0, 1.25), lobe=1.2)
     mask = p.edge(depth, 0.14)
-    centre, tone = p.cells(0.11, 2, kinds=(1, 2))
+    centre, tone = p.cells(0.11, 2, kinds=(1, 2), bend=0.0)
     stubs = (tone > 0.88) * p.edge(0.16 - centre, 0.12) * mask
-    p.bald(mask)
+    frayed = p.edge(depth + 0.05 * p.noise(0.05, 6), 0.22)
+    p.bald(np.maximum(frayed, mask * (depth > 0.15)))
     p.add("melanin", 0.8 * stubs)
     p.add("gloss", 0.10 * mask)
     p.add("blood", 0.04 * mask)
@@ -85,7 +87,7 @@ def alopecia_areata(p: Patch) -> None:
 def androgenetic_alopecia(p: Patch) -> None:
     """Diffuse thinning: scalp shines through, most in the middle, no border."""
     depth = p.outline(irregular=0.12, aspect=p.rng.uniform(1.0, 1.4), lobe=1.2)
-    p.bald(p.rng.uniform(0.66, 0.8) * smoothstep(depth + 0.08 * p.noise(0.25, 3), -0.25, 0.5))
+    p.bald(p.rng.uniform(0.66, 0.78) * smoothstep(depth + 0.06 * p.noise(0.25, 3), -0.35, 0.30))
     p.add("gloss", 0.06 * p.edge(depth, 0.6))
     p.mark(p.edge(depth - 0.02, 0.3))
 
@@ -100,8 +102,8 @@ def eczema(p: Patch) -> None:
     lines = smoothstep(-border, -0.22, 0.0) * mask
     p.add("height", -0.35 * lines)
     p.add("melanin", 0.26 * lines)
-    dry = mask * smoothstep(p.noise(0.09, 5) + 0.5 * p.noise(0.4, 6), 0.9, 1.7)
-    p.paint(SCALE, 0.50 * dry)
+    dry = smoothstep(p.noise(0.045, 5) + 0.8 * p.noise(0.35, 6), 0.4, 2.2)
+    p.paint(SCALE, (0.62 - 0.32 * p.darkness) * mask * dry)
     for _ in range(p.rng.integers(4, 9)):
         x, y = p.rng.uniform(-0.5, 0.5, 2)
         length, tilt = p.rng.uniform(0.06, 0.2), p.rng.normal(0.4, 0.25)
@@ -153,15 +155,20 @@ def hyperpigmentation(p: Patch) -> None:
 def psoriasis(p: Patch) -> None:
     """Sharply bounded red plaque under silvery scale."""
     depth = p.outline(irregular=0.13, aspect=p.rng.uniform(1.0, 1.5), lobe=0.7)
-    mask = p.edge(depth, 0.06)
-    p.add("blood", 0.98 * mask)
+    mask = p.edge(depth, 0.07)
+    p.add("blood", 0.98 * mask * (1 + 0.08 * p.noise(0.2, 8)))
     p.add("melanin", 0.14 * mask)
     p.smooth(mask)
-    border, tone = p.cells(0.15, 2, kinds=(0, 2))
-    plate = smoothstep(border, 0.02, 0.22) * smoothstep(tone + 0.22 * p.noise(0.5, 3), 0.2, 0.6)
-    plate *= p.edge(depth - 0.09, 0.14)
-    p.paint((0.76, 0.75, 0.74), 0.86 * plate)
-    p.add("height", 0.55 * mask + 0.45 * plate * (0.5 + tone))
+    border, tone = p.cells(0.19, 2, kinds=(0, 2))
+    fine = p.noise(0.06, 5)
+    sheet = smoothstep(p.noise(0.5, 3) + 0.5 * p.noise(0.17, 4) + 0.25 * fine, -0.9, 0.5)
+    plate = sheet * smoothstep(border + 0.06 * fine, 0.0, 0.3) * p.edge(depth - 0.10, 0.18)
+    grey = 1.0 - 0.25 * p.darkness
+    p.paint((0.70 * grey, 0.68 * grey, 0.67 * grey), 0.82 * plate * (0.55 + 0.45 * tone))
+    p.paint((0.86, 0.85, 0.84), 0.45 * plate * smoothstep(fine + 2 * tone, 1.2, 2.2))
+    p.add(
+        "height", 0.55 * smoothstep(depth, -0.03, 0.08) + 0.40 * plate * (0.5 + tone + 0.12 * fine)
+    )
     p.mark(mask)
 
 
@@ -169,14 +176,15 @@ def seborrheic_dermatitis(p: Patch) -> None:
     """Ill-defined salmon patch with greasy yellow scale."""
     depth = p.outline(irregular=0.20, aspect=p.rng.uniform(1.2, 2.0))
     mask = p.edge(depth, 0.55)
-    p.add("blood", 0.48 * mask)
-    border, tone = p.cells(0.13, 2, kinds=(0, 2))
-    flakes = mask * smoothstep(border, 0.02, 0.3)
-    flakes *= smoothstep(tone + 0.3 * p.noise(0.45, 3), 0.35, 0.75)
-    p.paint(GREASE, 0.30 * mask * smoothstep(p.noise(0.5, 6), -0.6, 0.6))
-    p.paint((0.80, 0.66, 0.34), 0.78 * flakes)
+    p.add("blood", 0.52 * mask * (1 + 0.15 * p.noise(0.3, 7)))
+    border, tone = p.cells(0.15, 2, kinds=(0, 2))
+    fine = p.noise(0.07, 8)
+    flakes = mask * smoothstep(border + 0.08 * fine, 0.0, 0.35)
+    flakes *= smoothstep(tone + 0.35 * p.noise(0.45, 3) + 0.1 * fine, 0.3, 0.95)
+    p.paint(GREASE, 0.34 * mask * smoothstep(p.noise(0.5, 6), -0.6, 0.6))
+    p.paint((0.74, 0.57, 0.26), 0.72 * flakes)
     p.add("height", 0.22 * flakes)
-    p.add("gloss", 0.24 * mask)
+    p.add("gloss", 0.20 * mask)
     p.bald(0.55 * mask)
     p.mark(p.edge(depth + 0.03, 0.35))
 
@@ -194,21 +202,21 @@ def stasis_dermatitis(p: Patch) -> None:
     p.add("height", 0.9 * vein)
     p.add("gloss", 0.16 * mask)
     p.smooth(0.6 * mask)
-    (border,) = p.cells(0.12, 7)
-    p.paint(SCALE, 0.45 * mask * smoothstep(border, 0.3, 0.5) * smoothstep(p.noise(0.4, 8), 0.4, 1))
+    flakes = smoothstep(p.noise(0.035, 7) + 0.8 * p.noise(0.3, 8), 1.2, 2.0)
+    p.paint(SCALE, 0.45 * mask * flakes)
     p.mark(p.edge(depth + 0.03, 0.4))
 
 
 def tinea(p: Patch) -> None:
     """Ring with a raised, scaly, red border and a clearing centre."""
     depth = p.outline(irregular=0.07, aspect=p.rng.uniform(1.0, 1.25), lobe=0.8)
-    ring = np.exp(-(((depth - 0.13) / 0.10) ** 2)) * (0.85 + 0.2 * p.noise(0.35, 2))
+    ring = np.exp(-(((depth - 0.16) / 0.13) ** 2)) * (0.85 + 0.25 * p.noise(0.3, 2))
     p.add("blood", 0.98 * ring + 0.16 * p.edge(depth, 0.2))
     p.add("melanin", 0.14 * p.edge(depth, 0.2))
     p.add("height", 0.55 * ring * (1 + 0.3 * p.noise(0.15, 3)))
     (border,) = p.cells(0.10, 4)
-    flakes = smoothstep(border, 0.05, 0.3) * smoothstep(p.noise(0.2, 5), 0.0, 0.8)
-    p.paint(SCALE, 0.75 * flakes * np.exp(-(((depth - 0.16) / 0.07) ** 2)))
+    flakes = smoothstep(border, 0.0, 0.4) * smoothstep(p.noise(0.16, 5), -0.2, 0.9)
+    p.paint(SCALE, 0.72 * flakes * np.exp(-(((depth - 0.20) / 0.09) ** 2)))
     p.paint(SCALE, 0.35 * flakes * p.edge(depth - 0.2, 0.2) * (p.noise(0.3, 6) > 0.9))
     p.mark(p.edge(depth + 0.05, 0.1))
 
@@ -219,7 +227,7 @@ def versicolor_pale(p: Patch) -> None:
     mask = p.edge(depth, 0.22)
     p.add("melanin", -0.36 * mask)
     p.add("blood", -0.06 * mask)
-    p.paint(SCALE, 0.16 * mask * smoothstep(p.noise(0.3, 3), 0.2, 1.0))
+    p.paint(SCALE, 0.12 * mask * smoothstep(p.noise(0.12, 3) + p.noise(0.5, 4), 0.0, 2.0))
     p.mark(mask)
 
 
@@ -235,13 +243,13 @@ def versicolor_dark(p: Patch) -> None:
 
 def wheal(p: Patch) -> None:
     """Urticaria: smooth raised wheal, blanched inside a red flare."""
-    depth = p.outline(irregular=0.22, aspect=p.rng.uniform(1.0, 1.8), lobe=0.8)
-    mask = p.edge(depth, 0.12)
-    rim = np.exp(-(((depth - 0.03) / 0.16) ** 2))
-    p.add("blood", 0.62 * rim + 0.24 * mask + 0.30 * p.edge(depth + 0.2, 0.5))
-    p.add("blood", -0.30 * smoothstep(depth, 0.12, 0.45))
-    p.add("melanin", -0.12 * smoothstep(depth, 0.12, 0.45))
-    p.add("height", 1.5 * smoothstep(depth, -0.04, 0.28))
+    depth = p.outline(irregular=0.17, aspect=p.rng.uniform(1.0, 1.8), lobe=0.9)
+    mask = p.edge(depth, 0.20)
+    rim = np.exp(-(((depth + 0.02) / 0.24) ** 2))
+    p.add("blood", 0.30 * rim + 0.42 * mask + 0.26 * p.edge(depth + 0.25, 0.8))
+    p.add("blood", -0.30 * smoothstep(depth, 0.05, 0.75))
+    p.add("melanin", -0.06 * smoothstep(depth, 0.1, 0.6))
+    p.add("height", 1.1 * smoothstep(depth, -0.10, 0.40))
     p.smooth(0.75 * mask)
     p.add("gloss", 0.09 * mask)
     p.mark(p.edge(depth + 0.1, 0.15))
@@ -251,21 +259,26 @@ def vitiligo(p: Patch) -> None:
     """Chalk-white patch, sharp scalloped border, darker rim."""
     depth = p.outline(irregular=0.22, aspect=p.rng.uniform(1.0, 1.7), lobe=0.6)
     mask = p.edge(depth, 0.05)
-    islands = smoothstep(p.noise(0.16, 4), 1.9, 2.1)
-    p.paint(DEPIGMENTED, 0.90 * mask * (1 - 0.9 * islands))
+    islands = smoothstep(p.noise(0.09, 4) + 0.5 * p.noise(0.7, 5), 2.2, 2.5)
+    even = 0.88 + 0.035 * p.noise(0.25, 7)
+    p.paint(DEPIGMENTED, even * mask * (1 - 0.9 * islands))
+    p.smooth(0.3 * mask)
     p.add("melanin", 0.13 * np.exp(-(((depth + 0.06) / 0.07) ** 2)))
     p.mark(mask)
 
 
 def molluscum(p: Patch) -> None:
-    """Pearly papule with a central dimple."""
-    depth = 1.0 - p.r
-    mask = p.edge(depth, 0.15)
-    p.paint((0.66, 0.50, 0.44), 0.4 * mask)
-    p.dome(depth, 0.5 * p.radius, 0.5)
-    p.add("height", -0.3 * p.radius * p.edge(0.25 - p.r, 0.25))
+    """A few pearly papules with a central dimple."""
+    away = p.distance(p.spots(p.rng.integers(4, 8), 0.42, 0.75)) / 0.22
+    depth = 1.0 - away
+    mask = p.edge(depth, 0.3)
+    p.paint((0.72, 0.52, 0.47), (0.50 - 0.25 * p.darkness) * mask)
+    p.paint((0.80, 0.72, 0.62), 0.6 * p.edge(0.26 - away, 0.2))
+    p.add("blood", 0.5 * p.edge(depth + 0.2, 0.8))
+    p.add("height", 0.10 * p.radius * smoothstep(depth, -0.1, 0.7))
+    p.add("height", -0.05 * p.radius * p.edge(0.3 - away, 0.4))
     p.smooth(mask)
-    p.add("gloss", 0.3 * mask)
+    p.add("gloss", 0.16 * mask)
     p.mark(mask)
 
 

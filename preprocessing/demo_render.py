@@ -119,9 +119,9 @@ def _scalp_hair(description: Description, canvas: Canvas) -> Tuple[np.ndarray, n
     s, t = canvas.s, canvas.t
     wave = 7.0 * textures.noise(s, t, 55.0, seed + 41) + 0.8 * textures.noise(s, t, 9.0, seed + 42)
     along = 0.30 * s
-    strands = textures.look_up(textures.strand_tile(), along * 6.0, (t + wave) * 3.2)
+    strands = textures.look_up(textures.strand_tile(), along * 6.0, (t + wave) * 4.6)
     other = textures.look_up(
-        textures.strand_tile(), (along + 0.02 * t) * 7.0 + 99, (t - 0.18 * s + 0.7 * wave) * 3.6
+        textures.strand_tile(), (along + 0.02 * t) * 7.0 + 99, (t - 0.18 * s + 0.7 * wave) * 5.2
     )
     field = 0.75 * np.maximum(strands, other) + 0.2 * textures.noise(s, t, 20.0, seed + 43)
     density = canvas.hair
@@ -198,12 +198,16 @@ def render(description: Description, rng: np.random.Generator) -> Tuple[np.ndarr
     width, height = int(camera.width * RENDER_SCALE), int(camera.height * RENDER_SCALE)
     pixels_per_mm = camera.pixels_per_mm * RENDER_SCALE
     s, t = camera.body_coordinates(height, width)
-    canvas = Canvas.blank(s, t, pixels_per_mm, len(description.rois))
+    canvas = Canvas.blank(
+        s, t, pixels_per_mm, len(description.rois), demo_skin.darkness(description.surface.lab)
+    )
     _layers(description, canvas)
 
     depth_coarse = demo_scenes.depth_inside(scene, s[::_STRIDE, ::_STRIDE], t[::_STRIDE, ::_STRIDE])
     depth_coarse = depth_coarse.astype(np.float32)
     depth = textures.resize(depth_coarse, height, width)
+    if scene.part == "scalp":
+        depth = depth + 1.2 * textures.look_up(textures.strand_tile(), s * 2.5, t * 4.0)
     body = smoothstep(depth * pixels_per_mm, -1.0, 1.0)
     skin = demo_skin.reflectance(
         description.surface.lab, canvas.melanin, canvas.blood, canvas.veins
@@ -232,7 +236,11 @@ def render(description: Description, rng: np.random.Generator) -> Tuple[np.ndarr
     open_skin = (body > 0.9) & (under < 0.1) & (bare > 0.6)
     metered = diffuse[open_skin & ~lesion]
     level = np.median(metered[::17]) if len(metered) > 400 else np.median(diffuse)
-    light = diffuse * shade_of_cloth / level
+    # The part of the reflection that veils all the skin is left out: it would turn
+    # dark skin grey.
+    veil = np.median(specular[open_skin][::17]) if open_skin.any() else 0.0
+    specular = np.maximum(specular - veil, 0.0)
+    light = diffuse * shade_of_cloth * (1.0 - np.clip(canvas.shadow, 0.0, 0.9)) / level
     skin = skin * light + specular
 
     # What lies behind is out of focus: drawn coarse and scaled up.

@@ -57,15 +57,18 @@ def _limb(s: np.ndarray, t: np.ndarray, half: float, seed: int) -> np.ndarray:
 def _hand(s: np.ndarray, t: np.ndarray, half: float, seed: int) -> np.ndarray:
     """Distance inside the back of a hand: a palm, a wrist and four fingers."""
     rng = np.random.default_rng(seed)
-    inside = 16.0 - np.hypot(np.maximum(np.abs(s) - 34, 0), np.maximum(np.abs(t) - half + 16, 0))
-    wrist = np.where(s < 0, half * 0.68 - np.abs(t), -60.0 - s)
-    inside = np.maximum(inside, wrist)
+    palm = 24.0 - np.hypot(np.maximum(np.abs(s) - 26, 0), np.maximum(np.abs(t) - half + 24, 0))
+    wrist = np.where(s < 0, half * 0.72 - np.abs(t), -60.0 - s)
+    parts = [palm, wrist]
     for finger, length in zip(range(4), (76, 88, 84, 64)):
         root = (finger - 1.5) * 21.5
         lean = (finger - 1.5) * rng.uniform(0.03, 0.12)
         along = np.clip(s, 30.0, 36.0 + length)
-        inside = np.maximum(inside, 10.2 - np.hypot(s - along, t - root - lean * (along - 30)))
-    return inside
+        width = 9.8 + 0.7 * np.cos((s - 30.0) / 9.0)
+        parts.append(width - np.hypot(s - along, t - root - lean * (along - 30)))
+    # A smooth maximum rounds the webs between the fingers.
+    web = 2.2
+    return web * np.log(sum(np.exp(np.clip(part, -60, 60) / web) for part in parts))
 
 
 def depth_inside(scene: Scene, s: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -49,6 +49,11 @@ def ita(lightness: float, b: float) -> float:
     return math.degrees(math.atan2(lightness - 50.0, b))
 
 
+def central_ita(skin_type: int) -> float:
+    """Returns the angle around which a type's skin colours are drawn, in degrees."""
+    return _TONES[taxonomy.check_fitzpatrick(skin_type)][0]
+
+
 def draw_tone(skin_type: int, rng: np.random.Generator) -> Tuple[float, float, float]:
     """Draws a person's skin colour.
 
@@ -134,10 +139,10 @@ def draw_surface(lab: Tuple[float, float, float], part: str, rng: np.random.Gene
         freckles=rng.uniform(0.4, 1.0) if freckled else 0.0,
         veins=light * rng.uniform(0.0, 1.0) if part in ("forearm", "hand", "leg") else 0.0,
         mottling=rng.uniform(0.6, 1.4),
-        furrow_mm={"face": 0.8, "scalp": 0.9, "hand": 1.5, "leg": 1.4}.get(part, 1.15),
+        furrow_mm={"face": 0.55, "scalp": 0.7, "hand": 1.05, "leg": 0.95}.get(part, 0.8),
         furrow_stretch=rng.uniform(1.1, 1.6),
         pores=rng.uniform(0.3, 1.0) if part == "face" else 0.0,
-        gloss=rng.uniform(0.04, 0.16) * (1.3 if part == "face" else 1.0),
+        gloss=rng.uniform(0.04, 0.15) * (1.3 if part == "face" else 1.0) * (0.6 + 0.4 * light),
     )
 
 
@@ -159,9 +164,9 @@ def chromophores(
         s, t, 5.0, seed + 1
     )
     melanin += 0.018 * textures.noise(s, t, 1.6, seed + 9)
-    haemoglobin = 0.055 * textures.fractal(s, t, 28.0, seed + 2)
-    haemoglobin += 0.05 * textures.noise(s, t, 4.5, seed + 3)
-    haemoglobin += 0.025 * textures.noise(s, t, 1.9, seed + 4)
+    haemoglobin = 0.040 * textures.fractal(s, t, 28.0, seed + 2)
+    haemoglobin += 0.026 * textures.noise(s, t, 4.5, seed + 3)
+    haemoglobin += 0.018 * textures.noise(s, t, 1.9, seed + 4)
     if surface.freckles:
         presence = textures.noise(s, t, 14.0, seed + 6)
         spots = textures.noise(s, t, 2.6, seed + 5) + 0.35 * presence
@@ -198,13 +203,13 @@ def relief(
     (border,) = textures.cells(s / surface.furrow_stretch + wobble, t, cell, surface.seed + 22)
     plateau = textures.smoothstep(border, 0.0, 0.45)
     grain = textures.noise(s, t, 0.55 * cell, surface.seed + 23)
-    height = (0.10 * plateau + 0.022 * grain) * (cell * fade**1.3)
-    dark = fade * (0.07 * (0.72 - plateau) + 0.014 * grain)
+    height = (0.062 * plateau + 0.030 * grain) * (cell * fade**1.2)
+    dark = fade * (0.045 * (0.72 - plateau) + 0.016 * grain)
     if surface.pores:
         (centre,) = textures.cells(s, t, 1.9 * cell, surface.seed + 24, kinds=(1,))
         pore = surface.pores * textures.smoothstep(-centre, -0.2, -0.02)
-        height -= 0.05 * pore
-        dark += 0.13 * fade * pore
+        height -= 0.03 * pore
+        dark += 0.10 * fade * pore
     return height.astype(np.float32), dark.astype(np.float32)
 
 
