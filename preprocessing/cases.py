@@ -100,7 +100,7 @@ def parse_rois(text: str) -> Tuple[Box, ...]:
 
 def format_rois(boxes: Iterable[Box]) -> str:
     """Writes boxes as `parse_rois` reads them."""
-    return ";".join(" ".join(f"{value:g}" for value in box) for box in boxes)
+    return ";".join(" ".join(f"{value:.12g}" for value in box) for box in boxes)
 
 
 def parse_fitzpatrick(text: str) -> Optional[int]:

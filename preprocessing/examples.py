@@ -224,7 +224,8 @@ def read_info(data_dir: str) -> DatasetInfo:
         raise ValueError(f"{path}: format version {version}, this program reads {FORMAT_VERSION}")
     if info.taxonomy != taxonomy.CONDITIONS:
         ours, theirs = set(taxonomy.CONDITIONS), set(info.taxonomy)
-        raise ValueError(
-            f"{path}: another taxonomy: lacks {sorted(ours - theirs)}, adds {sorted(theirs - ours)}"
-        )
+        what = f"lacks {sorted(ours - theirs)}, adds {sorted(theirs - ours)}"
+        if ours == theirs:
+            what = "the same conditions in another order"
+        raise ValueError(f"{path}: another taxonomy: {what}")
     return info

@@ -166,21 +166,26 @@ def _available_cores() -> int:
 def _local_runner(
     options: pipeline_options.PipelineOptions, shard_count: int, photographs: int
 ) -> fn_runner.FnApiRunner:
-    """Sets up Beam's own local runner for all cores.
+    """Sets up Beam's own local runner, for all cores unless the options say otherwise.
 
     `DirectRunner` of Beam 2.77 first tries Prism, a program that it downloads; this
-    one needs nothing. Threads are at work at once and share the cores well, since
+    one needs nothing. Threads are at work at once and share a few cores well, since
     Pillow decodes and encodes outside the interpreter lock; processes take seconds
     to start and scale further, so they are for larger data.
     """
-    workers = min(_available_cores(), shard_count)
     direct = options.view_as(pipeline_options.DirectOptions)
-    direct.direct_num_workers = workers
-    if workers == 1:
+    given = options.get_all_options(drop_default=True)
+    direct.direct_num_workers = given.get(
+        "direct_num_workers", min(_available_cores(), shard_count)
+    )
+    mode = given.get("direct_running_mode")
+    if mode is None and direct.direct_num_workers != 1:
+        mode = "multi_threading" if photographs < _PROCESSES_FROM else "multi_processing"
+    if mode != "multi_processing":
+        direct.direct_running_mode = mode or "in_memory"
         return fn_runner.FnApiRunner()
-    if photographs < _PROCESSES_FROM:
-        direct.direct_running_mode = "multi_threading"
-        return fn_runner.FnApiRunner()
+    # What this mode does, but with our own worker program.
+    direct.direct_running_mode = "in_memory"
     command = shlex.join([sys.executable, "-c", _WORKER])
     return fn_runner.FnApiRunner(
         default_environment=environments.SubprocessSDKEnvironment.from_command_string(command)
@@ -207,13 +212,8 @@ def parse_beam_args(beam_args: Sequence[str]) -> pipeline_options.PipelineOption
 
 def _run_beam(paths: Sequence[str], photographs: int, beam_args: Sequence[str]) -> None:
     options = parse_beam_args(beam_args)
-    given = options.get_all_options(drop_default=True)
-    runner: Any = given.get("runner")
-    if runner == "DirectRunner":  # Its own choice would be a download, see _local_runner.
-        runner = None
-    if runner is None and ("direct_num_workers" in given or "direct_running_mode" in given):
-        runner = fn_runner.FnApiRunner()
-    elif runner is None:
+    runner: Any = options.get_all_options()["runner"]
+    if runner in (None, "DirectRunner"):
         runner = _local_runner(options, len(paths), photographs)
     with _quiet(), _importable_by_workers(), beam.Pipeline(runner=runner, options=options) as flow:
         _ = (

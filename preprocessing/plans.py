@@ -62,8 +62,8 @@ class Settings:
         cases.check_fractions(self.split_fractions)
 
     def as_dict(self) -> Dict[str, Any]:
-        """Returns the options by name."""
-        return dataclasses.asdict(self)
+        """Returns the options by name, as JSON gives them back."""
+        return {**dataclasses.asdict(self), "split_fractions": list(self.split_fractions)}
 
     def cropping(self) -> cropping.CropSettings:
         """Returns the part that `cropping` needs."""

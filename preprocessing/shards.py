@@ -144,9 +144,12 @@ def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings
     path = os.path.join(image_dir, row.image)
     try:
         image = photographs.read_photograph(path, settings.max_pixels)
-        boxes = cropping.fit_boxes(row.rois, *image.size)
     except ValueError as error:
         return Processed([], [], [], [rejection("photograph", str(error))])
+    try:
+        boxes = cropping.fit_boxes(row.rois, *image.size)
+    except ValueError as error:
+        return Processed([], [], [], [rejection("photograph", f"{path}: {error}")])
     full = [make_full(row, image, boxes, settings.full_size)]
     if not boxes:
         return Processed(full, [], [], [rejection("crop", "no ROI; only the full record was made")])
