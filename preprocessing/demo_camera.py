@@ -5,6 +5,7 @@ from typing import Tuple
 
 import numpy as np
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 from preprocessing import demo_textures as textures
 
@@ -126,10 +127,9 @@ def develop(linear: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.
     levels = np.clip(linear * gains[:, None, None], 0.0, 1.0) * np.float32(4095)
     image = Image.fromarray(np.moveaxis(_SRGB[levels.astype(np.uint16)], 0, -1).copy())
     if camera.motion:
-        shifts = range(camera.motion)
-        pixels = np.asarray(image, np.uint16)
-        total = sum(np.roll(pixels, shift - camera.motion // 2, axis=1) for shift in shifts)
-        image = Image.fromarray((total // camera.motion).astype(np.uint8))
+        pixels = np.asarray(image)
+        pixels = ndimage.uniform_filter1d(pixels, camera.motion, axis=1, mode="nearest")
+        image = Image.fromarray(pixels)
     image = image.filter(ImageFilter.GaussianBlur(camera.blur))
     size = (camera.width, camera.height)
     pixels = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.int16)

@@ -208,6 +208,10 @@ class Patch:
         view = self._canvas.truth[self._roi][self._window]
         np.maximum(view, visible, out=view)
 
+    def fresh(self) -> np.ndarray:
+        """Returns where the ROI has no lesion yet, 0..1, so that neighbours merge."""
+        return 1.0 - self._canvas.truth[self._roi][self._window]
+
     def dome(self, depth: np.ndarray, height_mm: float, power: float = 0.5) -> None:
         """Raises a dome where depth > 0; a lower power has a steeper wall."""
         self.add("height", height_mm * np.clip(depth, 0.0, 1.0) ** power)

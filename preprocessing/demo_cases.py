@@ -106,7 +106,10 @@ def _frame(
     high = np.max([(roi.s + roi.radius, roi.t + roi.radius) for roi in shown], axis=0)
     extent = float(max(high - low))
     frame = extent * np.exp(rng.uniform(np.log(1.25), np.log(3.2)))
+    # Small lesions are photographed from near: a radius of at least about 1% of the frame.
+    smallest = min(element.radius for roi in shown for element in roi.elements)
     frame = float(np.clip(frame, max(24.0, 1.2 * extent), 260.0))
+    frame = min(frame, max(1.2 * extent, 75.0 * smallest))
     slack = max(0.0, (frame - extent) / 2 - 0.03 * frame)
     centre = (low + high) / 2 + rng.uniform(-0.8, 0.8, 2) * slack
     return (float(centre[0]), float(centre[1])), frame
@@ -315,6 +318,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is in output_di
 
 
 def main(argv: Sequence[str]) -> None:
+    """Reads the flags and writes the data set."""
     del argv
     folder = command_line.user_path(_OUTPUT_DIR.value)
     manifest = write_demo_cases(folder, _NUM_CASES.value, _SEED.value, _OVERWRITE.value)

@@ -79,7 +79,7 @@ def cyst(p: Patch) -> None:
 def lentigo(p: Patch) -> None:
     """Flat, uniformly brown, sharp, slightly moth-eaten macule."""
     depth = p.outline(irregular=0.11, aspect=p.rng.uniform(1.0, 1.4), lobe=0.5)
-    mask = p.edge(depth + 0.05 * p.noise(0.12, 4), 0.10)
+    mask = p.edge(depth + 0.02 * p.noise(0.12, 4), 0.12)
     p.add("melanin", p.rng.uniform(0.6, 0.85) * mask * (1 + 0.10 * p.noise(0.10, 3)))
     p.mark(mask)
 
@@ -93,8 +93,7 @@ def melanocytic_nevus(p: Patch) -> None:
     p.add("melanin", 0.14 * mask * p.noise(0.14, 4))
     p.add("height", p.rng.uniform(0.10, 0.24) * p.radius * smoothstep(depth, -0.1, 0.6))
     p.add("height", 0.006 * p.radius * mask * p.noise(0.13, 5))
-    p.smooth(0.85 * mask)
-    p.add("gloss", 0.06 * mask)
+    p.smooth(0.97 * mask)
     p.mark(mask)
 
 
@@ -103,11 +102,11 @@ def melanoma(p: Patch) -> None:
     depth = p.outline(irregular=0.19, aspect=p.rng.uniform(1.15, 1.6), lobe=0.75)
     side = p.rng.choice([-1.0, 1.0])
     depth = depth + 0.16 * side * p.u
-    mask = p.edge(depth + 0.05 * p.noise(0.15, 2), 0.14)
-    shade = 1.25 + 0.38 * p.noise(0.8, 3) + 0.22 * p.noise(0.2, 4)
+    mask = p.edge(depth + 0.03 * p.noise(0.15, 2), 0.16)
+    shade = 1.25 + 0.34 * p.noise(0.8, 3) + 0.18 * p.noise(0.2, 4)
     dark = smoothstep(0.55 * side * p.u + 0.6 * p.noise(0.7, 5) + 0.22 * p.noise(0.2, 6), -0.4, 0.9)
     p.add("melanin", mask * np.clip(shade + 1.9 * dark, 0.5, None))
-    p.add("blood", 0.8 * mask * (1 - dark) * smoothstep(p.noise(0.55, 7), 0.2, 1.0))
+    p.add("blood", 0.6 * mask * (1 - dark) * smoothstep(p.noise(0.55, 7), 0.2, 1.0))
     blue = mask * dark * smoothstep(p.noise(0.5, 8), 0.0, 1.2)
     tint = 1.0 - 0.8 * p.darkness
     p.paint((0.075 * tint, 0.078 * tint, 0.095 * tint), 0.62 * blue)
@@ -116,7 +115,6 @@ def melanoma(p: Patch) -> None:
     p.add("blood", 0.20 * p.edge(depth + 0.18, 0.4))
     p.add("height", mask * p.radius * (0.04 + 0.09 * dark * (1 + 0.16 * p.noise(0.25, 10))))
     p.smooth(0.7 * mask)
-    p.add("gloss", 0.05 * mask)
     p.mark(mask)
 
 
@@ -132,7 +130,7 @@ def carcinoma(p: Patch) -> None:
     border, tone = p.cells(0.26, 4, kinds=(0, 2))
     grain = p.noise(0.09, 9)
     p.paint((0.36, 0.23, 0.11), 0.92 * core)
-    p.paint((0.58, 0.49, 0.35), 0.65 * core * smoothstep(tone + 0.25 * grain, 0.45, 0.9))
+    p.paint((0.58, 0.52, 0.42), 0.62 * core * smoothstep(tone + 0.25 * grain, 0.45, 0.9))
     p.paint(CRUST, 0.88 * core * smoothstep(p.noise(0.36, 6) + 0.25 * grain, 0.0, 0.7))
     p.paint(BLACK, 0.5 * core * smoothstep(-border, -0.12, 0.02))
     p.add(
@@ -212,11 +210,16 @@ def wart(p: Patch) -> None:
     border, centre, tone = p.cells(0.17, 1, kinds=(0, 1, 2), bend=0.15)
     papilla = smoothstep(border, 0.0, 0.5)
     light = 1.0 - 0.45 * p.darkness
-    p.paint((0.46 * light, 0.34 * light, 0.24 * light), 0.75 * mask)
-    p.paint((0.66 * light, 0.56 * light, 0.45 * light), 0.75 * mask * papilla * (0.3 + 0.7 * tone))
-    p.paint((0.15, 0.09, 0.06), 0.42 * mask * (1 - papilla))
+    p.paint((0.50 * light, 0.33 * light, 0.24 * light), 0.62 * mask)
+    p.paint((0.68 * light, 0.53 * light, 0.42 * light), 0.7 * mask * papilla * (0.3 + 0.7 * tone))
+    p.paint((0.20, 0.12, 0.08), 0.30 * mask * (1 - papilla))
     p.add("height", 0.22 * p.radius * smoothstep(depth, -0.03, 0.4))
-    p.add("height", mask * p.radius * (0.045 * papilla + 0.004 * p.noise(0.06, 4)))
+    p.add(
+        "height",
+        mask
+        * p.radius
+        * (0.06 * (1 - np.clip(1.6 * centre, 0, 1) ** 2) + 0.004 * p.noise(0.06, 4)),
+    )
     dots = (tone > 0.72) * p.edge(0.26 - centre, 0.2)
     p.paint(BLACK, 0.9 * mask * dots)
     p.add("blood", 0.15 * p.edge(depth + 0.15, 0.3))

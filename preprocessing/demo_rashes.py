@@ -76,7 +76,7 @@ def alopecia_areata(p: Patch) -> None:
     mask = p.edge(depth, 0.14)
     centre, tone = p.cells(0.11, 2, kinds=(1, 2), bend=0.0)
     stubs = (tone > 0.88) * p.edge(0.16 - centre, 0.12) * mask
-    frayed = p.edge(depth + 0.05 * p.noise(0.05, 6), 0.22)
+    frayed = p.edge(depth + 0.04 * p.noise(0.14, 6), 0.30)
     p.bald(np.maximum(frayed, mask * (depth > 0.15)))
     p.add("melanin", 0.8 * stubs)
     p.add("gloss", 0.10 * mask)
@@ -87,9 +87,10 @@ def alopecia_areata(p: Patch) -> None:
 def androgenetic_alopecia(p: Patch) -> None:
     """Diffuse thinning: scalp shines through, most in the middle, no border."""
     depth = p.outline(irregular=0.12, aspect=p.rng.uniform(1.0, 1.4), lobe=1.2)
-    p.bald(p.rng.uniform(0.66, 0.78) * smoothstep(depth + 0.06 * p.noise(0.25, 3), -0.35, 0.30))
+    ragged = depth + 0.07 * p.noise(0.2, 3) + 0.05 * p.noise(0.07, 4)
+    p.bald(p.rng.uniform(0.76, 0.84) * smoothstep(ragged, -0.6, 0.8))
     p.add("gloss", 0.06 * p.edge(depth, 0.6))
-    p.mark(p.edge(depth - 0.02, 0.3))
+    p.mark(p.edge(depth - 0.12, 0.3))
 
 
 def eczema(p: Patch) -> None:
@@ -136,7 +137,7 @@ def hidradenitis_nodule(p: Patch) -> None:
 def hidradenitis_scar(p: Patch) -> None:
     """Rope-like bridged scar."""
     depth = 0.16 + 0.04 * p.noise(0.5, 2) - np.abs(p.v - 0.2 * np.sin(2 * p.u)) - 0.1 * p.r**2
-    mask = p.edge(depth, 0.08) * (p.r < 1.2)
+    mask = p.edge(depth, 0.20) * smoothstep(-p.r, -1.3, -1.0)
     p.add("height", 0.12 * p.radius * mask)
     p.add("melanin", 0.38 * mask)
     p.add("blood", 0.30 * mask)
@@ -166,6 +167,7 @@ def psoriasis(p: Patch) -> None:
     grey = 1.0 - 0.25 * p.darkness
     p.paint((0.70 * grey, 0.68 * grey, 0.67 * grey), 0.82 * plate * (0.55 + 0.45 * tone))
     p.paint((0.86, 0.85, 0.84), 0.45 * plate * smoothstep(fine + 2 * tone, 1.2, 2.2))
+    p.bald(0.9 * mask)
     p.add(
         "height", 0.55 * smoothstep(depth, -0.03, 0.08) + 0.40 * plate * (0.5 + tone + 0.12 * fine)
     )
@@ -182,7 +184,7 @@ def seborrheic_dermatitis(p: Patch) -> None:
     flakes = mask * smoothstep(border + 0.08 * fine, 0.0, 0.35)
     flakes *= smoothstep(tone + 0.35 * p.noise(0.45, 3) + 0.1 * fine, 0.3, 0.95)
     p.paint(GREASE, 0.34 * mask * smoothstep(p.noise(0.5, 6), -0.6, 0.6))
-    p.paint((0.74, 0.57, 0.26), 0.72 * flakes)
+    p.paint((0.70, 0.57, 0.33), 0.70 * flakes)
     p.add("height", 0.22 * flakes)
     p.add("gloss", 0.20 * mask)
     p.bald(0.55 * mask)
@@ -225,8 +227,9 @@ def versicolor_pale(p: Patch) -> None:
     """Tinea versicolor: a paler, finely scaling oval macule."""
     depth = p.outline(irregular=0.13, aspect=p.rng.uniform(1.1, 1.6))
     mask = p.edge(depth, 0.22)
-    p.add("melanin", -0.36 * mask)
-    p.add("blood", -0.06 * mask)
+    fresh = mask * p.fresh()
+    p.add("melanin", -0.36 * fresh)
+    p.add("blood", -0.06 * fresh)
     p.paint(SCALE, 0.12 * mask * smoothstep(p.noise(0.12, 3) + p.noise(0.5, 4), 0.0, 2.0))
     p.mark(mask)
 
@@ -235,8 +238,9 @@ def versicolor_dark(p: Patch) -> None:
     """Tinea versicolor: a fawn, finely scaling oval macule."""
     depth = p.outline(irregular=0.13, aspect=p.rng.uniform(1.1, 1.6))
     mask = p.edge(depth, 0.22)
-    p.add("melanin", 0.34 * mask)
-    p.add("blood", 0.14 * mask)
+    fresh = mask * p.fresh()
+    p.add("melanin", 0.34 * fresh)
+    p.add("blood", 0.14 * fresh)
     p.paint(SCALE, 0.18 * mask * smoothstep(p.noise(0.3, 3), 0.2, 1.0))
     p.mark(mask)
 

@@ -20,6 +20,7 @@ RENDER_SCALE = 0.6
 VISIBLE = 0.4
 _STRIDE = 4
 _MIN_ROI_PIXELS = 12
+_MIN_SHARE = 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,18 @@ def _boxes(truth: np.ndarray, width: int, height: int) -> Tuple[Box, ...]:
     return tuple(boxes)
 
 
+def _in_frame(rois: Tuple[demo_lesions.Roi, ...], camera: Camera) -> Tuple[demo_lesions.Roi, ...]:
+    """Leaves out ROIs that the frame would show only a rim of."""
+    step = max(4, camera.width // 100)
+    s, t = camera.body_coordinates(camera.height // step, camera.width // step)
+    pixel_mm2 = (step / camera.pixels_per_mm) ** 2 / camera.tilt
+    shares = [
+        (np.hypot(s - roi.s, t - roi.t) < roi.radius).sum() * pixel_mm2 / (np.pi * roi.radius**2)
+        for roi in rois
+    ]
+    return tuple(roi for roi, share in zip(rois, shares) if share > _MIN_SHARE)
+
+
 def _body_hair(
     description: Description, shape: Tuple[int, int], pixels_per_mm: float, rng: np.random.Generator
 ) -> np.ndarray:
@@ -125,8 +138,8 @@ def _scalp_hair(description: Description, canvas: Canvas) -> Tuple[np.ndarray, n
     )
     field = 0.75 * np.maximum(strands, other) + 0.2 * textures.noise(s, t, 20.0, seed + 43)
     density = canvas.hair
-    cover = smoothstep(field, 1.25 - 3.2 * density, 1.75 - 3.0 * density) * (density > 0.02)
-    return cover, 1.0 + 0.33 * strands + 0.16 * other
+    cover = smoothstep(field, 1.0 - 3.2 * density, 2.0 - 3.1 * density) * (density > 0.02)
+    return cover, 1.0 + 0.25 * strands + 0.14 * other
 
 
 def _shade(
@@ -163,21 +176,19 @@ def _shade(
     return diffuse, gloss * shine * (0.35 + 0.65 * shine**2)
 
 
-def _layers(description: Description, canvas: Canvas) -> None:
+def _layers(description: Description, rois: Tuple[demo_lesions.Roi, ...], canvas: Canvas) -> None:
     """Fills the canvas with the patient's skin and lesions."""
     surface = description.surface
     height, width = canvas.s.shape
     slow = demo_skin.chromophores(
         surface, canvas.s[::_STRIDE, ::_STRIDE], canvas.t[::_STRIDE, ::_STRIDE]
     )
-    # Rows and columns of the coarse raster sit at the first pixel of each block.
     padded = (len(slow[0]) * _STRIDE, len(slow[0][0]) * _STRIDE)
     for layer, field in zip((canvas.melanin, canvas.blood, canvas.veins), slow):
-        shifted = textures.resize(field, *padded)
-        layer += np.roll(shifted, (-1, -1), (0, 1))[:height, :width]
+        layer += textures.resize(field, *padded)[:height, :width]
     canvas.gloss += surface.gloss
     canvas.hair += 1.0 if description.scene.part == "scalp" else 0.0
-    demo_lesions.paint(canvas, description.rois)
+    demo_lesions.paint(canvas, rois)
     lattice, dark = demo_skin.relief(surface, canvas.s, canvas.t, canvas.pixels_per_mm)
     keep = 1.0 - 0.9 * canvas.smooth
     canvas.height += lattice * keep
@@ -195,13 +206,14 @@ def render(description: Description, rng: np.random.Generator) -> Tuple[np.ndarr
       The upright picture, uint8 [H, W, 3] sRGB, and what is known of it.
     """
     camera, scene = description.camera, description.scene
+    rois = _in_frame(description.rois, camera)
     width, height = int(camera.width * RENDER_SCALE), int(camera.height * RENDER_SCALE)
     pixels_per_mm = camera.pixels_per_mm * RENDER_SCALE
     s, t = camera.body_coordinates(height, width)
     canvas = Canvas.blank(
-        s, t, pixels_per_mm, len(description.rois), demo_skin.darkness(description.surface.lab)
+        s, t, pixels_per_mm, len(rois), demo_skin.darkness(description.surface.lab)
     )
-    _layers(description, canvas)
+    _layers(description, rois, canvas)
 
     depth_coarse = demo_scenes.depth_inside(scene, s[::_STRIDE, ::_STRIDE], t[::_STRIDE, ::_STRIDE])
     depth_coarse = depth_coarse.astype(np.float32)
