@@ -26,7 +26,7 @@ class DiscriminatorConfig:
       features: where feature matching looks: "convolution", the output of the
         second-to-last convolution (the paper's text), or "activation", the same
         after normalization and activation (its Figure 3).
-      map_encoding: "rgb" (the paper) or "one_hot".
+      map_encoding: "rgb" (the paper) or "embedding".
       synchronized: batch statistics over all replicas.
     """
 
@@ -41,8 +41,8 @@ class DiscriminatorConfig:
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
             raise ValueError(f"features {self.features!r} is not one of {', '.join(FEATURES)}")
-        if self.map_encoding not in ("rgb", "one_hot"):
-            raise ValueError(f"map_encoding {self.map_encoding!r} is not 'rgb' or 'one_hot'")
+        if self.map_encoding not in layers.MAP_ENCODINGS:
+            raise ValueError(f"map_encoding {self.map_encoding!r} is not one of {', '.join(layers.MAP_ENCODINGS)}")
 
 
 def build_discriminator(
@@ -79,8 +79,8 @@ def build_discriminator(
 
     # Stride-2 convolutions.
     x = semantic_map
-    if config.map_encoding == "one_hot":
-        x = layers.OneHotMap(name="one_hot_map", dtype=policy)(x)
+    if config.map_encoding == "embedding":
+        x = layers.MapEmbedding(name="map_embedding", dtype=policy)(x)
     x = tf.keras.layers.Concatenate(name="input", dtype=policy)([x, image])
     for index in range(config.downsamplings):
         block = f"block_{index + 1}"

@@ -2,7 +2,7 @@
 
 pix2pix's U-Net (Isola et al. 2017, section 6.1) with every deconvolution
 replaced by a resize-convolution (paper, section 2). Deviations, all optional:
-input noise, a one-hot reading of the map, batch instead of instance
+input noise, a learned reading of the map's codes, batch instead of instance
 normalization, sizes from 32 to 512.
 
 All randomness enters through explicit inputs: the network is a deterministic
@@ -37,7 +37,7 @@ class GeneratorConfig:
       pixel_noise: channels of per-pixel noise beside the map; 0 in the paper.
       level_noise: channels of per-pixel noise at every decoder level; 0 in the
         paper.
-      map_encoding: "rgb" (the paper) or "one_hot".
+      map_encoding: "rgb" (the paper) or "embedding".
       synchronized: batch statistics over all replicas.
     """
 
@@ -56,8 +56,8 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size {self.image_size} is not one of {IMAGE_SIZES}")
-        if self.map_encoding not in ("rgb", "one_hot"):
-            raise ValueError(f"map_encoding {self.map_encoding!r} is not 'rgb' or 'one_hot'")
+        if self.map_encoding not in layers.MAP_ENCODINGS:
+            raise ValueError(f"map_encoding {self.map_encoding!r} is not one of {', '.join(layers.MAP_ENCODINGS)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
 
@@ -175,8 +175,8 @@ def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras
 
     # Input: the map, with the noise beside it.
     x = inputs["map"]
-    if config.map_encoding == "one_hot":
-        x = layers.OneHotMap(name="one_hot_map", dtype=policy)(x)
+    if config.map_encoding == "embedding":
+        x = layers.MapEmbedding(name="map_embedding", dtype=policy)(x)
     parts = [x]
     if config.global_noise:
         tiled = tf.keras.layers.Reshape((1, 1, config.global_noise), dtype=policy)(

@@ -10,6 +10,7 @@ from preprocessing import semantic_map, taxonomy
 
 UPSAMPLING_METHODS = ("fast", "plain", "deconvolution")
 NORMALIZATIONS = ("instance", "batch", "none")
+MAP_ENCODINGS = ("rgb", "embedding")
 
 # Below this input size the plain form is quicker: the activations are tiny and
 # expanding the kernel is most of the work.
@@ -100,10 +101,12 @@ class ResizeConv2D(tf.keras.layers.Layer):
 
     def _plain(self, inputs: tf.Tensor) -> tf.Tensor:
         upsampled = tf.keras.backend.resize_images(inputs, 2, 2, "channels_last", "nearest")
-        before, after = self.kernel_size // 2, (self.kernel_size - 1) // 2
         kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [0, 1, 3, 2])
-        padding = [[0, 0], [before, after], [before, after], [0, 0]]
-        return tf.nn.conv2d(upsampled, kernel, 1, padding)
+        if self.kernel_size % 2:
+            return tf.nn.conv2d(upsampled, kernel, 1, "SAME")
+        before, after = self.kernel_size // 2, self.kernel_size // 2 - 1
+        padded = tf.pad(upsampled, [[0, 0], [before, after], [before, after], [0, 0]])
+        return tf.nn.conv2d(padded, kernel, 1, "VALID")
 
     def _fast(self, inputs: tf.Tensor) -> tf.Tensor:
         size, channels = self.kernel_size, inputs.shape[-1]
@@ -170,7 +173,8 @@ def normalization(kind: str, synchronized: bool = False, **kwargs: Any) -> tf.ke
       ValueError: unknown kind.
     """
     if kind == "instance":
-        return tfa.layers.InstanceNormalization(epsilon=1e-5, **kwargs)
+        # Its statistics in reduced precision are both inexact and, on CPUs, slow.
+        return tfa.layers.InstanceNormalization(epsilon=1e-5, **{**kwargs, "dtype": "float32"})
     if kind == "batch":
         return tf.keras.layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, synchronized=synchronized, **kwargs
@@ -204,37 +208,61 @@ def convolution(
     return tfa.layers.SpectralNormalization(layer, name=f"{layer.name}_spectral", dtype="float32")
 
 
-class OneHotMap(tf.keras.layers.Layer):
-    """Unfolds the codes of a semantic map into one channel per meaning.
+class MapEmbedding(tf.keras.layers.Layer):
+    """Reads the codes of a semantic map as learned vectors.
 
     The RGB form asks the first convolution to tell 27 conditions apart by two
-    grey levels; the one-hot form says the same plainly.
+    grey levels. Here each skin type and each condition has a vector of its own:
+    the type's fills the frame, the condition's is added inside the ROI. As a map
+    has one type and one condition, the vectors are looked up once per image, not
+    per pixel.
 
-    Input: float [B, H, W, 3] in [-1, 1]. Output: [B, H, W, 34], 0 or 1:
-    six skin types, ROI, 27 conditions (zero outside the ROI).
+    Input: float [B, H, W, 3] in [-1, 1]. Output: [B, H, W, channels + 1], the last
+    channel the ROI, 0 or 1.
     """
 
-    channels = 6 + 1 + len(taxonomy.CONDITIONS)
+    def __init__(self, channels: int = 8, **kwargs: Any):
+        """Makes the layer; it reads the codes in float32 whatever the policy.
 
-    def __init__(self, **kwargs: Any):
-        """Makes the layer; its arithmetic is float32 whatever the policy."""
+        Args:
+          channels: length of the vectors.
+          **kwargs: of `tf.keras.layers.Layer`.
+        """
         super().__init__(autocast=False, **kwargs)
+        self.channels = channels
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Makes the vectors, standard normal."""
+
+        def vectors(name: str, count: int) -> tf.Variable:
+            normal = tf.keras.initializers.RandomNormal(stddev=1.0)
+            return self.add_weight(name, (count, self.channels), initializer=normal)
+
+        self.skin_types = vectors("skin_types", len(taxonomy.FITZPATRICK_TYPES))
+        self.conditions = vectors("conditions", len(taxonomy.CONDITIONS))
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Maps [B, H, W, 3] to [B, H, W, 34]."""
-        digits = (tf.cast(inputs, tf.float32) + 1.0) * (127.5 / semantic_map.LEVEL)
-        digits = tf.cast(tf.round(digits), tf.int32)
-        tone, high, low = tf.unstack(digits, axis=-1)
-        roi = high > 0
-        condition = tf.where(roi, 6 * (high - 1) + low - 1, -1)
-        return tf.concat(
-            [
-                tf.one_hot(tone - 1, 6, dtype=self.compute_dtype),
-                tf.cast(roi, self.compute_dtype)[..., None],
-                tf.one_hot(condition, len(taxonomy.CONDITIONS), dtype=self.compute_dtype),
-            ],
-            axis=-1,
-        )
+        """Maps [B, H, W, 3] to [B, H, W, channels + 1]."""
+        roi = tf.cast(inputs[..., 1:2] > -0.99, self.compute_dtype)
+        highest = tf.reduce_max(tf.cast(inputs, tf.float32), axis=[1, 2])
+        codes = tf.cast(tf.round((highest + 1.0) * (127.5 / semantic_map.LEVEL)), tf.int32)
+        skin_type, high, low = tf.unstack(codes, axis=-1)
+        # A map without ROI reads as condition 0, whose vector its empty ROI hides.
+        condition = tf.maximum(6 * (high - 1) + low - 1, 0)
+        around = self._look_up(self.skin_types, skin_type - 1)
+        inside = self._look_up(self.conditions, condition)
+        return tf.concat([around + roi * inside, roi], axis=-1)
+
+    def _look_up(self, vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
+        # As a product: the gradient of a gather is sparse, which optimizers treat
+        # differently.
+        table = tf.convert_to_tensor(vectors)
+        found = tf.matmul(tf.one_hot(indices, table.shape[0], dtype=table.dtype), table)
+        return tf.cast(found, self.compute_dtype)[:, None, None, :]
+
+    def get_config(self) -> Dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "channels": self.channels}
 
 
 class Dropout(tf.keras.layers.Layer):

@@ -4,7 +4,7 @@ bazel run //training:train
 
 Not the paper's recipe but what makes better pictures (docs/image_quality.md):
 light l1, strong feature matching, noise that the generator cannot ignore, batch
-normalization, one-hot maps.
+normalization, learned map codes.
 """
 
 import ml_collections
@@ -28,12 +28,12 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.global_noise = 16
     config.model.pixel_noise = 8
     config.model.level_noise = 8
-    config.model.map_encoding = "one_hot"
+    config.model.map_encoding = "embedding"
     config.model.ema_decay = 0.998
 
     config.discriminator.base_filters = 32
     config.discriminator.normalization = "batch"
-    config.discriminator.map_encoding = "one_hot"
+    config.discriminator.map_encoding = "embedding"
 
     config.loss.l1 = 3.0
     config.loss.roi = 3.0

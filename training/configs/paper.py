@@ -34,7 +34,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.global_noise = 0  # channels tiled over the map
     config.model.pixel_noise = 0  # channels per pixel beside the map
     config.model.level_noise = 0  # channels per pixel at each decoder level
-    config.model.map_encoding = "rgb"  # "rgb" or "one_hot"
+    config.model.map_encoding = "rgb"  # "rgb" or "embedding"
     config.model.ema_decay = 0.999  # per step
 
     config.discriminator = ml_collections.ConfigDict()
