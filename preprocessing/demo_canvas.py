@@ -1,8 +1,7 @@
 """The layers that demo lesions are painted on, and the strokes that paint them."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 

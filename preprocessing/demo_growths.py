@@ -90,9 +90,9 @@ def melanocytic_nevus(p: Patch) -> None:
     mask = p.edge(depth, 0.24)
     shade = p.rng.uniform(1.4, 2.1)
     p.add("melanin", shade * mask * (0.70 + 0.30 * smoothstep(depth, 0.0, 0.6)))
-    p.add("melanin", 0.14 * mask * p.noise(0.14, 4))
+    p.add("melanin", 0.09 * mask * p.noise(0.14, 4))
     p.add("height", p.rng.uniform(0.10, 0.24) * p.radius * smoothstep(depth, -0.1, 0.6))
-    p.add("height", 0.006 * p.radius * mask * p.noise(0.13, 5))
+    p.add("height", 0.002 * p.radius * mask * p.noise(0.13, 5))
     p.smooth(0.97 * mask)
     p.mark(mask)
 

@@ -1,8 +1,7 @@
 """Which lesions a condition shows: how many, how large, where on the body."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 

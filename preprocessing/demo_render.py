@@ -4,10 +4,10 @@ import dataclasses
 from typing import Tuple
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
-from preprocessing import demo_lesions, demo_scenes, demo_skin
+from preprocessing import demo_hair, demo_lesions, demo_scenes, demo_skin
 from preprocessing import demo_textures as textures
 from preprocessing.cases import Box
 from preprocessing.demo_camera import Camera, develop
@@ -21,6 +21,7 @@ VISIBLE = 0.4
 _STRIDE = 4
 _MIN_ROI_PIXELS = 12
 _MIN_SHARE = 0.6
+_MIN_METERED = 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,51 +100,8 @@ def _in_frame(rois: Tuple[demo_lesions.Roi, ...], camera: Camera) -> Tuple[demo_
     return tuple(roi for roi, share in zip(rois, shares) if share > _MIN_SHARE)
 
 
-def _body_hair(
-    description: Description, shape: Tuple[int, int], pixels_per_mm: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Draws fine hair on limbs; its cover, float32 [h, w]."""
-    camera = description.camera
-    height, width = shape
-    area = width * height / pixels_per_mm**2
-    count = int(min(700, 0.09 * area * description.hairiness))
-    layer = Image.new("L", (2 * width, 2 * height))
-    draw = ImageDraw.Draw(layer)
-    x, y = rng.uniform(-0.1, 1.1, (2, count)) * np.array([[width], [height]])
-    lean = -camera.angle + 0.6 + rng.normal(0, 0.35, count)
-    bend = rng.normal(0, 0.5, count)
-    length = rng.uniform(4.0, 11.0, count) * pixels_per_mm
-    steps = np.linspace(0, 1, 6)
-    heading = lean[:, None] + bend[:, None] * steps[None]
-    px = x[:, None] + np.cumsum(np.cos(heading), 1) * length[:, None] / 6
-    py = y[:, None] + np.cumsum(np.sin(heading), 1) * length[:, None] / 6
-    shade = rng.integers(90, 230, count)
-    line = max(1, int(round(0.10 * pixels_per_mm * 2)))
-    for index in range(count):
-        points = np.stack([px[index], py[index]], 1).ravel() * 2
-        draw.line(points.tolist(), fill=int(shade[index]), width=line)
-    layer = layer.resize((width, height), Image.Resampling.BOX)
-    return np.asarray(layer, np.float32) / 255.0
-
-
-def _scalp_hair(description: Description, canvas: Canvas) -> Tuple[np.ndarray, np.ndarray]:
-    """Draws scalp hair; its cover and its sheen, float32 [h, w]."""
-    seed = description.surface.seed
-    s, t = canvas.s, canvas.t
-    wave = 7.0 * textures.noise(s, t, 55.0, seed + 41) + 0.8 * textures.noise(s, t, 9.0, seed + 42)
-    along = 0.30 * s
-    strands = textures.look_up(textures.strand_tile(), along * 6.0, (t + wave) * 4.6)
-    other = textures.look_up(
-        textures.strand_tile(), (along + 0.02 * t) * 7.0 + 99, (t - 0.18 * s + 0.7 * wave) * 5.2
-    )
-    field = 0.75 * np.maximum(strands, other) + 0.2 * textures.noise(s, t, 20.0, seed + 43)
-    density = canvas.hair
-    cover = smoothstep(field, 1.0 - 3.2 * density, 2.0 - 3.1 * density) * (density > 0.02)
-    return cover, 1.0 + 0.25 * strands + 0.14 * other
-
-
 def _shade(
-    description: Description, canvas: Canvas, depth: np.ndarray, gloss: np.ndarray
+    description: Description, canvas: Canvas, depth: np.ndarray
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Returns diffuse light and specular reflection on the body, float32 [h, w]."""
     camera = description.camera
@@ -173,7 +131,7 @@ def _shade(
     shine = shine**2
     shine = shine**2
     shine = shine**2  # Blinn's exponent 16 on uneven skin, 48 where it is tight.
-    return diffuse, gloss * shine * (0.35 + 0.65 * shine**2)
+    return diffuse, canvas.gloss * shine * (0.35 + 0.65 * shine**2)
 
 
 def _layers(description: Description, rois: Tuple[demo_lesions.Roi, ...], canvas: Canvas) -> None:
@@ -195,6 +153,59 @@ def _layers(description: Description, rois: Tuple[demo_lesions.Roi, ...], canvas
     canvas.melanin += dark * keep
 
 
+def _body(
+    description: Description,
+    canvas: Canvas,
+    depth: np.ndarray,
+    rng: np.random.Generator,
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Colours and lights the body.
+
+    Returns:
+      Diffuse reflectance [3, h, w], diffuse light, specular reflection, and the
+      share of the skin that hair leaves bare, float32 [h, w].
+    """
+    skin = demo_skin.reflectance(
+        description.surface.lab, canvas.melanin, canvas.blood, canvas.veins
+    )
+    skin = skin * (1.0 - canvas.cover) + canvas.paint
+    diffuse, specular = _shade(description, canvas, depth)
+    colour = np.array(description.hair_colour, np.float32)[:, None, None]
+    bare = np.ones_like(diffuse)
+    if description.scene.part == "scalp":
+        cover, sheen = demo_hair.scalp_hair(description.surface.seed, canvas)
+        skin = skin * (1 - cover) + colour * np.clip(sheen, 0.3, 2) * cover
+        specular = specular * (1 - 0.7 * cover) + 0.05 * cover * np.clip(sheen - 1.1, 0, 1)
+        bare = 1.0 - cover
+    elif description.hairiness > 0.05:
+        cover = 0.85 * demo_hair.body_hair(
+            description.camera, description.hairiness, bare.shape, canvas.pixels_per_mm, rng
+        )
+        skin = skin * (1 - cover) + colour * cover
+    return skin, diffuse, specular, bare
+
+
+def _behind(
+    camera: Camera, depth: np.ndarray, shape: Tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """Draws the background, out of focus and shaded beside the body, [3, h, w]."""
+    small = (shape[0] // 3, shape[1] // 3)
+    step = 3.0 / (RENDER_SCALE * camera.pixels_per_mm)
+    y, x = (axis.astype(np.float32) * np.float32(step) for axis in np.mgrid[: small[0], : small[1]])
+    gap = np.clip(-textures.resize(depth, *small), 0, None)
+    scene = demo_scenes.background(x, y, rng) * (1.0 - 0.5 * np.exp(-gap / 14.0))
+    return np.stack(
+        [textures.resize(ndimage.gaussian_filter(plane, 1.0), *shape) for plane in scene]
+    )
+
+
+def _uneven_light(camera: Camera, shape: Tuple[int, int]) -> np.ndarray:
+    """Returns the light's fall across the frame and towards its corners, [h, w]."""
+    y = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, shape[1], dtype=np.float32)[None, :]
+    return 1.0 + camera.gradient[0] * x + camera.gradient[1] * y - 0.05 * (x**2 + y**2)
+
+
 def render(description: Description, rng: np.random.Generator) -> Tuple[np.ndarray, Truth]:
     """Renders one photograph.
 
@@ -206,78 +217,46 @@ def render(description: Description, rng: np.random.Generator) -> Tuple[np.ndarr
       The upright picture, uint8 [H, W, 3] sRGB, and what is known of it.
     """
     camera, scene = description.camera, description.scene
+    shape = (int(camera.height * RENDER_SCALE), int(camera.width * RENDER_SCALE))
+    scale = camera.pixels_per_mm * RENDER_SCALE
+    s, t = camera.body_coordinates(*shape)
     rois = _in_frame(description.rois, camera)
-    width, height = int(camera.width * RENDER_SCALE), int(camera.height * RENDER_SCALE)
-    pixels_per_mm = camera.pixels_per_mm * RENDER_SCALE
-    s, t = camera.body_coordinates(height, width)
-    canvas = Canvas.blank(
-        s, t, pixels_per_mm, len(rois), demo_skin.darkness(description.surface.lab)
-    )
+    darkness = demo_skin.darkness(description.surface.lab)
+    canvas = Canvas.blank(s, t, scale, len(rois), darkness)
     _layers(description, rois, canvas)
 
-    depth_coarse = demo_scenes.depth_inside(scene, s[::_STRIDE, ::_STRIDE], t[::_STRIDE, ::_STRIDE])
-    depth_coarse = depth_coarse.astype(np.float32)
-    depth = textures.resize(depth_coarse, height, width)
+    coarse = demo_scenes.depth_inside(scene, s[::_STRIDE, ::_STRIDE], t[::_STRIDE, ::_STRIDE])
+    coarse = coarse.astype(np.float32)
+    depth = textures.resize(coarse, *shape)
     if scene.part == "scalp":
         depth = depth + 1.2 * textures.look_up(textures.strand_tile(), s * 2.5, t * 4.0)
-    body = smoothstep(depth * pixels_per_mm, -1.0, 1.0)
-    skin = demo_skin.reflectance(
-        description.surface.lab, canvas.melanin, canvas.blood, canvas.veins
-    )
-    skin = skin * (1.0 - canvas.cover) + canvas.paint
-    diffuse, specular = _shade(description, canvas, depth_coarse, canvas.gloss)
-    bare = np.ones_like(body)
-    if scene.part == "scalp":
-        cover, sheen = _scalp_hair(description, canvas)
-        hair = np.array(description.hair_colour, np.float32)[:, None, None] * np.clip(sheen, 0.3, 2)
-        skin = skin * (1 - cover) + hair * cover
-        specular = specular * (1 - 0.7 * cover) + 0.05 * cover * np.clip(sheen - 1.1, 0, 1)
-        bare = 1.0 - cover
-    elif description.hairiness > 0.05:
-        cover = 0.85 * _body_hair(description, (height, width), pixels_per_mm, rng)
-        hair = np.array(description.hair_colour, np.float32)[:, None, None]
-        skin = skin * (1 - cover) + hair * cover
-    truth = canvas.truth * body
-
+    body = smoothstep(depth * scale, -1.0, 1.0)
     cloth_depth = demo_scenes.garment(scene, s, t)
-    shade_of_cloth = 1.0 - 0.35 * np.exp(-(np.minimum(cloth_depth, 0.0) ** 2) / 18.0) * (
-        cloth_depth > -30
-    )
-    under = smoothstep(cloth_depth * pixels_per_mm, -1.0, 1.0)
-    lesion = (truth.max(0) if len(truth) else np.zeros_like(body)) > VISIBLE
-    open_skin = (body > 0.9) & (under < 0.1) & (bare > 0.6)
-    metered = diffuse[open_skin & ~lesion]
-    level = np.median(metered[::17]) if len(metered) > 400 else np.median(diffuse)
-    # The part of the reflection that veils all the skin is left out: it would turn
-    # dark skin grey.
-    veil = np.median(specular[open_skin][::17]) if open_skin.any() else 0.0
-    specular = np.maximum(specular - veil, 0.0)
-    light = diffuse * shade_of_cloth * (1.0 - np.clip(canvas.shadow, 0.0, 0.9)) / level
-    skin = skin * light + specular
+    clothed = smoothstep(cloth_depth * scale, -1.0, 1.0)
+    hem_shade = 0.35 * np.exp(-(np.minimum(cloth_depth, 0.0) ** 2) / 18.0)
 
-    # What lies behind is out of focus: drawn coarse and scaled up.
-    small = (height // 3, width // 3)
-    bx = (np.arange(small[1], dtype=np.float32) / camera.pixels_per_mm * 5.0)[None, :]
-    by = (np.arange(small[0], dtype=np.float32) / camera.pixels_per_mm * 5.0)[:, None]
-    behind = demo_scenes.background(bx + 0 * by, by + 0 * bx, rng)
-    gap = np.clip(-textures.resize(depth_coarse, *small), 0, None)
-    behind = behind * (1.0 - 0.5 * np.exp(-gap / 14.0))
-    behind = np.stack(
-        [textures.resize(ndimage.gaussian_filter(plane, 1.0), height, width) for plane in behind]
-    )
-    picture = behind + (skin - behind) * body
-    if under.any():
-        fabric = demo_scenes.cloth(s, t, np.random.default_rng(scene.seed + 7)).astype(np.float32)
-        picture = picture + (fabric * np.clip(light, 0.3, 1.3) - picture) * (under * (depth > -6))
-    gradient_x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    gradient_y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    fall = 1.0 + camera.gradient[0] * gradient_x + camera.gradient[1] * gradient_y
-    picture = picture * (fall - 0.05 * (gradient_x**2 + gradient_y**2))
-    image = develop(picture.astype(np.float32), camera, rng)
+    skin, diffuse, specular, bare = _body(description, canvas, coarse, rng)
+    truth = canvas.truth * body * (1.0 - clothed)
+    lesion = truth.max(0, initial=0.0) > VISIBLE
+    open_skin = (body > 0.9) & (clothed < 0.1) & (bare > 0.6)
+    # Exposed for the skin, as a phone does. The part of the reflection that veils all
+    # of it is left out: it would turn dark skin grey.
+    metered = open_skin & ~lesion
+    if metered.sum() < _MIN_METERED:
+        metered = body > 0.5
+    light = diffuse * (1.0 - hem_shade) * (1.0 - np.clip(canvas.shadow, 0.0, 0.9))
+    light /= np.median(diffuse[metered][::17])
+    skin = skin * light + np.maximum(specular - np.median(specular[metered][::17]), 0.0)
 
-    truth = truth * (1.0 - under)
+    picture = _behind(camera, coarse, shape, rng)
+    picture += (skin - picture) * body
+    if clothed.any():
+        fabric = demo_scenes.cloth(s, t, np.random.default_rng(scene.seed + 7))
+        picture += (fabric * np.clip(light, 0.3, 1.3) - picture) * (clothed * (depth > -6))
+    picture = (picture * _uneven_light(camera, shape)).astype(np.float32)
+    image = develop(picture, camera, rng)
+
     full = (camera.width, camera.height)
-    lesion = truth.max(0) > VISIBLE
     masks = [
         np.asarray(Image.fromarray(mask).resize(full, Image.Resampling.NEAREST))
         for mask in (lesion, open_skin | lesion)

@@ -9,13 +9,13 @@ from PIL import Image
 from scipy import ndimage
 from skimage import color
 
-from preprocessing import demo_cases, demo_render, demo_skin
+from preprocessing import demo_patients, demo_render, demo_skin
 from preprocessing.taxonomy import CONDITIONS
 
 
 def _shot(condition, skin_type, seed, scale=0.5):
     """A photograph, in fewer pixels for speed."""
-    shot = demo_cases.describe_case(condition, skin_type, 3 * seed + 1, 7 * seed + 2)[0]
+    shot = demo_patients.describe_case(condition, skin_type, 3 * seed + 1, 7 * seed + 2)[0]
     camera = dataclasses.replace(
         shot.camera,
         width=int(scale * shot.camera.width),

@@ -6,8 +6,7 @@ therefore looked up in a few fixed tiles instead of being drawn per pixel.
 """
 
 import functools
-from collections.abc import Sequence
-from typing import Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
 from PIL import Image
