@@ -10,7 +10,8 @@ Every folder with Python modules gets a BUILD file: a `py_library` per module, a
 `py_test` per `*_test.py`, a `py_binary` per module that has `if __name__ ==
 "__main__"`. What follows the line HAND_WRITTEN in a BUILD file is left as it is.
 
-Comments in a module say what its imports cannot:
+A test also depends on the modules whose full name is one of its strings, for it
+may start them with `python -m`. Comments in a module say what else its imports cannot:
 
     # bazel: size = large         (tests; small, or medium if it loads TensorFlow or Beam)
     # bazel: tags = manual        (tests; several are separated by commas)
@@ -181,6 +182,10 @@ class Project:
                         f"{path}:{line}: imports {top}, but requirements.in has no {package}"
                     )
                 packages.add(package)
+        if kind == "py_test":
+            # A test that starts a program names it: [sys.executable, "-m", "training.train"].
+            strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+            imports |= {other for other in self._names if other in strings}
         imports.discard(name)
         return Module(name, path, kind, imports, packages, _markers(text, path))
 

@@ -91,6 +91,12 @@ class CheckBuildFilesTest(parameterized.TestCase):
         module = self.project().modules["preprocessing.cases_test"]
         self.assertIn(f'size = "{size}"', self.project().rule(module))
 
+    def test_a_program_that_a_test_starts_is_a_dep(self):
+        self.write("preprocessing/run.py", 'if __name__ == "__main__":\n    pass\n')
+        self.write("preprocessing/cases_test.py", 'COMMAND = ["-m", "preprocessing.run"]\n')
+        module = self.project().modules["preprocessing.cases_test"]
+        self.assertIn('deps = [":run"]', self.project().rule(module))
+
     def test_markers_add_tags_deps_and_data(self):
         self.write(
             "preprocessing/cases_test.py",
