@@ -99,7 +99,7 @@ def melanocytic_nevus(p: Patch) -> None:
 
 def melanoma(p: Patch) -> None:
     """Asymmetric, notched border, several browns, black, blue-grey and red."""
-    depth = p.outline(irregular=0.19, aspect=p.rng.uniform(1.15, 1.6), lobe=0.75)
+    depth = p.outline(irregular=0.155, aspect=p.rng.uniform(1.15, 1.6), lobe=0.75)
     side = p.rng.choice([-1.0, 1.0])
     depth = depth + 0.16 * side * p.u
     mask = p.edge(depth + 0.03 * p.noise(0.15, 2), 0.16)

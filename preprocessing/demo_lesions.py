@@ -124,7 +124,7 @@ MORPHOLOGY: Dict[str, Morphology] = {
         element=(5.5, 9.5),
     ),
     "Lentigo": Morphology(
-        ("hand", "forearm", "face"), (4, 9), (0.3, 0.25, 0.2, 0.15, 0.1), (("lentigo", 1),)
+        ("hand", "forearm", "face"), (4, 9), (0.28, 0.22, 0.18, 0.16, 0.16), (("lentigo", 1),)
     ),
     "Melanocytic Nevus": Morphology(
         ("back", "trunk", "forearm", "leg"), (3, 5.5), (0.7, 0.2, 0.1), (("melanocytic_nevus", 1),)
@@ -152,7 +152,7 @@ MORPHOLOGY: Dict[str, Morphology] = {
         ("face", "face", "scalp"), (14, 24), (0.5, 0.35, 0.15), (("seborrheic_dermatitis", 1),)
     ),
     "Skin Tag": Morphology(
-        ("trunk", "face"), (2.6, 4.5), (0.35, 0.25, 0.2, 0.12, 0.08), (("skin_tag", 1),)
+        ("trunk", "face"), (2.6, 4.5), (0.3, 0.22, 0.2, 0.14, 0.14), (("skin_tag", 1),)
     ),
     "Stasis Dermatitis": Morphology(
         ("leg",), (34, 52), (0.85, 0.15), (("stasis_dermatitis", 1),), aligned=True

@@ -46,6 +46,9 @@ CONDITION_SHARES: Dict[str, float] = {
     for name in CONDITIONS
 }
 SKIN_TYPE_SHARES: Dict[int, float] = {1: 0.10, 2: 0.25, 3: 0.25, 4: 0.18, 5: 0.12, 6: 0.10}
+# Millimetres that the shorter side of the frame spans at most: a face has no features
+# to show from afar.
+_WIDEST = {"face": 105.0, "hand": 190.0, "scalp": 190.0}
 _HAIR_COLOURS = (
     (0.010, 0.007, 0.005),
     (0.035, 0.018, 0.009),
@@ -73,7 +76,7 @@ def _draw_person(skin_type: int, rng: np.random.Generator) -> Tuple[Tuple[float,
 
 
 def _frame(
-    rois: Sequence[demo_lesions.Roi], rng: np.random.Generator
+    rois: Sequence[demo_lesions.Roi], widest: float, rng: np.random.Generator
 ) -> Tuple[Tuple[float, float], float]:
     """Chooses where to aim and how much to show: mostly all ROIs, at times one."""
     shown = rois if len(rois) == 1 or rng.random() < 0.75 else [rois[int(rng.integers(len(rois)))]]
@@ -83,7 +86,7 @@ def _frame(
     frame = extent * np.exp(rng.uniform(np.log(1.25), np.log(3.2)))
     # Small lesions are photographed from near: a radius of at least about 1% of the frame.
     smallest = min(element.radius for roi in shown for element in roi.elements)
-    frame = float(np.clip(frame, max(24.0, 1.2 * extent), 260.0))
+    frame = float(np.clip(frame, max(24.0, 1.2 * extent), max(widest, 1.2 * extent)))
     frame = min(frame, max(1.2 * extent, 75.0 * smallest))
     slack = max(0.0, (frame - extent) / 2 - 0.03 * frame)
     centre = (low + high) / 2 + rng.uniform(-0.8, 0.8, 2) * slack
@@ -130,7 +133,7 @@ def describe_case(
             rois=rois,
             hair_colour=_HAIR_COLOURS[hair],
             hairiness=hairiness,
-            camera=demo_camera.draw_camera(*_frame(rois, rng), rng),
+            camera=demo_camera.draw_camera(*_frame(rois, _WIDEST.get(part, 260.0), rng), rng),
         )
         for _ in range(photographs)
     )

@@ -250,7 +250,7 @@ def wheal(p: Patch) -> None:
     depth = p.outline(irregular=0.17, aspect=p.rng.uniform(1.0, 1.8), lobe=0.9)
     mask = p.edge(depth, 0.20)
     rim = np.exp(-(((depth + 0.02) / 0.24) ** 2))
-    p.add("blood", 0.30 * rim + 0.42 * mask + 0.26 * p.edge(depth + 0.25, 0.8))
+    p.add("blood", 0.22 * rim + 0.44 * mask + 0.26 * p.edge(depth + 0.25, 0.8))
     p.add("blood", -0.30 * smoothstep(depth, 0.05, 0.75))
     p.add("melanin", -0.06 * smoothstep(depth, 0.1, 0.6))
     p.add("height", 1.1 * smoothstep(depth, -0.10, 0.40))
