@@ -10,8 +10,8 @@ Every folder with Python modules gets a BUILD file: a `py_library` per module, a
 `py_test` per `*_test.py`, a `py_binary` per module that has `if __name__ ==
 "__main__"`. What follows the line HAND_WRITTEN in a BUILD file is left as it is.
 
-A test also depends on the modules whose full name is one of its strings, for it
-may start them with `python -m`. Comments in a module say what else its imports cannot:
+A test also depends on the programs it starts with [sys.executable, "-m", "training.train"].
+Comments in a module say what else its imports cannot:
 
     # bazel: size = large         (tests; small, or medium if it loads TensorFlow or Beam)
     # bazel: tags = manual        (tests; several are separated by commas)
@@ -124,6 +124,16 @@ def _imported_names(tree: ast.AST, path: pathlib.PurePosixPath) -> Iterator[Tupl
                 yield f"{node.module}.{alias.name}", node.lineno
 
 
+def _started_programs(tree: ast.AST) -> Iterator[str]:
+    """Yields the modules of commands like [sys.executable, "-m", "training.train"]."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.List, ast.Tuple)):
+            words = [word.value if isinstance(word, ast.Constant) else None for word in node.elts]
+            for word, following in zip(words, words[1:]):
+                if word == "-m" and isinstance(following, str):
+                    yield following
+
+
 def _markers(text: str, path: pathlib.PurePosixPath) -> Dict[str, List[str]]:
     markers = {}
     for key, values in _MARKER.findall(text):
@@ -183,9 +193,7 @@ class Project:
                     )
                 packages.add(package)
         if kind == "py_test":
-            # A test that starts a program names it: [sys.executable, "-m", "training.train"].
-            strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-            imports |= {other for other in self._names if other in strings}
+            imports |= {program for program in _started_programs(tree) if program in self._names}
         imports.discard(name)
         return Module(name, path, kind, imports, packages, _markers(text, path))
 
