@@ -11,6 +11,7 @@ median of the turns' ratios.
 
   pipeline        in this process, Beam imported: what the training demo sees
   steady          the same without the time of an almost empty run (start-up)
+  processor time  of one thread doing the same steps; steady on a busy machine
   peak memory     of a process of its own, children included, for N and 4 N cases
 """
 
@@ -24,13 +25,13 @@ import resource
 import statistics
 import tempfile
 import time
-from typing import List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 from absl import flags
 from PIL import Image
 
-from preprocessing import cases, pipeline, semantic_map, shards
+from preprocessing import cases, examples, pipeline, semantic_map, shards, tfrecords
 from preprocessing.cases import Box, Photograph
 
 _NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 500, "N.", lower_bound=8)
@@ -87,17 +88,23 @@ def _floor_inputs(folder: pathlib.Path) -> List[Tuple[bytes, Image.Image, Image.
     return inputs
 
 
-def _floor_work(folder: str, numbers: Sequence[int], barrier, seconds) -> None:  # noqa: ANN001
+def _floor_photograph(
+    photograph: Tuple[bytes, Image.Image, Image.Image], drawn: Image.Image
+) -> None:
+    jpeg, crop, whole = photograph
+    Image.open(io.BytesIO(jpeg)).load()
+    shards.encode_png(crop)
+    shards.encode_png(drawn, flat=True)
+    shards.encode_png(whole)
+
+
+def _floor_work(folder: str, numbers: Sequence[int], barrier: Any, seconds: Any) -> None:
     inputs = _floor_inputs(pathlib.Path(folder))
     drawn = Image.fromarray(semantic_map.encode(3, 5, [Box(60, 70, 150, 180)], 256, 256))
     barrier.wait()
     start = time.perf_counter()
     for number in numbers:
-        jpeg, crop, whole = inputs[number % 16]
-        Image.open(io.BytesIO(jpeg)).load()
-        shards.encode_png(crop)
-        shards.encode_png(drawn, flat=True)
-        shards.encode_png(whole)
+        _floor_photograph(inputs[number % 16], drawn)
     seconds.put(time.perf_counter() - start)
 
 
@@ -120,6 +127,30 @@ def run_floor(folder: str, count: int, workers: int) -> float:
     return slowest
 
 
+def processor_times(folder: pathlib.Path, rounds: int) -> Tuple[float, float]:
+    """Returns processor milliseconds per photograph, of floor and pipeline steps.
+
+    One thread; unlike the time on the clock, it bears other programs beside it.
+    """
+    inputs = _floor_inputs(folder)
+    rows = cases.read_cases(str(folder / "cases_16.csv"))[0]
+    drawn = Image.fromarray(semantic_map.encode(3, 5, [Box(60, 70, 150, 180)], 256, 256))
+    settings = pipeline.Settings()
+    floors, steps = [], []
+    for _ in range(rounds):
+        start = time.process_time()
+        for number in range(16):
+            _floor_photograph(inputs[number], drawn)
+        middle = time.process_time()
+        for row in rows:
+            done = shards.process_photograph(row, str(folder), settings)
+            for record in done.full + done.crops:
+                tfrecords.frame(examples.serialize(record))
+        floors.append((middle - start) / 16 * 1e3)
+        steps.append((time.process_time() - middle) / 16 * 1e3)
+    return statistics.median(floors), statistics.median(steps)
+
+
 def run_pipeline(manifest: str, output: str, beam_args: Sequence[str] = ()) -> float:
     """Returns the seconds of one `pipeline.preprocess`."""
     start = time.perf_counter()
@@ -127,7 +158,7 @@ def run_pipeline(manifest: str, output: str, beam_args: Sequence[str] = ()) -> f
     return time.perf_counter() - start
 
 
-def _measure_memory(manifest: str, output: str, beam_args: Sequence[str], result) -> None:  # noqa: ANN001
+def _measure_memory(manifest: str, output: str, beam_args: Sequence[str], result: Any) -> None:
     pipeline.preprocess(manifest, output, overwrite=True, beam_args=beam_args)
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -169,6 +200,12 @@ def main(argv: Sequence[str]) -> None:
             ratio = statistics.median(floor / (total - offset) for floor, total in pairs)
             print(f"{name:8s}  {speed:7.1f} photographs/s, {ratio:.2f} of the floor")
         print(f"start-up  {start:.2f} s")
+        floor, steps = processor_times(root, 4 * _ROUNDS.value)
+        print(
+            f"processor time per photograph: floor {floor:.1f} ms, pipeline {steps:.1f} ms, ",
+            end="",
+        )
+        print(f"ratio {floor / steps:.2f}")
         if _MEMORY.value:
             large = write_photographs(root, 4 * count)
             for mode in ("multi_threading", "multi_processing"):

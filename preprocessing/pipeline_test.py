@@ -1,11 +1,8 @@
 import csv
 import hashlib
-import io
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import tensorflow as tf
@@ -168,57 +165,6 @@ class PreprocessTest(absltest.TestCase):
         )
         with self.assertRaisesRegex(ValueError, r"no usable photograph; .*none\.jpg: no such file"):
             pipeline.preprocess(str(manifest), str(self.root / "nothing"), _SETTINGS)
-
-
-class BinaryTest(absltest.TestCase):
-    def _run(self, *args):
-        return subprocess.run(
-            [sys.executable, "-m", "preprocessing.preprocess", *args],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-        )
-
-    def test_end_to_end(self):
-        folder = pathlib.Path(self.create_tempdir().full_path)
-        manifest = _write_data(folder, 10)
-        (folder / "csv").mkdir()
-        moved = folder / "csv" / "cases.csv"
-        os.rename(manifest, moved)
-        args = (
-            f"--cases={moved}",
-            f"--image_dir={folder}",
-            f"--output_dir={folder / 'out'}",
-            "--image_size=32",
-            "--split_fractions=0.5,0.25,0.25",
-            "--direct_num_workers=1",
-        )
-        result = self._run(*args)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("not used: 4 (rejected.csv)", result.stdout)
-        self.assertIn(f"//training:train -- --data_dir={folder / 'out'}", result.stdout)
-        self.assertNotIn("INFO", result.stderr)
-        info = examples.read_info(str(folder / "out"))
-        self.assertEqual(info.settings["split_fractions"], [0.5, 0.25, 0.25])
-        again = self._run(*args)
-        self.assertEqual(again.returncode, 1)
-        self.assertRegex(again.stderr.strip(), "^error: .*pass --overwrite$")
-        wrong = self._run(*args, "--overwrite", "--imagesize=3")
-        self.assertRegex(wrong.stderr.strip(), "^error: --imagesize is neither")
-        fractions = self._run(*args, "--overwrite", "--split_fractions=a,b,c")
-        self.assertRegex(fractions.stderr.strip(), "^error: --split_fractions: ")
-
-
-class ContactSheetTest(absltest.TestCase):
-    def test_shows_every_combination(self):
-        sheet = pipeline.contact_sheet.ContactSheet()
-        buffer = io.BytesIO()
-        Image.new("RGB", (192, 96), "red").save(buffer, "JPEG")
-        jpeg = pipeline.shards.base64.b64encode(buffer.getvalue()).decode()
-        for n in range(100):
-            sheet.add("Acne", 1 + n % 3, jpeg)
-        self.assertLen(sheet._chosen(), 24)
-        self.assertEqual(sheet.draw().size[0], 8 * 198 + 6)
 
 
 if __name__ == "__main__":

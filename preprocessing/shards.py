@@ -65,11 +65,12 @@ def _scaled(
     """Scales part of a photograph with antialiasing.
 
     Pillow's Hamming filter is as sharp as its bicubic one when scaling down, at half
-    the time; it is not meant for enlarging.
+    the time; it is not meant for enlarging. From three times the size on, averages of
+    whole blocks come first.
     """
     enlarge = box[2] - box[0] < size[0] or box[3] - box[1] < size[1]
     method = Image.Resampling.BICUBIC if enlarge else Image.Resampling.HAMMING
-    return image.resize(size, method, box=box, reducing_gap=2.0)
+    return image.resize(size, method, box=box, reducing_gap=1.5)
 
 
 class Processed(NamedTuple):
@@ -98,18 +99,29 @@ def _record(
     )
 
 
-def make_full(
-    row: cases.Photograph, image: Image.Image, boxes: Sequence[cases.Box], full_size: int
-) -> examples.Record:
-    """Makes the `full/` record: the whole photograph, longer side `full_size`."""
+def scale_whole(image: Image.Image, full_size: int) -> Image.Image:
+    """Scales a photograph so that its longer side is `full_size`."""
     scale = full_size / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
-    small = _scaled(image, (width, height), (0, 0, *image.size))
-    across, down = width / image.width, height / image.height
+    return _scaled(image, (width, height), (0, 0, *image.size))
+
+
+def make_full(
+    row: cases.Photograph, whole: Image.Image, boxes: Sequence[cases.Box], size: Tuple[int, int]
+) -> examples.Record:
+    """Makes the `full/` record.
+
+    Args:
+      row: the manifest's row.
+      whole: the scaled photograph.
+      boxes: its ROIs in pixels of the unscaled one.
+      size: (width, height) of the unscaled one.
+    """
+    across, down = whole.width / size[0], whole.height / size[1]
     scaled = [
         cases.Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down) for box in boxes
     ]
-    return _record(row, small, scaled)
+    return _record(row, whole, scaled)
 
 
 def make_crop(
@@ -150,13 +162,15 @@ def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings
         boxes = cropping.fit_boxes(row.rois, *image.size)
     except ValueError as error:
         return Processed([], [], [], [rejection("photograph", f"{path}: {error}")])
-    full = [make_full(row, image, boxes, settings.full_size)]
+    whole = scale_whole(image, settings.full_size)
+    full = [make_full(row, whole, boxes, image.size)]
     if not boxes:
         return Processed(full, [], [], [rejection("crop", "no ROI; only the full record was made")])
     if row.fitzpatrick is None:
         reason = "unknown skin type; import with --estimate_skin_type"
         return Processed(full, [], [], [rejection("crop", reason)])
-    small, scale = skin.reduce(image, _MASK_SIDE)
+    small, scale = skin.reduce(whole, _MASK_SIDE)
+    scale *= max(whole.size) / max(image.size)
     placed, reasons = cropping.plan_crops(
         boxes,
         image.size,

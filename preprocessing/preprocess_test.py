@@ -1,0 +1,68 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+from absl.testing import absltest
+from PIL import Image
+
+from preprocessing import cases, examples
+from preprocessing.cases import Box, Photograph
+
+
+def _write_data(folder, count):
+    rng = np.random.default_rng(0)
+    rows = []
+    for n in range(count):
+        pixels = np.array((204, 158, 122)) + rng.normal(0, 3, (60, 80, 3))
+        pixels[20:40, 30:50] *= 0.5
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{n}.jpg")
+        rows.append(
+            Photograph(f"c{n}", f"p{n}", f"i{n}", f"{n}.jpg", "Acne", 3, (Box(30, 20, 50, 40),))
+        )
+    rows.append(Photograph("c", "q", "missing", "none.jpg", "Acne", 1, rows[0].rois))
+    (folder / "csv").mkdir()
+    manifest = str(folder / "csv" / "cases.csv")
+    cases.write_cases(manifest, rows)
+    return manifest
+
+
+class PreprocessTest(absltest.TestCase):
+    def _run(self, *args):
+        return subprocess.run(
+            [sys.executable, "-m", "preprocessing.preprocess", *args],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+        )
+
+    def test_end_to_end(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        manifest = _write_data(folder, 10)
+        args = (
+            f"--cases={manifest}",
+            f"--image_dir={folder}",
+            f"--output_dir={folder / 'out'}",
+            "--image_size=32",
+            "--split_fractions=0.5,0.25,0.25",
+            "--direct_num_workers=1",
+        )
+        result = self._run(*args)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("not used: 1 (rejected.csv)", result.stdout)
+        self.assertIn(f"//training:train -- --data_dir={folder / 'out'}", result.stdout)
+        self.assertNotIn("INFO", result.stderr)
+        info = examples.read_info(str(folder / "out"))
+        self.assertEqual(info.settings["split_fractions"], [0.5, 0.25, 0.25])
+        again = self._run(*args)
+        self.assertEqual(again.returncode, 1)
+        self.assertRegex(again.stderr.strip(), "^error: .*pass --overwrite$")
+        wrong = self._run(*args, "--overwrite", "--imagesize=3")
+        self.assertRegex(wrong.stderr.strip(), "^error: --imagesize is neither")
+        fractions = self._run(*args, "--overwrite", "--split_fractions=a,b,c")
+        self.assertRegex(fractions.stderr.strip(), "^error: --split_fractions: ")
+
+
+if __name__ == "__main__":
+    absltest.main()
