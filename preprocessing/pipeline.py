@@ -16,13 +16,10 @@ import contextlib
 import csv
 import hashlib
 import json
-import logging
 import os
 import pathlib
 import platform
-import shlex
 import shutil
-import sys
 import threading
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
@@ -30,28 +27,13 @@ import apache_beam as beam
 import numpy as np
 import PIL
 import tqdm
-from apache_beam.options import pipeline_options
-from apache_beam.runners.portability.fn_api_runner import fn_runner
-from apache_beam.transforms import environments
 
-from preprocessing import cases, contact_sheet, examples, shards, taxonomy
+from preprocessing import beam_runner, cases, contact_sheet, examples, shards, taxonomy
 from preprocessing.plans import Settings, ShardPlan, plan_shards
 
 UNFINISHED = ".unfinished"
 _OUTPUTS = ("crops", "full", "crops.csv", "rejected.csv", "contact_sheet.png", "dataset.json")
 _NAMESPACE = "preprocessing"
-_PROCESSES_FROM = 1500  # photographs
-# Beam's worker program, without its reports on standard error and without the
-# current folder on the path, where a file of the user's might shadow a package.
-_WORKER = """
-import logging, sys
-sys.path.pop(0)
-handler = logging.StreamHandler()
-handler.setLevel(logging.ERROR)
-logging.getLogger().addHandler(handler)
-from apache_beam.runners.worker import sdk_worker_main
-sdk_worker_main.main(sys.argv)
-"""
 
 
 class _WriteShard(beam.DoFn):
@@ -126,96 +108,16 @@ def _progress(work: pathlib.Path, plans: Dict[str, int]) -> Iterator[None]:
         thread.join()
 
 
-@contextlib.contextmanager
-def _importable_by_workers() -> Iterator[None]:
-    """Lets worker processes import what this process can, also from runfiles."""
-    before = os.environ.get("PYTHONPATH")
-    root = str(pathlib.Path(__file__).resolve().parent.parent)
-    own = str(pathlib.Path(__file__).parent.parent.absolute())
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        dict.fromkeys(filter(None, [own, root, *sys.path, *(before or "").split(os.pathsep)]))
-    )
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps Beam's reports on its own workings off the user's terminal."""
-    logger = logging.getLogger("apache_beam")
-    before = logger.level
-    if before == logging.NOTSET:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _local_runner(
-    options: pipeline_options.PipelineOptions, shard_count: int, photographs: int
-) -> fn_runner.FnApiRunner:
-    """Sets up Beam's own local runner, for all cores unless the options say otherwise.
-
-    `DirectRunner` of Beam 2.77 first tries Prism, a program that it downloads; this
-    one needs nothing. Threads are at work at once and share a few cores well, since
-    Pillow decodes and encodes outside the interpreter lock; processes take seconds
-    to start and scale further, so they are for larger data.
-    """
-    direct = options.view_as(pipeline_options.DirectOptions)
-    given = options.get_all_options(drop_default=True)
-    direct.direct_num_workers = given.get(
-        "direct_num_workers", min(_available_cores(), shard_count)
-    )
-    mode = given.get("direct_running_mode")
-    if mode is None and direct.direct_num_workers != 1:
-        mode = "multi_threading" if photographs < _PROCESSES_FROM else "multi_processing"
-    if mode != "multi_processing":
-        direct.direct_running_mode = mode or "in_memory"
-        return fn_runner.FnApiRunner()
-    # What this mode does, but with our own worker program.
-    direct.direct_running_mode = "in_memory"
-    command = shlex.join([sys.executable, "-c", _WORKER])
-    return fn_runner.FnApiRunner(
-        default_environment=environments.SubprocessSDKEnvironment.from_command_string(command)
-    )
-
-
-def parse_beam_args(beam_args: Sequence[str]) -> pipeline_options.PipelineOptions:
-    """Parses Apache Beam's options.
-
-    Raises:
-      ValueError: an option that Beam does not know, probably a misspelt flag of ours.
-    """
-    with _quiet():
-        options = pipeline_options.PipelineOptions(list(beam_args))
-        known = options.get_all_options()
-        unknown = set(options.get_all_options(retain_unknown_options=True)) - set(known)
-    if unknown:
-        raise ValueError(
-            f"--{min(unknown)} is neither a flag of this program nor an option of Apache Beam; "
-            "see --help"
-        )
-    return options
-
-
 def _run_beam(paths: Sequence[str], photographs: int, beam_args: Sequence[str]) -> None:
-    options = parse_beam_args(beam_args)
+    options = beam_runner.parse_options(beam_args)
     runner: Any = options.get_all_options()["runner"]
     if runner in (None, "DirectRunner"):
-        runner = _local_runner(options, len(paths), photographs)
-    with _quiet(), _importable_by_workers(), beam.Pipeline(runner=runner, options=options) as flow:
+        runner = beam_runner.local_runner(options, len(paths), photographs)
+    with (
+        beam_runner.quiet(),
+        beam_runner.importable_by_workers(),
+        beam.Pipeline(runner=runner, options=options) as flow,
+    ):
         _ = (
             flow
             | "Plans" >> beam.Create(list(paths))
@@ -334,7 +236,7 @@ def preprocess(
     """
     settings = settings or Settings()
     output = check_output(output_dir, overwrite)
-    parse_beam_args(beam_args)
+    beam_runner.parse_options(beam_args)
     rows, row_rejections = cases.read_cases(cases_path, image_dir)
     folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
     plans = list(plan_shards(rows, folder, settings))
