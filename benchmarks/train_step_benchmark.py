@@ -21,7 +21,7 @@ import multiprocessing
 import resource
 import statistics
 import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -144,7 +144,9 @@ def _build(contender: str, precision: str, size: int, batch: int, base: int) -> 
     return experiment.build_model(config, 1000, precision)
 
 
-def _serve(connection: Any, contender: str, precision: str, size: int, batch: int, base: int) -> None:
+def _serve(
+    connection: Any, contender: str, precision: str, size: int, batch: int, base: int
+) -> None:
     """Runs steps when asked and answers with seconds and peak memory."""
     model = _build(contender, precision, size, batch, base)
     rng = np.random.default_rng(0)
@@ -165,7 +167,9 @@ def _serve(connection: Any, contender: str, precision: str, size: int, batch: in
         connection.send((time.perf_counter() - started, peak))
 
 
-def measure(contenders: List[Tuple[str, str]], size: int, batch: int, base: int, turns: int, steps: int):
+def measure(
+    contenders: List[Tuple[str, str]], size: int, batch: int, base: int, turns: int, steps: int
+) -> Tuple[Dict[Tuple[str, str], List[float]], Dict[Tuple[str, str], float]]:
     """Returns images/s of every turn and peak GiB, by contender."""
     context = multiprocessing.get_context("spawn")
     pipes = {}
@@ -188,7 +192,7 @@ def measure(contenders: List[Tuple[str, str]], size: int, batch: int, base: int,
     return speeds, peaks
 
 
-def main(_) -> None:
+def main(_: Sequence[str]) -> None:
     """Measures and prints."""
     contenders = [(name, precision) for precision in _PRECISIONS.value for name in _CONTENDERS]
     speeds, peaks = measure(
@@ -200,13 +204,12 @@ def main(_) -> None:
         _STEPS.value,
     )
     baseline = speeds[contenders[0]]
-    print(f"{'':16}{'precision':16}{'images/s':>9}{'x pix2pix':>11}{'x same prec.':>14}{'peak GiB':>10}")
+    titles = ("", "precision", "images/s", "x pix2pix", "x same prec.", "peak GiB")
+    print("{:16}{:16}{:>9}{:>11}{:>14}{:>10}".format(*titles))
     for key in contenders:
         name, precision = key
         ratio = statistics.median(a / b for a, b in zip(speeds[key], baseline))
-        same = statistics.median(
-            a / b for a, b in zip(speeds[key], speeds["pix2pix", precision])
-        )
+        same = statistics.median(a / b for a, b in zip(speeds[key], speeds["pix2pix", precision]))
         print(
             f"{name:16}{precision:16}{statistics.median(speeds[key]):9.2f}{ratio:11.2f}{same:14.2f}"
             f"{peaks[key]:10.2f}"

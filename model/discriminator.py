@@ -41,8 +41,7 @@ class DiscriminatorConfig:
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
             raise ValueError(f"features {self.features!r} is not one of {', '.join(FEATURES)}")
-        if self.map_encoding not in layers.MAP_ENCODINGS:
-            raise ValueError(f"map_encoding {self.map_encoding!r} is not one of {', '.join(layers.MAP_ENCODINGS)}")
+        layers.check_map_encoding(self.map_encoding)
 
 
 def build_discriminator(

@@ -56,8 +56,7 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size {self.image_size} is not one of {IMAGE_SIZES}")
-        if self.map_encoding not in layers.MAP_ENCODINGS:
-            raise ValueError(f"map_encoding {self.map_encoding!r} is not one of {', '.join(layers.MAP_ENCODINGS)}")
+        layers.check_map_encoding(self.map_encoding)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
 

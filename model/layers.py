@@ -92,6 +92,7 @@ class ResizeConv2D(tf.keras.layers.Layer):
         )
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.filters,), initializer="zeros")
+        super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps [B, H, W, C] to [B, 2H, 2W, filters]."""
@@ -208,6 +209,12 @@ def convolution(
     return tfa.layers.SpectralNormalization(layer, name=f"{layer.name}_spectral", dtype="float32")
 
 
+def check_map_encoding(encoding: str) -> None:
+    """Raises ValueError for what is not in `MAP_ENCODINGS`."""
+    if encoding not in MAP_ENCODINGS:
+        raise ValueError(f"map_encoding {encoding!r} is not one of {', '.join(MAP_ENCODINGS)}")
+
+
 class MapEmbedding(tf.keras.layers.Layer):
     """Reads the codes of a semantic map as learned vectors.
 
@@ -240,6 +247,7 @@ class MapEmbedding(tf.keras.layers.Layer):
 
         self.skin_types = vectors("skin_types", len(taxonomy.FITZPATRICK_TYPES))
         self.conditions = vectors("conditions", len(taxonomy.CONDITIONS))
+        super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps [B, H, W, 3] to [B, H, W, channels + 1]."""

@@ -1,5 +1,6 @@
-"""DermGAN's four losses, as pure functions; the only module of the model that
-uses tensorflow-gan.
+"""DermGAN's four losses, as pure functions.
+
+The only module of the model that uses tensorflow-gan.
 
 Paper, section 2: reconstruction, condition-specific reconstruction, min-max GAN
 and feature matching. Each function returns a float32 scalar, the mean over the

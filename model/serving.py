@@ -27,8 +27,6 @@ def save(model: DermGAN, path: str) -> str:
     config = model.generator_config
     size = config.image_size
 
-    # A network in float32 of its own: reduced precision is for training, and a
-    # variable of a distribution strategy cannot be saved from outside its scope.
     module = tf.Module()
     module.generator = model.ema_generator
 

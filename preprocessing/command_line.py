@@ -5,11 +5,12 @@ finds its log level set.
 """
 
 import logging
+import contextlib
 import os
 import pathlib
 import sys
 import warnings
-from typing import Callable, Sequence
+from typing import Callable, Iterator, List, Optional, Sequence
 
 from absl import app, flags
 
@@ -41,7 +42,20 @@ def _parse_known(argv: Sequence[str]) -> Sequence[str]:
         sys.exit(1)
 
 
-def run(main: Callable[[Sequence[str]], None], pass_unknown_flags: bool = False) -> None:
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def run(
+    main: Callable[[Sequence[str]], None],
+    pass_unknown_flags: bool = False,
+    prepare: Optional[Callable[[List[str]], None]] = None,
+) -> None:
     """Runs a binary's `main` under absl; bad input ends it with one line.
 
     `ValueError` and `OSError` are what the library raises for input that the user
@@ -52,6 +66,7 @@ def run(main: Callable[[Sequence[str]], None], pass_unknown_flags: bool = False)
       main: receives the program's name and, if asked for, the unknown flags.
       pass_unknown_flags: whether flags that are not ours go to `main` (for Apache
         Beam) or end the program.
+      prepare: changes or checks the command line, in place, before it is parsed.
     """
 
     def guarded(argv: Sequence[str]) -> None:
@@ -59,12 +74,12 @@ def run(main: Callable[[Sequence[str]], None], pass_unknown_flags: bool = False)
         if argv[1:] and not passed_on:
             print(f"error: unexpected argument {argv[1]!r}; see --help", file=sys.stderr)
             sys.exit(1)
-        try:
+        with _one_line_errors():
             main(argv)
-        except (ValueError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
 
+    if prepare is not None:
+        with _one_line_errors():
+            prepare(sys.argv)
     if pass_unknown_flags:
         app.run(guarded, flags_parser=_parse_known)
     else:

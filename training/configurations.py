@@ -1,7 +1,11 @@
 """Finds configurations by name."""
 
+import difflib
 import pathlib
-from typing import List
+import runpy
+from typing import Iterator, List
+
+import ml_collections
 
 from preprocessing import command_line
 
@@ -34,12 +38,45 @@ def path_of(value: str) -> str:
 
 
 def expand_names(argv: List[str]) -> None:
-    """Replaces the value of `--config` in a command line by its file, in place."""
+    """Replaces the value of `--config` in a command line by its file, in place.
+
+    Where there is none, the demo's is added: a default of the flag itself would be
+    read, with the overrides, before they can be checked.
+
+    Raises:
+      ValueError: `path_of` does, or an override names a field that the
+        configuration does not have.
+    """
+    path = ""
     for index, word in enumerate(argv):
         flag, equals, value = word.partition("=")
         if flag not in ("--config", "-config"):
             continue
         if equals:
-            argv[index] = f"{flag}={path_of(value)}"
+            path = path_of(value)
+            argv[index] = f"{flag}={path}"
         elif index + 1 < len(argv):
-            argv[index + 1] = path_of(argv[index + 1])
+            path = argv[index + 1] = path_of(argv[index + 1])
+    if not path:
+        path = path_of("demo")
+        argv.insert(1, f"--config={path}")
+    _check_overrides(argv, path)
+
+
+def _check_overrides(argv: List[str], path: str) -> None:
+    if ":" in path:  # the fields may depend on the argument; the flags library checks
+        return
+    fields = list(_fields(runpy.run_path(path)["get_config"]()))
+    for word in argv:
+        field = word.partition("=")[0].lstrip("-")
+        if word.startswith("-") and field.startswith("config.") and field not in fields:
+            close = difflib.get_close_matches(field, fields, n=1, cutoff=0.0)
+            raise ValueError(f"the config has no field {field}; closest is {close[0]}")
+
+
+def _fields(config: ml_collections.ConfigDict, prefix: str = "config") -> Iterator[str]:
+    for key, value in config.items():
+        if isinstance(value, ml_collections.ConfigDict):
+            yield from _fields(value, f"{prefix}.{key}")
+        else:
+            yield f"{prefix}.{key}"

@@ -206,8 +206,6 @@ def train(
     description = run_directory.describe(config, data_dir, info, conditions, precision)
     run_directory.may_continue(workdir, description, resume)
     run = pathlib.Path(workdir)
-    run.mkdir(parents=True, exist_ok=True)
-
     strategy = strategy or make_strategy()
     with strategy.scope():
         tf.keras.utils.set_random_seed(config.seed)
@@ -218,6 +216,7 @@ def train(
     )
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+    run.mkdir(parents=True, exist_ok=True)
     run_directory.write_json(run / "config.json", description)
 
     writer = tf.summary.create_file_writer(str(run))

@@ -110,7 +110,7 @@ def check_records(data_dir: str, split: str, image_size: int) -> None:
         except tf.errors.DataLossError as error:
             raise ValueError(f"{shard}: truncated or corrupt TFRecord") from error
         except tf.errors.InvalidArgumentError as error:
-            reason = error.message.partition(". ")[2] or error.message
+            reason = error.message.rpartition("}} ")[2].partition(" [Op:")[0]
             raise ValueError(f"{shard}: not a crop record: {reason}") from error
 
 
@@ -322,7 +322,7 @@ def fixed_examples(
         entry = (int(parsed["fitzpatrick"]), serialized.numpy())
         candidates.setdefault(int(parsed["condition/code"]), []).append(entry)
     chosen: List[bytes] = []
-    shown = {skin_type: 0 for skin_type in taxonomy.FITZPATRICK_TYPES}
+    shown = dict.fromkeys(taxonomy.FITZPATRICK_TYPES, 0)
     while len(chosen) < number and candidates:
         for code in sorted(candidates):
             queue = candidates[code]

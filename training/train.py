@@ -11,6 +11,7 @@ same command is given with its --workdir.
 
 import datetime
 import sys
+from typing import Sequence
 
 # First: it quiets TensorFlow's start-up.
 from preprocessing import command_line  # isort: skip
@@ -21,7 +22,7 @@ from ml_collections import config_flags
 from training import configurations, demo, experiment
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", configurations.path_of("demo"), "demo, paper, paper26 or a config file."
+    "config", None, "demo (default), paper, paper26 or a config file."
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."
@@ -35,7 +36,7 @@ _RESUME = flags.DEFINE_bool(
 )
 
 
-def main(_) -> None:
+def main(_: Sequence[str]) -> None:
     """Reads the flags and trains."""
     config = _CONFIG.value
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -53,5 +54,4 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    configurations.expand_names(sys.argv)
-    command_line.run(main)
+    command_line.run(main, prepare=configurations.expand_names)

@@ -33,6 +33,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.discriminator.base_filters = 32
     config.discriminator.normalization = "batch"
+    config.discriminator.features = "activation"
     config.discriminator.map_encoding = "embedding"
 
     config.loss.l1 = 3.0

@@ -1,0 +1,235 @@
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from model import dermgan
+from model.dermgan import DermGAN, LossWeights
+from model.discriminator import DiscriminatorConfig
+from model.generator import GeneratorConfig
+from preprocessing import semantic_map
+from preprocessing.cases import Box
+
+_SIZE = 32
+_NOISE = {"global_noise": 4, "pixel_noise": 2, "level_noise": 2}
+
+
+def setUpModule():
+    # Two logical devices for `test_two_replicas_equal_one`; only before TensorFlow starts.
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+def _batch(number=4):
+    maps = np.stack(
+        [
+            semantic_map.encode(1 + i % 6, i % 27, [Box(6, 8, 20, 24)], _SIZE, _SIZE)
+            for i in range(number)
+        ]
+    )
+    images = np.repeat(255 - maps[..., :1], 3, -1)
+    images[:, 8:24, 6:20] //= 3
+    return {"map": dermgan.to_float(maps), "image": dermgan.to_float(images)}
+
+
+def _model(
+    weights=None, roi=False, dtype="float32", normalization="instance", rate=1e-3, **generator
+):
+    tf.keras.utils.set_random_seed(0)
+    model = DermGAN(
+        GeneratorConfig(_SIZE, base_filters=4, normalization=normalization, **generator),
+        DiscriminatorConfig(
+            base_filters=4,
+            normalization=normalization,
+            synchronized=generator.get("synchronized", False),
+        ),
+        roi_discriminator=roi,
+        ema_decay=0.9,
+        dtype=dtype,
+    )
+
+    def adam():
+        optimizer = tf.keras.optimizers.Adam(rate, beta_1=0.5)
+        if dtype == "mixed_float16":
+            return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+        return optimizer
+
+    model.compile(adam(), adam(), weights or LossWeights(l1=10.0, roi=10.0))
+    return model
+
+
+def _copy(network):
+    return [weight.numpy() for weight in network.trainable_weights]
+
+
+def _moved(before, network):
+    return any(np.any(a != b) for a, b in zip(before, _copy(network)))
+
+
+class TrainStepTest(parameterized.TestCase):
+    @parameterized.parameters("float32", "mixed_bfloat16", "mixed_float16")
+    def test_loss_falls_on_one_batch(self, dtype):
+        model = _model(dtype=dtype, **_NOISE)
+        data = tf.data.Dataset.from_tensors(_batch()).repeat()
+        first = model.fit(data, steps_per_epoch=5, verbose=0).history["l1"][0]
+        last = model.fit(data, steps_per_epoch=60, epochs=2, verbose=0).history["l1"][-1]
+        self.assertLess(last, 0.8 * first)
+
+    def test_reports_every_part(self):
+        model = _model(LossWeights(gan=2, l1=3, roi=5, feature_matching=7))
+        values = {k: float(v) for k, v in model.train_step(_batch()).items()}
+        expected = 2 * values["gan"] + 3 * values["l1"] + 5 * values["roi"]
+        expected += 7 * values["feature_matching"]
+        self.assertAlmostEqual(values["generator"], expected, places=4)
+        self.assertBetween(values["accuracy_real"], 0, 1)
+        self.assertBetween(values["accuracy_fake"], 0, 1)
+
+    def test_each_optimizer_moves_its_own_network(self):
+        for frozen, moving in (("generator", "discriminator"), ("discriminator", "generator")):
+            model = _model()
+            getattr(model, f"{frozen}_optimizer").learning_rate.assign(0.0)
+            before = {name: _copy(getattr(model, name)) for name in (frozen, moving)}
+            model.train_step(_batch())
+            self.assertFalse(_moved(before[frozen], getattr(model, frozen)))
+            self.assertTrue(_moved(before[moving], getattr(model, moving)))
+
+    def test_gradients_equal_those_of_separate_passes(self):
+        model = _model(dropout=0.0)
+        batch, gradients = _batch(), {}
+        for name in ("generator", "discriminator"):
+            optimizer = getattr(model, f"{name}_optimizer")
+
+            def record(pairs, name=name):
+                gradients[name] = [gradient for gradient, _ in pairs]
+
+            optimizer.apply_gradients = record
+        with tf.GradientTape() as tape:
+            fake = model.generator({"map": batch["map"]}, training=True)
+            fake_logits, fake_features = model.discriminator([batch["map"], fake])
+            _, real_features = model.discriminator([batch["map"], batch["image"]])
+            error = tf.abs(batch["image"] - fake)
+            roi = tf.cast(batch["map"][..., 1:2] > -0.99, tf.float32)
+            inside = tf.reduce_sum(error * roi, [1, 2, 3]) / tf.reduce_sum(roi, [1, 2, 3]) / 3
+            loss = tf.reduce_mean(tf.math.softplus(-fake_logits))
+            loss += 10 * tf.reduce_mean(error) + 10 * tf.reduce_mean(inside)
+            loss += 10 * tf.reduce_mean((tf.stop_gradient(real_features) - fake_features) ** 2)
+        expected = {"generator": tape.gradient(loss, model.generator.trainable_weights)}
+        with tf.GradientTape() as tape:
+            fake_logits, _ = model.discriminator([batch["map"], tf.stop_gradient(fake)])
+            real_logits, _ = model.discriminator([batch["map"], batch["image"]])
+            loss = 0.5 * tf.reduce_mean(tf.math.softplus(-real_logits))
+            loss += 0.5 * tf.reduce_mean(tf.math.softplus(fake_logits))
+        expected["discriminator"] = tape.gradient(loss, model.discriminator.trainable_weights)
+        model.train_step(batch)
+        for name, values in expected.items():
+            self.assertLen(gradients[name], len(values))
+            for ours, theirs in zip(gradients[name], values):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+    def test_each_network_runs_once_per_batch_of_images(self):
+        model = _model()
+        calls = {"generator": 0, "discriminator": 0}
+        for name in calls:
+            network = getattr(model, name)
+
+            def counted(*args, name=name, call=network.call, **kwargs):
+                calls[name] += 1
+                return call(*args, **kwargs)
+
+            network.call = counted
+        model.train_step(_batch())
+        self.assertEqual(calls, {"generator": 1, "discriminator": 2})
+
+    def test_eager_equals_graph(self):
+        results = []
+        for wrap in (lambda step: step, tf.function):
+            model = _model(**_NOISE)
+            step = wrap(model.train_step)
+            for _ in range(2):
+                values = step(_batch())
+            results.append([float(value) for value in values.values()])
+        np.testing.assert_allclose(*results, rtol=1e-4)
+
+    def test_roi_discriminator(self):
+        model = _model(LossWeights(roi_gan=0.5), roi=True)
+        before = _copy(model.roi_discriminator)
+        values = model.train_step(_batch())
+        self.assertTrue(_moved(before, model.roi_discriminator))
+        self.assertIn("roi_discriminator", values)
+        with self.assertRaisesRegex(ValueError, "roi_gan weight 0.5 and roi_discriminator=False"):
+            _model(LossWeights(roi_gan=0.5))
+
+    def test_average_follows_the_generator(self):
+        model = _model()
+        start = [weight.numpy() for weight in model.generator.weights]
+        model.train_step(_batch())
+        # After the first step the rate is 1 - 2/11: a short history weighs little.
+        for old, new, average in zip(start, model.generator.weights, model.ema_generator.weights):
+            np.testing.assert_allclose(average, old + (9 / 11) * (new - old), atol=1e-6)
+
+    def test_two_replicas_equal_one(self):
+        data = tf.data.Dataset.from_tensors(_batch(4)).repeat()
+        histories, images = [], []
+        for strategy in (
+            tf.distribute.get_strategy(),
+            tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
+        ):
+            with strategy.scope():
+                replicas = strategy.num_replicas_in_sync
+                model = _model(
+                    normalization="batch", synchronized=replicas > 1, dropout=0.0, **_NOISE
+                )
+            history = model.fit(data, steps_per_epoch=1, epochs=4, verbose=0).history
+            histories.append([history[name] for name in ("generator", "l1", "gan", "roi")])
+            maps = semantic_map.encode(2, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
+            images.append(model.generate(maps, tf.constant([1], tf.int64)).numpy().astype(int))
+        self.assertEqual(replicas, 2)
+        np.testing.assert_allclose(histories[0], histories[1], rtol=0.02)
+        self.assertLessEqual(np.abs(images[0] - images[1]).max(), 3)
+
+
+class DermGANTest(absltest.TestCase):
+    def test_generate_is_a_function_of_map_and_seed(self):
+        model = _model(normalization="none", **_NOISE)
+        for weight in model.ema_generator.weights:
+            weight.assign(weight * 5)  # so that noise shows in 8 bits
+        maps = np.stack(
+            [semantic_map.encode(t, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE) for t in (1, 6)]
+        )
+        together = model.generate(maps, tf.constant([5, 6], tf.int64)).numpy()
+        self.assertEqual((together.dtype, together.shape), (np.uint8, (2, _SIZE, _SIZE, 3)))
+        alone = model.generate(maps[1:], tf.constant([6], tf.int64)).numpy()
+        self.assertLessEqual(np.abs(together[1].astype(int) - alone[0]).max(), 1)
+        other = model.generate(maps[1:], tf.constant([7], tf.int64)).numpy()
+        self.assertGreater(np.abs(other.astype(int) - alone).max(), 1)
+
+    def test_evaluate_reports_losses_and_changes_nothing(self):
+        model = _model()
+        before = _copy(model.generator) + _copy(model.discriminator)
+        data = tf.data.Dataset.from_tensors(_batch())
+        self.assertIn("feature_matching", model.evaluate(data, verbose=0, return_dict=True))
+        for old, new in zip(before, _copy(model.generator) + _copy(model.discriminator)):
+            np.testing.assert_array_equal(old, new)
+
+    def test_conversions_are_inverse(self):
+        values = np.arange(256, dtype=np.uint8)
+        np.testing.assert_array_equal(dermgan.to_uint8(dermgan.to_float(values)), values)
+        np.testing.assert_array_equal(dermgan.to_uint8([-2.0, 2.0]), [0, 255])
+
+    def test_roi_of_map(self):
+        drawn = semantic_map.encode(1, 0, [Box(2, 3, 5, 7)], 8, 8)[None]
+        expected = np.zeros((1, 8, 8), bool)
+        expected[0, 3:7, 2:5] = True
+        np.testing.assert_array_equal(dermgan.roi_of_map(tf.constant(drawn)), expected)
+        np.testing.assert_array_equal(dermgan.roi_of_map(dermgan.to_float(drawn)), expected)
+
+    def test_bad_settings(self):
+        with self.assertRaisesRegex(ValueError, "loss weight l1 is -1"):
+            LossWeights(l1=-1)
+        with self.assertRaisesRegex(ValueError, "adversarial loss 'x'"):
+            LossWeights(adversarial="x")
+        with self.assertRaisesRegex(ValueError, "ema_decay 1.0"):
+            DermGAN(GeneratorConfig(32), DiscriminatorConfig(), ema_decay=1.0)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,76 @@
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from model.discriminator import DiscriminatorConfig, build_discriminator
+
+
+def _pair(size, batch=1):
+    return [tf.random.stateless_normal((batch, size, size, 3), (0, n)) for n in (1, 2)]
+
+
+class DiscriminatorTest(parameterized.TestCase):
+    def test_shapes_of_pix2pix(self):
+        network = build_discriminator(DiscriminatorConfig(), 256)
+        logits, features = network.output_shape
+        self.assertEqual(logits, (None, 30, 30, 1))
+        self.assertEqual(features, (None, 31, 31, 512))
+        # 4*4*(6*64 + 64*128 + 128*256 + 256*512 + 512) + biases 64 + 1
+        # + instance normalization 2 * (128 + 256 + 512)
+        kernels = 16 * (6 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
+        self.assertEqual(network.count_params(), kernels + 65 + 2 * (128 + 256 + 512))
+
+    def test_patch_is_70_pixels_wide(self):
+        config = DiscriminatorConfig(base_filters=2, normalization="none")
+        network = build_discriminator(config, 256)
+        semantic_map, image = _pair(256)
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            logit = network([semantic_map, image])[0][0, 15, 15, 0]
+        touched = np.abs(tape.gradient(logit, image)[0]).sum(-1) > 0
+        self.assertEqual(np.ptp(np.flatnonzero(touched.any(0))) + 1, 70)
+        self.assertEqual(np.ptp(np.flatnonzero(touched.any(1))) + 1, 70)
+
+    @parameterized.parameters(32, 64, 512)
+    def test_other_sizes(self, size):
+        network = build_discriminator(DiscriminatorConfig(base_filters=2), size)
+        logits, _ = network(_pair(size))
+        self.assertEqual(logits.shape[1], size // 8 - 2)
+
+    def test_features_before_and_after_activation(self):
+        size, weights, features = 32, None, {}
+        for kind in ("convolution", "activation"):
+            network = build_discriminator(DiscriminatorConfig(base_filters=4, features=kind), size)
+            weights = weights or network.get_weights()
+            network.set_weights(weights)
+            features[kind] = network(_pair(size))[1]
+        normalize = network.get_layer("block_4_norm")
+        expected = tf.nn.leaky_relu(normalize(features["convolution"]), 0.2)
+        np.testing.assert_allclose(features["activation"], expected, atol=1e-5)
+
+    @parameterized.parameters(
+        {"normalization": "batch"}, {"spectral_norm": True}, {"map_encoding": "embedding"}
+    )
+    def test_all_gradients_are_finite(self, **kwargs):
+        network = build_discriminator(DiscriminatorConfig(base_filters=4, **kwargs), 32)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(network(_pair(32, batch=2), training=True)[0]))
+        for gradient in tape.gradient(loss, network.trainable_weights):
+            self.assertTrue(np.isfinite(gradient).all())
+
+    def test_sees_map_and_image(self):
+        network = build_discriminator(DiscriminatorConfig(base_filters=4), 32)
+        semantic_map, image = _pair(32)
+        logits = network([semantic_map, image])[0]
+        for changed in ([-semantic_map, image], [semantic_map, -image]):
+            self.assertGreater(np.abs(network(changed)[0] - logits).max(), 1e-6)
+
+    def test_bad_settings(self):
+        with self.assertRaisesRegex(ValueError, "features 'logits' is not one of convolution"):
+            DiscriminatorConfig(features="logits")
+        with self.assertRaisesRegex(ValueError, "map_encoding 'x'"):
+            DiscriminatorConfig(map_encoding="x")
+
+
+if __name__ == "__main__":
+    absltest.main()

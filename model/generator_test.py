@@ -1,0 +1,120 @@
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from model import generator
+from model.generator import GeneratorConfig, build_generator, noise_shapes
+
+_NOISY = {"global_noise": 5, "pixel_noise": 2, "level_noise": 3, "dropout": 0.5}
+
+
+def _inputs(config, batch=2, seed=0):
+    maps = tf.random.stateless_uniform((batch, config.image_size, config.image_size, 3), (0, 1))
+    seeds = tf.range(seed, seed + batch, dtype=tf.int64)
+    return {"map": 2 * maps - 1, **generator.seeded_noise(config, seeds)}
+
+
+class GeneratorTest(parameterized.TestCase):
+    @parameterized.product(image_size=generator.IMAGE_SIZES, normalization=("instance", "batch"))
+    def test_shape_and_range_of_every_size(self, image_size, normalization):
+        config = GeneratorConfig(image_size, base_filters=2, normalization=normalization, **_NOISY)
+        image = build_generator(config)(_inputs(config, batch=1), training=True)
+        self.assertEqual(image.shape, (1, image_size, image_size, 3))
+        self.assertEqual(image.dtype, tf.float32)
+        self.assertLessEqual(np.abs(image).max(), 1)
+
+    def test_parameter_count_of_pix2pix(self):
+        # Encoder 4*4*(3*64 + 64*128 + 128*256 + 256*512 + 4*512*512) + biases 64 + 512,
+        # decoder 4*4*(512*512 + 3*1024*512 + 1024*256 + 512*128 + 256*64 + 128*3) + 3,
+        # normalization 2 each of encoder 128 256 512x4 and decoder 512x4 256 128 64.
+        encoder = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 4 * 512 * 512) + 64 + 512
+        decoder = 16 * (512 * 512 + 3 * 1024 * 512 + 1024 * 256 + 512 * 128 + 256 * 64 + 128 * 3)
+        norms = 2 * ((128 + 256 + 4 * 512) + (4 * 512 + 256 + 128 + 64))
+        config = GeneratorConfig(256, upsampling="deconvolution", upsampling_kernel=4)
+        network = build_generator(config)
+        self.assertEqual(network.count_params(), encoder + decoder + 3 + norms)
+
+    def test_resize_convolution_of_pix2pix_width_has_44_percent_smaller_decoder(self):
+        def decoder_size(**kwargs):
+            network = build_generator(GeneratorConfig(64, base_filters=8, **kwargs))
+            kernels = [
+                w for w in network.trainable_weights if "decoder" in w.name and len(w.shape) == 4
+            ]
+            return sum(np.prod(w.shape) for w in kernels)
+
+        ratio = decoder_size() / decoder_size(upsampling="deconvolution", upsampling_kernel=4)
+        self.assertAlmostEqual(ratio, 9 / 16)
+
+    def test_fast_and_plain_are_one_function(self):
+        maps = None
+        outputs = []
+        for method in ("fast", "plain"):
+            config = GeneratorConfig(32, base_filters=4, upsampling=method, **_NOISY)
+            network = build_generator(config)
+            if maps is None:
+                weights, maps = network.get_weights(), _inputs(config)
+            network.set_weights(weights)
+            outputs.append(network(maps, training=True))
+        np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-4)
+
+    def test_eager_equals_graph(self):
+        config = GeneratorConfig(32, base_filters=4, **_NOISY)
+        network, inputs = build_generator(config), _inputs(config)
+        graph = tf.function(lambda x: network(x, training=False))
+        np.testing.assert_allclose(network(inputs, training=False), graph(inputs), atol=1e-5)
+
+    def test_paper_form_has_no_noise_but_dropout(self):
+        self.assertEqual(
+            set(noise_shapes(GeneratorConfig(256))), {"dropout_2", "dropout_4", "dropout_8"}
+        )
+        self.assertEmpty(noise_shapes(GeneratorConfig(256, dropout=0.0)))
+
+    def test_noise_changes_the_image_and_is_repeatable(self):
+        config = GeneratorConfig(32, base_filters=4, normalization="none", **_NOISY)
+        network = build_generator(config)
+        first, again, other = (_inputs(config, seed=seed) for seed in (0, 0, 7))
+        np.testing.assert_array_equal(network(first), network(again))
+        self.assertGreater(np.abs(network(first) - network(other)).max(), 0)
+
+    def test_seeded_noise_depends_on_its_own_seed_alone(self):
+        config = GeneratorConfig(32, base_filters=4, **_NOISY)
+        together = generator.seeded_noise(config, tf.constant([3, 9], tf.int64))
+        alone = generator.seeded_noise(config, tf.constant([9], tf.int64))
+        self.assertNotEmpty(alone)
+        for name, value in alone.items():
+            np.testing.assert_array_equal(together[name][1], value[0])
+            self.assertGreater(np.abs(together[name][0] - value[0]).max(), 0)
+
+    def test_batch_noise_statistics(self):
+        config = GeneratorConfig(32, base_filters=4, **_NOISY)
+        noise = generator.batch_noise(config, tf.constant(64), tf.constant([1, 2]))
+        pixels = noise["pixel_noise"].numpy()
+        self.assertAlmostEqual(pixels.mean(), 0, delta=0.02)
+        self.assertAlmostEqual(pixels.std(), 1, delta=0.02)
+        for name, value in noise.items():
+            if name.startswith("dropout"):
+                self.assertBetween(value.numpy().min(), 0, 0.05)
+                self.assertBetween(value.numpy().max(), 0.95, 1)
+
+    def test_all_gradients_are_finite(self):
+        config = GeneratorConfig(32, base_filters=4, map_encoding="embedding", **_NOISY)
+        network = build_generator(config)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(network(_inputs(config), training=True)))
+        for weight, gradient in zip(
+            network.trainable_weights, tape.gradient(loss, network.trainable_weights)
+        ):
+            self.assertIsNotNone(gradient, weight.name)
+            self.assertTrue(np.isfinite(gradient).all(), weight.name)
+
+    def test_bad_settings(self):
+        with self.assertRaisesRegex(ValueError, "image_size 100 is not one of"):
+            GeneratorConfig(100)
+        with self.assertRaisesRegex(ValueError, "map_encoding 'hsv' is not one of rgb, embedding"):
+            GeneratorConfig(map_encoding="hsv")
+        with self.assertRaisesRegex(ValueError, "dropout 1.0 is not in"):
+            GeneratorConfig(dropout=1.0)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,62 @@
+import os
+import pathlib
+from unittest import mock
+
+from absl.testing import absltest
+
+from training import configurations
+from training.configs import demo, paper, paper26
+
+
+class ConfigurationsTest(absltest.TestCase):
+    def test_names_become_files(self):
+        self.assertEqual(configurations.names(), ["demo", "paper", "paper26"])
+        for form in (["--config=paper"], ["--config", "paper"]):
+            argv = ["train", *form, "--workdir=w"]
+            configurations.expand_names(argv)
+            path = argv[1].partition("=")[2] or argv[2]
+            self.assertTrue(path.endswith("training/configs/paper.py"))
+            self.assertTrue(os.path.exists(path))
+            self.assertEqual(argv[-1], "--workdir=w")
+
+    def test_overrides_are_left_alone(self):
+        argv = ["train", "--config.model.image_size=32", "--config_file=x"]
+        configurations.expand_names(argv)
+        default = f"--config={configurations.path_of('demo')}"
+        self.assertEqual(
+            argv, ["train", default, "--config.model.image_size=32", "--config_file=x"]
+        )
+
+    def test_unknown_fields(self):
+        with self.assertRaisesRegex(
+            ValueError, "no field config.los.l1; closest is config.loss.l1"
+        ):
+            configurations.expand_names(["train", "--config=paper", "--config.los.l1=3"])
+
+    def test_files_are_relative_to_the_user(self):
+        folder = self.create_tempdir().full_path
+        pathlib.Path(folder, "mine.py").write_text("")
+        with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": folder}):
+            self.assertEqual(configurations.path_of("mine.py"), os.path.join(folder, "mine.py"))
+            self.assertEqual(
+                configurations.path_of("mine.py:x"), os.path.join(folder, "mine.py") + ":x"
+            )
+
+    def test_unknown(self):
+        with self.assertRaisesRegex(ValueError, "'papr' is neither a file nor one of demo, paper"):
+            configurations.path_of("papr")
+
+    def test_configs_are_what_they_say(self):
+        config = paper.get_config()
+        self.assertEqual((config.model.image_size, config.model.base_filters), (256, 64))
+        self.assertEqual((config.training.epochs, config.data.conditions), (200, "rarest:8"))
+        noise = (config.model.global_noise, config.model.pixel_noise, config.model.level_noise)
+        self.assertEqual(noise, (0, 0, 0))
+        self.assertEqual(paper26.get_config().data.conditions, "all")
+        # Every config has the same fields, so that all overrides work with all.
+        self.assertEqual(sorted(demo.get_config().training), sorted(paper.get_config().training))
+        self.assertEqual(sorted(demo.get_config().model), sorted(paper.get_config().model))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,72 @@
+import json
+import pathlib
+
+from absl.testing import absltest
+
+from training import run_directory, testing_data
+from training.configs import demo
+
+
+class MayContinueTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.data_dir = self.create_tempdir().full_path
+        self.info = testing_data.write_dataset(self.data_dir)
+        self.run = pathlib.Path(self.create_tempdir().full_path)
+
+    def _description(self, precision="float32", **changes):
+        config = demo.get_config()
+        for field, value in changes.items():
+            config.training[field] = value
+        return run_directory.describe(config, self.data_dir, self.info, ["Acne"], precision)
+
+    def _store(self, description):
+        run_directory.write_json(self.run / "config.json", description)
+
+    def test_description_has_what_it_takes_to_repeat_a_run(self):
+        description = self._description()
+        self.assertEqual(description["dataset"]["digest"], self.info.digest)
+        self.assertEqual(description["dataset"]["conditions"], ["Acne"])
+        self.assertEqual(description["packages"]["tensorflow"], "2.15.1")
+        self.assertEqual(description["config"]["model"]["image_size"], 64)
+        self.assertRegex(description["git_revision"], "^([0-9a-f]{40}(-dirty)?|unknown)$")
+        json.dumps(description)
+
+    def test_new_and_same_run(self):
+        self.assertFalse(run_directory.may_continue(self.run, self._description(), None))
+        self._store(self._description())
+        self.assertTrue(run_directory.may_continue(self.run, self._description(), None))
+        self.assertTrue(run_directory.may_continue(self.run, self._description(), True))
+
+    def test_refusals(self):
+        with self.assertRaisesRegex(ValueError, "nothing to resume; it has no config.json"):
+            run_directory.may_continue(self.run, self._description(), True)
+        self._store(self._description())
+        with self.assertRaisesRegex(ValueError, "holds a run; choose another --workdir"):
+            run_directory.may_continue(self.run, self._description(), False)
+        message = "config.training.batch_size was 16, is 8; .*choose another --workdir"
+        with self.assertRaisesRegex(ValueError, message.replace("; .*", r".*")):
+            run_directory.may_continue(self.run, self._description(batch_size=8), None)
+        with self.assertRaisesRegex(ValueError, "precision was 'float32', is 'mixed_bfloat16'"):
+            run_directory.may_continue(self.run, self._description("mixed_bfloat16"), None)
+
+    def test_other_data_or_taxonomy(self):
+        stored = self._description()
+        stored["dataset"]["digest"] = "f" * 64
+        self._store(stored)
+        with self.assertRaisesRegex(ValueError, "dataset.digest was 'ffff"):
+            run_directory.may_continue(self.run, self._description(), None)
+        stored = self._description()
+        stored["dataset"]["taxonomy"] = ["Acne"]
+        self._store(stored)
+        with self.assertRaisesRegex(ValueError, r"dataset.taxonomy was \['Acne'\]"):
+            run_directory.may_continue(self.run, self._description(), None)
+
+    def test_broken_json(self):
+        (self.run / "config.json").write_text("{")
+        with self.assertRaisesRegex(ValueError, "config.json: not valid JSON"):
+            run_directory.may_continue(self.run, self._description(), None)
+
+
+if __name__ == "__main__":
+    absltest.main()
