@@ -1,220 +1,235 @@
-"""Photographs per second and peak memory of preprocessing, against its floor.
+"""What preprocessing costs, against decoding and encoding alone.
 
-  bazel run //benchmarks:preprocess_benchmark [-- --num_photographs=500]
+  bazel run //benchmarks:preprocess_benchmark [-- --num_photographs=300]
 
-The floor is what cannot be left out: decode every JPEG and encode the PNGs of its
-records (crop, map and whole photograph, with the encoder of the pipeline), with one
-process per core and nothing else: no windows, no skin mask, no scaling, no files,
-and images that are ready before the clock starts. Floor and pipeline take turns, so
-that the machine's moods fall on both; printed are medians, and the ratio as the
-median of the turns' ratios.
+The floor is what nobody can leave out who turns a photograph into such records with
+Pillow: decode the JPEG, encode the PNGs of crop, map and whole photograph at
+Pillow's fastest setting that compresses (level 1, run lengths). No windows, no skin
+mask, no scaling, no files, and images that are ready before the clock starts. The
+pipeline's steps run from file to record. Beside them the project's own codecs
+(Pillow's decoder, `png_encoding`), to tell what is left around them.
 
-  pipeline        in this process, Beam imported: what the training demo sees
-  steady          the same without the time of an almost empty run (start-up)
-  processor time  of one thread doing the same steps; steady on a busy machine
-  peak memory     of a process of its own, children included, for N and 4 N cases
+Figures are processor time of one thread, which bears other programs beside it
+better than the clock does. Floor, codecs and steps take turns over the same
+photographs; a ratio is the median of the turns' ratios, above 1 where the pipeline
+needs less than the floor. The ratio of times on the clock stands beside it.
+
+Then whole runs, each in a process of its own with its workers, over N and 4 N
+photographs: processor time per photograph from the difference between the two,
+start-up left out, and peak memory, which must not grow with N.
 """
 
 from preprocessing import command_line  # isort: skip  (sets the log level first)
 
 import io
 import multiprocessing
-import os
 import pathlib
 import resource
 import statistics
 import tempfile
 import time
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from absl import flags
 from PIL import Image
 
-from preprocessing import cases, examples, pipeline, semantic_map, shards, tfrecords
+from preprocessing import (
+    cases,
+    examples,
+    pipeline,
+    plans,
+    png_encoding,
+    records,
+    semantic_map,
+    tfrecords,
+)
 from preprocessing.cases import Box, Photograph
 
-_NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 500, "N.", lower_bound=8)
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of floor and pipeline.", lower_bound=1)
-_MEMORY = flags.DEFINE_bool("memory", True, "Also measure peak memory for N and 4 N.")
-_WIDTH, _HEIGHT = 800, 600
+_NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 300, "N.", lower_bound=16)
+_ROUNDS = flags.DEFINE_integer("rounds", 15, "Turns of floor and pipeline.", lower_bound=1)
+_WHOLE_RUNS = flags.DEFINE_bool("whole_runs", True, "Also measure whole runs over N and 4 N.")
+_SIZES = ((800, 600), (1280, 960))
+_DISTINCT = 16
 _TONES = ((247, 222, 207), (225, 184, 153), (204, 158, 122), (186, 138, 102), (128, 86, 60))
+_Z_RLE = 3
 
 
-def _texture(rng: np.random.Generator) -> np.ndarray:
+class Seconds(NamedTuple):
+    """Time of one turn."""
+
+    processor: float
+    clock: float
+
+
+def _texture(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     """Noise of several scales, like skin: float32 [H, W, 1], deviation about 8."""
-    layers = np.zeros((_HEIGHT, _WIDTH), np.float32)
+    layers = np.zeros((height, width), np.float32)
     for step, weight in ((1, 4.0), (4, 4.0), (40, 6.0)):
-        small = rng.normal(0, weight, (_HEIGHT // step + 1, _WIDTH // step + 1)).astype(np.float32)
-        layers += np.asarray(Image.fromarray(small).resize((_WIDTH, _HEIGHT)))
+        small = rng.normal(0, weight, (height // step + 1, width // step + 1)).astype(np.float32)
+        layers += np.asarray(Image.fromarray(small).resize((width, height)))
     return layers[..., None]
 
 
-def write_photographs(folder: pathlib.Path, count: int) -> str:
-    """Draws 16 textured JPEGs and a manifest that uses them `count` times."""
+def write_photographs(folder: pathlib.Path, count: int, size: Tuple[int, int]) -> str:
+    """Draws 16 textured JPEGs and a manifest that uses them `count` times.
+
+    A lesion takes an eighth to three eighths of the photograph's height.
+    """
     rng = np.random.default_rng(0)
+    width, height = size
     boxes = []
-    for number in range(16):
-        pixels = np.array(_TONES[number % 5]) + _texture(rng)
-        x, y = rng.integers(100, 600), rng.integers(100, 400)
-        width, height = rng.integers(60, 180, 2)
-        pixels[y : y + height, x : x + width] *= (0.7, 0.5, 0.5)
-        pixels[:, :60] = (90, 110, 140)
+    for number in range(_DISTINCT):
+        pixels = np.array(_TONES[number % 5]) + _texture(rng, width, height)
+        across, down = rng.integers(height // 8, 3 * height // 8, 2)
+        x = rng.integers(width // 8, width - across)
+        y = rng.integers(0, height - down)
+        pixels[y : y + down, x : x + across] *= (0.7, 0.5, 0.5)
+        pixels[:, : width // 12] = (90, 110, 140)
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(
-            folder / f"{number}.jpg", quality=90
+            folder / f"{number}_{width}.jpg", quality=90
         )
-        boxes.append(Box(x, y, min(x + width, _WIDTH), min(y + height, _HEIGHT)))
+        boxes.append(Box(x, y, x + across, y + down))
     rows = [
-        Photograph(f"c{n}", f"p{n}", f"i{n}", f"{n % 16}.jpg", "Acne", 1 + n % 6, (boxes[n % 16],))
+        Photograph(
+            f"c{n}",
+            f"p{n}",
+            f"i{n}",
+            f"{n % _DISTINCT}_{width}.jpg",
+            "Acne",
+            1 + n % 6,
+            (boxes[n % _DISTINCT],),
+        )
         for n in range(count)
     ]
-    path = str(folder / f"cases_{count}.csv")
+    path = str(folder / f"cases_{width}_{count}.csv")
     cases.write_cases(path, rows)
     return path
 
 
-def _floor_inputs(folder: pathlib.Path) -> List[Tuple[bytes, Image.Image, Image.Image]]:
-    """Per photograph: the JPEG, and the crop and the whole as the pipeline scales them."""
-    manifest = write_photographs(folder, 16)
-    settings = pipeline.Settings()
-    inputs = []
-    for row in cases.read_cases(manifest)[0]:
-        done = shards.process_photograph(row, str(folder), settings)
-        whole = Image.open(io.BytesIO(done.full[0].image_png))
-        crop = Image.open(io.BytesIO(done.crops[0].image_png)) if done.crops else whole
-        crop.load()
-        whole.load()
-        inputs.append(((folder / row.image).read_bytes(), crop, whole))
-    return inputs
+class OnePhotograph:
+    """A photograph, and the images of its records, ready to be encoded."""
+
+    def __init__(self, row: Photograph, folder: str):
+        self._row, self._folder, self._settings = row, folder, plans.Settings()
+        self._jpeg = pathlib.Path(folder, row.image).read_bytes()
+        done = records.process_photograph(row, folder, self._settings)
+        self._images = [
+            Image.open(io.BytesIO(record.image_png)).convert("RGB")
+            for record in done.full + done.crops
+        ]
+        drawn = [semantic_map.encode(3, 5, crop.boxes, 256, 256) for crop in done.crops]
+        self._maps = [Image.fromarray(pixels) for pixels in drawn]
+
+    def floor(self) -> None:
+        """Decodes and encodes with Pillow."""
+        Image.open(io.BytesIO(self._jpeg)).load()
+        for image in self._images:
+            image.save(io.BytesIO(), "PNG", compress_level=1, compress_type=_Z_RLE)
+        for image in self._maps:
+            image.save(io.BytesIO(), "PNG", compress_level=1)
+
+    def codecs(self) -> None:
+        """Decodes and encodes as the pipeline does."""
+        Image.open(io.BytesIO(self._jpeg)).load()
+        for image in self._images:
+            png_encoding.encode_photograph(np.asarray(image))
+        for image in self._maps:
+            png_encoding.encode_map(np.asarray(image))
+
+    def steps(self) -> None:
+        """Runs the pipeline's steps, from the file to the bytes of the records."""
+        done = records.process_photograph(self._row, self._folder, self._settings)
+        for record in done.full + done.crops:
+            tfrecords.frame(examples.serialize(record))
 
 
-def _floor_photograph(
-    photograph: Tuple[bytes, Image.Image, Image.Image], drawn: Image.Image
-) -> None:
-    jpeg, crop, whole = photograph
-    Image.open(io.BytesIO(jpeg)).load()
-    shards.encode_png(crop)
-    shards.encode_png(drawn, flat=True)
-    shards.encode_png(whole)
+def _turn(work: Sequence[Callable[[], None]]) -> Seconds:
+    processor, clock = time.process_time(), time.perf_counter()
+    for step in work:
+        step()
+    return Seconds(time.process_time() - processor, time.perf_counter() - clock)
 
 
-def _floor_work(folder: str, numbers: Sequence[int], barrier: Any, seconds: Any) -> None:
-    inputs = _floor_inputs(pathlib.Path(folder))
-    drawn = Image.fromarray(semantic_map.encode(3, 5, [Box(60, 70, 150, 180)], 256, 256))
-    barrier.wait()
-    start = time.perf_counter()
-    for number in numbers:
-        _floor_photograph(inputs[number % 16], drawn)
-    seconds.put(time.perf_counter() - start)
-
-
-def run_floor(folder: str, count: int, workers: int) -> float:
-    """Returns the seconds of the slowest process."""
-    context = multiprocessing.get_context("spawn")
-    barrier, seconds = context.Barrier(workers), context.Queue()
-    processes = [
-        context.Process(
-            target=_floor_work,
-            args=(tempfile.mkdtemp(dir=folder), range(number, count, workers), barrier, seconds),
-        )
-        for number in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    slowest = max(seconds.get() for _ in processes)
-    for process in processes:
-        process.join()
-    return slowest
-
-
-def processor_times(folder: pathlib.Path, rounds: int) -> Tuple[float, float]:
-    """Returns processor milliseconds per photograph, of floor and pipeline steps.
-
-    One thread; unlike the time on the clock, it bears other programs beside it.
-    """
-    inputs = _floor_inputs(folder)
-    rows = cases.read_cases(str(folder / "cases_16.csv"))[0]
-    drawn = Image.fromarray(semantic_map.encode(3, 5, [Box(60, 70, 150, 180)], 256, 256))
-    settings = pipeline.Settings()
-    floors, steps = [], []
+def measure_steps(manifest: str, rounds: int) -> Dict[str, List[Seconds]]:
+    """Returns the time of every turn of "floor", "codecs" and "steps"."""
+    folder = str(pathlib.Path(manifest).parent)
+    photographs = [OnePhotograph(row, folder) for row in cases.read_cases(manifest)[0]]
+    contenders = {
+        "floor": [one.floor for one in photographs],
+        "codecs": [one.codecs for one in photographs],
+        "steps": [one.steps for one in photographs],
+    }
+    turns: Dict[str, List[Seconds]] = {name: [] for name in contenders}
     for _ in range(rounds):
-        start = time.process_time()
-        for number in range(16):
-            _floor_photograph(inputs[number], drawn)
-        middle = time.process_time()
-        for row in rows:
-            done = shards.process_photograph(row, str(folder), settings)
-            for record in done.full + done.crops:
-                tfrecords.frame(examples.serialize(record))
-        floors.append((middle - start) / 16 * 1e3)
-        steps.append((time.process_time() - middle) / 16 * 1e3)
-    return statistics.median(floors), statistics.median(steps)
+        for name, work in contenders.items():
+            turns[name].append(_turn(work))
+    return turns
 
 
-def run_pipeline(manifest: str, output: str, beam_args: Sequence[str] = ()) -> float:
-    """Returns the seconds of one `pipeline.preprocess`."""
+def _print_steps(size: Tuple[int, int], turns: Dict[str, List[Seconds]]) -> None:
+    print(f"{size[0]}x{size[1]}, processor time per photograph, {len(turns['floor'])} turns")
+    for name, seconds in turns.items():
+        own = statistics.median(second.processor for second in seconds) / _DISTINCT * 1e3
+        pairs = list(zip(turns["floor"], seconds))
+        ratio = statistics.median(floor.processor / second.processor for floor, second in pairs)
+        clock = statistics.median(floor.clock / second.clock for floor, second in pairs)
+        print(f"  {name:8s} {own:6.2f} ms   floor/this {ratio:.2f}   (on the clock {clock:.2f})")
+
+
+def _run(manifest: str, output: str, mode: str, result: Any) -> None:
+    beam_args = (f"--direct_running_mode={mode}",)
+    if mode == "in_memory":
+        beam_args += ("--direct_num_workers=1",)
     start = time.perf_counter()
     pipeline.preprocess(manifest, output, overwrite=True, beam_args=beam_args)
-    return time.perf_counter() - start
+    clock = time.perf_counter() - start
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    result.put((Seconds(processor, clock), own.ru_maxrss / 1024, children.ru_maxrss / 1024))
 
 
-def _measure_memory(manifest: str, output: str, beam_args: Sequence[str], result: Any) -> None:
-    pipeline.preprocess(manifest, output, overwrite=True, beam_args=beam_args)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    result.put((own / 1024, children / 1024))
+def whole_run(manifest: str, output: str, mode: str) -> Tuple[Seconds, float, float]:
+    """Runs `pipeline.preprocess` in a process of its own.
 
-
-def peak_memory(manifest: str, output: str, mode: str) -> Tuple[float, float]:
-    """Returns MiB: of the driver, and of its largest worker process."""
+    Returns:
+      Its time, and peak memory in MiB: of the process, and of its largest child.
+    """
     context = multiprocessing.get_context("spawn")
     result = context.Queue()
-    args = (f"--direct_running_mode={mode}",)
-    process = context.Process(target=_measure_memory, args=(manifest, output, args, result))
+    process = context.Process(target=_run, args=(manifest, output, mode, result))
     process.start()
     measured = result.get()
     process.join()
     return measured
 
 
+def _print_whole_runs(root: pathlib.Path, count: int, mode: str) -> None:
+    counts = (count, 4 * count)
+    manifests = [write_photographs(root, number, _SIZES[0]) for number in counts]
+    runs = [whole_run(manifest, str(root / "out"), mode) for manifest in manifests]
+    each = [(runs[1][0][kind] - runs[0][0][kind]) / (3 * count) for kind in (0, 1)]
+    print(f"whole runs, {mode}: {each[0] * 1e3:.2f} ms of processor time per photograph,", end=" ")
+    print(f"{1 / each[1]:.0f} photographs/s on the clock")
+    for number, (seconds, own, child) in zip(counts, runs):
+        print(
+            f"  {number:5d} photographs: {seconds.clock:.1f} s, peak memory {own:.0f} MiB, "
+            f"largest worker {child:.0f} MiB"
+        )
+
+
 def main(argv: Sequence[str]) -> None:
     """Measures and prints."""
     del argv
-    count, workers = _NUM_PHOTOGRAPHS.value, len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        manifest, tiny = write_photographs(root, count), write_photographs(root, 4)
-        output = str(root / "out")
-        run_pipeline(tiny, output)
-        floors, pipelines, starts = [], [], []
-        for _ in range(_ROUNDS.value):
-            floors.append(run_floor(folder, count, workers))
-            pipelines.append(run_pipeline(manifest, output))
-            starts.append(run_pipeline(tiny, output))
-        start = statistics.median(starts)
-        pairs = list(zip(floors, pipelines))
-        print(f"{count} photographs of {_WIDTH}x{_HEIGHT}, {workers} cores, {len(pairs)} rounds")
-        print(f"floor     {count / statistics.median(floors):7.1f} photographs/s")
-        for name, offset in (("pipeline", 0.0), ("steady", start)):
-            speed = count / (statistics.median(pipelines) - offset)
-            ratio = statistics.median(floor / (total - offset) for floor, total in pairs)
-            print(f"{name:8s}  {speed:7.1f} photographs/s, {ratio:.2f} of the floor")
-        print(f"start-up  {start:.2f} s")
-        floor, steps = processor_times(root, 4 * _ROUNDS.value)
-        print(
-            f"processor time per photograph: floor {floor:.1f} ms, pipeline {steps:.1f} ms, ",
-            end="",
-        )
-        print(f"ratio {floor / steps:.2f}")
-        if _MEMORY.value:
-            large = write_photographs(root, 4 * count)
-            for mode in ("multi_threading", "multi_processing"):
-                figures = [peak_memory(path, output, mode) for path in (manifest, large)]
-                text = "; ".join(
-                    f"{cases_count}: driver {own:.0f} MiB, worker {child:.0f} MiB"
-                    for cases_count, (own, child) in zip((count, 4 * count), figures)
-                )
-                print(f"peak memory, {mode}: {text}")
+        for size in _SIZES:
+            manifest = write_photographs(root, _DISTINCT, size)
+            _print_steps(size, measure_steps(manifest, _ROUNDS.value))
+        if _WHOLE_RUNS.value:
+            for mode in ("in_memory", "multi_threading", "multi_processing"):
+                _print_whole_runs(root, _NUM_PHOTOGRAPHS.value, mode)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,19 @@ def background_share(integral: np.ndarray, windows: np.ndarray, scale: float) ->
     return total / ((x1 - x0) * (y1 - y0))
 
 
+def smallest_window(boxes: Sequence[Box], shorter: float, settings: CropSettings) -> float:
+    """Returns a length that no window of the photograph falls below, pixels.
+
+    Args:
+      boxes: ROIs of the photograph, at least one.
+      shorter: its shorter side, pixels.
+      settings: see `CropSettings`.
+    """
+    length = min(max(box.x1 - box.x0, box.y1 - box.y0) for box in boxes)
+    smallest = max(length / settings.max_roi_share, settings.image_size / settings.max_enlargement)
+    return min(smallest, shorter)
+
+
 def draw_windows(
     hull: Box, height: int, width: int, settings: CropSettings, rng: np.random.Generator
 ) -> np.ndarray:

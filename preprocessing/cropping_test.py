@@ -102,6 +102,15 @@ class WindowTest(parameterized.TestCase):
         )
         self.assertGreaterEqual(windows[:, 2].min(), 32)
 
+    def test_no_window_is_smaller_than_said(self):
+        rng = np.random.default_rng(0)
+        settings = dataclasses.replace(_SETTINGS, candidates=500)
+        for hull in (Box(50, 50, 52, 52), Box(10, 10, 90, 60), Box(0, 0, 200, 100)):
+            windows = cropping.draw_windows(hull, 100, 200, settings, rng)
+            boxes = [hull, Box(0, 0, 200, 100)]
+            smallest = cropping.smallest_window(boxes, 100, settings)
+            self.assertBetween(windows[:, 2].min(), smallest, smallest + 3)
+
 
 class PlanCropsTest(parameterized.TestCase):
     def test_least_background_wins(self):

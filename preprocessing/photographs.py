@@ -1,9 +1,11 @@
 """Reading one photograph safely, whatever camera or program wrote it."""
 
-import pathlib
+import os
 import struct
 import threading
+import warnings
 import zlib
+from typing import Callable, NamedTuple, Tuple
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -20,11 +22,15 @@ _TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TURNED = (5, 6, 7, 8)  # Orientations that swap width and height.
 # What Pillow's decoders raise for broken files.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-
-
 _LIMIT_LOCK = threading.Lock()
+# About EXIF blocks that cameras and editors cut off; of EXIF only the orientation
+# matters here. A filter for the process: those of `catch_warnings` mix up threads.
+warnings.filterwarnings(
+    "ignore", r"(?s)Corrupt EXIF data|Truncated File Read|Metadata Warning", UserWarning, r"PIL\."
+)
 
 
 def _open(path: str) -> Image.Image:
@@ -66,8 +72,41 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def read_photograph(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
-    """Reads a photograph as people see it.
+class Decoded(NamedTuple):
+    """A photograph, possibly of reduced size.
+
+    Attributes:
+      image: RGB, with nothing but its pixels.
+      size: (width, height) of the photograph in the file, upright.
+      divisor: pixels of the file per pixel of `image`, the same along both sides.
+    """
+
+    image: Image.Image
+    size: Tuple[int, int]
+    divisor: int
+
+
+def _reduce_while_decoding(source: Image.Image, most: int) -> int:
+    """Sets a JPEG up to be decoded at 1/2, 1/4 or 1/8 of its size; returns the divisor.
+
+    The decoder leaves the finest frequencies of each 8x8 block out, which saves most
+    of its time on a photograph of many megapixels. Only where that divides both
+    sides: boxes would be off by a part of a pixel.
+    """
+    width, height = source.size
+    for divisor in (8, 4, 2):
+        if divisor <= most and width % divisor == 0 and height % divisor == 0:
+            source.draft(None, (width // divisor, height // divisor))
+            return width // source.width
+    return 1
+
+
+def decode_photograph(
+    path: str,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    largest_divisor: Callable[[Tuple[int, int]], int] = lambda size: 1,
+) -> Decoded:
+    """Reads a photograph as people see it, or a reduced copy of it.
 
     The EXIF orientation is applied, then all metadata (GPS, names, thumbnails,
     colour profiles) is left behind; values are taken as sRGB. Grey, 16-bit, CMYK,
@@ -78,15 +117,17 @@ def read_photograph(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Im
       path: the file.
       max_pixels: refuse larger photographs before decoding them (decompression
         bombs).
+      largest_divisor: how far a photograph of such a (width, height) may be reduced.
+        Only a JPEG is, where that saves time.
 
     Returns:
-      An RGB image with nothing but its pixels.
+      The photograph.
 
     Raises:
       ValueError: one line with the file and the reason: missing, not an image,
         truncated, too large, or too small.
     """
-    if not pathlib.Path(path).is_file():
+    if not os.path.isfile(path):
         raise ValueError(f"{path}: no such file")
     try:
         with _open(path) as source:
@@ -99,6 +140,10 @@ def read_photograph(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Im
             if min(width, height) < MIN_SIDE:
                 raise ValueError(f"{width}x{height} pixels; at least {MIN_SIDE}x{MIN_SIDE} needed")
             orientation = _orientation(source)
+            size = (height, width) if orientation in _TURNED else (width, height)
+            divisor = 1
+            if source.format in ("JPEG", "MPO"):
+                divisor = _reduce_while_decoding(source, largest_divisor(size))
             source.load()
             image = _to_rgb(source)
     except Image.UnidentifiedImageError as error:
@@ -109,7 +154,12 @@ def read_photograph(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Im
         image = image.transpose(_TRANSPOSITIONS[orientation])
     bare = Image.new("RGB", (1, 1))
     bare.im, bare._size = image.im, image.size
-    return bare
+    return Decoded(bare, size, divisor)
+
+
+def read_photograph(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
+    """Reads a photograph in its full size; see `decode_photograph`."""
+    return decode_photograph(path, max_pixels).image
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,4 +1,7 @@
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -149,8 +152,43 @@ class ReadPhotographTest(parameterized.TestCase):
 
     def test_damaged_metadata_does_no_harm(self):
         pixels = _noise((20, 30, 3))
-        read = self._read(Image.fromarray(pixels), exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
-        np.testing.assert_array_equal(read, pixels)
+        path = self._save(Image.fromarray(pixels), exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+        # In a process of its own, whose filters the test runner has not set.
+        program = f"from preprocessing import photographs as p; p.read_photograph({path!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=subprocess.PIPE,
+            check=True,
+        )
+        self.assertEqual(done.stderr, b"")
+        np.testing.assert_array_equal(np.asarray(photographs.read_photograph(path)), pixels)
+
+    def test_reduced_jpeg(self):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        smooth = Image.fromarray(_noise((5, 6, 3))).resize((96, 80), Image.Resampling.BICUBIC)
+        path = self._save(smooth, "x.jpg", exif=exif, quality=95)
+        whole = photographs.read_photograph(path)
+        asked = []
+        for most, divisor in ((0, 1), (1, 1), (3, 2), (7, 4), (100, 8)):
+
+            def largest_divisor(size, most=most):
+                asked.append(size)
+                return most
+
+            decoded = photographs.decode_photograph(path, largest_divisor=largest_divisor)
+            self.assertEqual((decoded.size, decoded.divisor), ((80, 96), divisor))
+            self.assertEqual(decoded.image.size, (80 // divisor, 96 // divisor))
+            error = np.asarray(decoded.image, float) - np.asarray(whole.reduce(divisor), float)
+            self.assertLess(np.abs(error).mean(), 2)
+        self.assertEqual(set(asked), {(80, 96)})
+
+    @parameterized.parameters(("x.jpg", (97, 80)), ("x.jpg", (96, 81)), ("x.png", (96, 80)))
+    def test_not_reduced(self, name, size):
+        path = self._save(Image.new("RGB", size), name)
+        decoded = photographs.decode_photograph(path, largest_divisor=lambda _: 8)
+        self.assertEqual((decoded.size, decoded.divisor, decoded.image.size), (size, 1, size))
 
     def test_decompression_bomb(self):
         path = self._save(Image.new("1", (20_000, 20_000)))

@@ -68,7 +68,7 @@ class Settings:
     def cropping(self) -> cropping.CropSettings:
         """Returns the part that `cropping` needs."""
         names = [field.name for field in dataclasses.fields(cropping.CropSettings)]
-        own = dataclasses.asdict(self)
+        own = vars(self)
         return cropping.CropSettings(**{name: own[name] for name in names if name in own})
 
 

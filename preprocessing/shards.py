@@ -19,168 +19,16 @@ import io
 import json
 import os
 import pathlib
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional
 
 from PIL import Image
 
-from preprocessing import (
-    cases,
-    cropping,
-    examples,
-    photographs,
-    semantic_map,
-    skin,
-    taxonomy,
-    tfrecords,
-)
-from preprocessing.plans import Settings, ShardPlan
+from preprocessing import cropping, examples, records, tfrecords
+from preprocessing.plans import ShardPlan
 
 KINDS = ("crops", "full")
-_Z_RLE = 3  # zlib.h; the zlib module does not name it before Python 3.12.
 THUMBNAIL_SIDE = 96
 _THUMBNAILS_PER_SHARD = 12
-# The share of background needs no fine mask.
-_MASK_SIDE = 64
-
-
-def encode_png(image: Image.Image, flat: bool = False) -> bytes:
-    """Encodes a PNG, fast.
-
-    zlib level 1; for photographs with the run-length strategy, which takes a fifth
-    of the time of Pillow's default (4 against 23 ms for 256x256 of skin) for 2 % more
-    bytes.
-
-    Args:
-      image: RGB.
-      flat: whether it consists of plain areas, as semantic maps do.
-    """
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1, compress_type=-1 if flat else _Z_RLE)
-    return buffer.getvalue()
-
-
-def _scaled(
-    image: Image.Image, size: Tuple[int, int], box: Tuple[float, float, float, float]
-) -> Image.Image:
-    """Scales part of a photograph with antialiasing.
-
-    Pillow's Hamming filter is as sharp as its bicubic one when scaling down, at half
-    the time; it is not meant for enlarging. From three times the size on, averages of
-    whole blocks come first.
-    """
-    enlarge = box[2] - box[0] < size[0] or box[3] - box[1] < size[1]
-    method = Image.Resampling.BICUBIC if enlarge else Image.Resampling.HAMMING
-    return image.resize(size, method, box=box, reducing_gap=1.5)
-
-
-class Processed(NamedTuple):
-    """What became of one photograph."""
-
-    full: List[examples.Record]
-    crops: List[examples.Record]
-    placed: List[cropping.Crop]
-    rejections: List[cases.Rejection]
-
-
-def _record(
-    row: cases.Photograph, image: Image.Image, boxes: Sequence[cases.Box]
-) -> examples.Record:
-    return examples.Record(
-        image_png=encode_png(image),
-        map_png=b"",
-        height=image.height,
-        width=image.width,
-        boxes=tuple(boxes),
-        condition=row.condition,
-        fitzpatrick=row.fitzpatrick or examples.UNKNOWN_SKIN_TYPE,
-        case_id=row.case_id,
-        patient_id=row.patient_id,
-        image_id=row.image_id,
-    )
-
-
-def scale_whole(image: Image.Image, full_size: int) -> Image.Image:
-    """Scales a photograph so that its longer side is `full_size`."""
-    scale = full_size / max(image.size)
-    width, height = (max(1, round(length * scale)) for length in image.size)
-    return _scaled(image, (width, height), (0, 0, *image.size))
-
-
-def make_full(
-    row: cases.Photograph, whole: Image.Image, boxes: Sequence[cases.Box], size: Tuple[int, int]
-) -> examples.Record:
-    """Makes the `full/` record.
-
-    Args:
-      row: the manifest's row.
-      whole: the scaled photograph.
-      boxes: its ROIs in pixels of the unscaled one.
-      size: (width, height) of the unscaled one.
-    """
-    across, down = whole.width / size[0], whole.height / size[1]
-    scaled = [
-        cases.Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down) for box in boxes
-    ]
-    return _record(row, whole, scaled)
-
-
-def make_crop(
-    row: cases.Photograph, image: Image.Image, crop: cropping.Crop, image_size: int
-) -> examples.Record:
-    """Makes a `crops/` record: a window, scaled, and its semantic map."""
-    x0, y0, size = crop.window
-    scaled = _scaled(image, (image_size, image_size), (x0, y0, x0 + size, y0 + size))
-    drawn = semantic_map.encode(
-        row.fitzpatrick or 0, taxonomy.code(row.condition), crop.boxes, image_size, image_size
-    )
-    record = _record(row, scaled, crop.boxes)
-    return dataclasses.replace(record, map_png=encode_png(Image.fromarray(drawn), flat=True))
-
-
-def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings) -> Processed:
-    """Reads a photograph and makes its records.
-
-    Args:
-      row: the manifest's row.
-      image_dir: folder that `row.image` is relative to.
-      settings: the options.
-
-    Returns:
-      Records and, for everything that was not made, a rejection. A photograph
-      without skin type or without ROI has a `full/` record only.
-    """
-
-    def rejection(stage: str, reason: str) -> cases.Rejection:
-        return cases.Rejection(row.row, row.image_id, row.image, stage, reason)
-
-    path = os.path.join(image_dir, row.image)
-    try:
-        image = photographs.read_photograph(path, settings.max_pixels)
-    except ValueError as error:
-        return Processed([], [], [], [rejection("photograph", str(error))])
-    try:
-        boxes = cropping.fit_boxes(row.rois, *image.size)
-    except ValueError as error:
-        return Processed([], [], [], [rejection("photograph", f"{path}: {error}")])
-    whole = scale_whole(image, settings.full_size)
-    full = [make_full(row, whole, boxes, image.size)]
-    if not boxes:
-        return Processed(full, [], [], [rejection("crop", "no ROI; only the full record was made")])
-    if row.fitzpatrick is None:
-        reason = "unknown skin type; import with --estimate_skin_type"
-        return Processed(full, [], [], [rejection("crop", reason)])
-    small, scale = skin.reduce(whole, _MASK_SIDE)
-    scale *= max(whole.size) / max(image.size)
-    placed, reasons = cropping.plan_crops(
-        boxes,
-        image.size,
-        skin.skin_mask(small, boxes, scale),
-        scale,
-        settings.cropping(),
-        cropping.generator_for(settings.seed, "crop", row.image_id),
-    )
-    crops = [make_crop(row, image, crop, settings.image_size) for crop in placed]
-    return Processed(full, crops, placed, [rejection("crop", reason) for reason in reasons])
 
 
 class _RecordFile:
@@ -289,7 +137,7 @@ def write_shard(plan_path: str) -> Summary:
     rejections: List[List[Any]] = []
     thumbnails: Dict[Any, List[Any]] = {}
     for row in plan.photographs:
-        done = process_photograph(row, plan.image_dir, plan.settings)
+        done = records.process_photograph(row, plan.image_dir, plan.settings)
         rejections.extend(list(rejection) for rejection in done.rejections)
         crops.extend(_crop_row(plan.split, row.image_id, crop) for crop in done.placed)
         for record in done.full:

@@ -1,0 +1,156 @@
+"""The records of one photograph: the whole of it, and windows with their maps."""
+
+import os
+from typing import List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+from PIL import Image
+
+from preprocessing import (
+    cases,
+    cropping,
+    examples,
+    photographs,
+    png_encoding,
+    semantic_map,
+    skin,
+    taxonomy,
+)
+from preprocessing.plans import Settings
+
+# The share of background needs no fine mask.
+_MASK_SIDE = 48
+
+
+class Processed(NamedTuple):
+    """What became of one photograph."""
+
+    full: List[examples.Record]
+    crops: List[examples.Record]
+    placed: List[cropping.Crop]
+    rejections: List[cases.Rejection]
+
+
+def _scaled(
+    image: Image.Image, size: Tuple[int, int], box: Tuple[float, float, float, float]
+) -> Image.Image:
+    """Scales part of a photograph with antialiasing.
+
+    Pillow's Hamming filter is as sharp as its bicubic one when scaling down, at half
+    the time; it is not meant for enlarging. From three times the size on, averages of
+    whole blocks come first.
+    """
+    enlarge = box[2] - box[0] < size[0] or box[3] - box[1] < size[1]
+    method = Image.Resampling.BICUBIC if enlarge else Image.Resampling.HAMMING
+    return image.resize(size, method, box=box, reducing_gap=1.5)
+
+
+def _record(
+    row: cases.Photograph, image: Image.Image, boxes: Sequence[cases.Box], map_png: bytes = b""
+) -> examples.Record:
+    return examples.Record(
+        image_png=png_encoding.encode_photograph(np.asarray(image)),
+        map_png=map_png,
+        height=image.height,
+        width=image.width,
+        boxes=tuple(boxes),
+        condition=row.condition,
+        fitzpatrick=row.fitzpatrick or examples.UNKNOWN_SKIN_TYPE,
+        case_id=row.case_id,
+        patient_id=row.patient_id,
+        image_id=row.image_id,
+    )
+
+
+def scale_whole(image: Image.Image, full_size: int) -> Image.Image:
+    """Scales a photograph so that its longer side is `full_size`."""
+    scale = full_size / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return _scaled(image, (width, height), (0, 0, *image.size))
+
+
+def make_full(
+    row: cases.Photograph, whole: Image.Image, boxes: Sequence[cases.Box], size: Tuple[int, int]
+) -> examples.Record:
+    """Makes the `full/` record.
+
+    Args:
+      row: the manifest's row.
+      whole: the scaled photograph.
+      boxes: its ROIs in pixels of the unscaled one.
+      size: (width, height) of the unscaled one.
+    """
+    across, down = whole.width / size[0], whole.height / size[1]
+    scaled = [
+        cases.Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down) for box in boxes
+    ]
+    return _record(row, whole, scaled)
+
+
+def make_crop(
+    row: cases.Photograph, decoded: photographs.Decoded, crop: cropping.Crop, image_size: int
+) -> examples.Record:
+    """Makes a `crops/` record: a window, scaled, and its semantic map."""
+    x0, y0, size = (length / decoded.divisor for length in crop.window)
+    scaled = _scaled(decoded.image, (image_size, image_size), (x0, y0, x0 + size, y0 + size))
+    drawn = semantic_map.encode(
+        row.fitzpatrick or 0, taxonomy.code(row.condition), crop.boxes, image_size, image_size
+    )
+    return _record(row, scaled, crop.boxes, png_encoding.encode_map(drawn))
+
+
+def _largest_divisor(boxes: Sequence[cases.Box], size: Tuple[int, int], settings: Settings) -> int:
+    """How far a photograph may be reduced while nothing of it must be enlarged for it."""
+    spare = max(size) / settings.full_size
+    if boxes:
+        window = cropping.smallest_window(boxes, min(size), settings.cropping())
+        spare = min(spare, window / settings.image_size)
+    return int(spare)
+
+
+def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings) -> Processed:
+    """Reads a photograph and makes its records.
+
+    Args:
+      row: the manifest's row.
+      image_dir: folder that `row.image` is relative to.
+      settings: the options.
+
+    Returns:
+      Records and, for everything that was not made, a rejection. A photograph
+      without skin type or without ROI has a `full/` record only.
+    """
+
+    def rejection(stage: str, reason: str) -> cases.Rejection:
+        return cases.Rejection(row.row, row.image_id, row.image, stage, reason)
+
+    path = os.path.join(image_dir, row.image)
+    try:
+        decoded = photographs.decode_photograph(
+            path, settings.max_pixels, lambda size: _largest_divisor(row.rois, size, settings)
+        )
+    except ValueError as error:
+        return Processed([], [], [], [rejection("photograph", str(error))])
+    try:
+        boxes = cropping.fit_boxes(row.rois, *decoded.size)
+    except ValueError as error:
+        return Processed([], [], [], [rejection("photograph", f"{path}: {error}")])
+    whole = scale_whole(decoded.image, settings.full_size)
+    full = [make_full(row, whole, boxes, decoded.size)]
+    if not boxes:
+        return Processed(full, [], [], [rejection("crop", "no ROI; only the full record was made")])
+    if row.fitzpatrick is None:
+        reason = "unknown skin type; import with --estimate_skin_type"
+        return Processed(full, [], [], [rejection("crop", reason)])
+    small, scale = skin.reduce(whole, _MASK_SIDE)
+    scale *= max(whole.size) / max(decoded.size)
+    placed, reasons = cropping.plan_crops(
+        boxes,
+        decoded.size,
+        skin.skin_mask(small, boxes, scale),
+        scale,
+        settings.cropping(),
+        cropping.generator_for(settings.seed, "crop", row.image_id),
+    )
+    crops = [make_crop(row, decoded, crop, settings.image_size) for crop in placed]
+    return Processed(full, crops, placed, [rejection("crop", reason) for reason in reasons])
