@@ -132,27 +132,30 @@ def write_demo_cases(
     return str(manifest)
 
 
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for cases.csv and images/.")
-_NUM_CASES = flags.DEFINE_integer(
-    "num_cases", 240, "Number of cases, of 1 to 3 photographs each.", lower_bound=1
-)
-_SEED = flags.DEFINE_integer("seed", 0, "Another seed gives other patients.", lower_bound=0)
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is in output_dir.")
+def _define_flags() -> None:
+    """Defines the program's flags; other programs use this module as a library."""
+    flags.DEFINE_string("output_dir", None, "Folder for cases.csv and images/.", required=True)
+    flags.DEFINE_integer(
+        "num_cases", 240, "Number of cases, of 1 to 3 photographs each.", lower_bound=1
+    )
+    flags.DEFINE_integer("seed", 0, "Another seed gives other patients.", lower_bound=0)
+    flags.DEFINE_bool("overwrite", False, "Replace what is in output_dir.")
 
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags and writes the data set."""
     del argv
-    folder = command_line.user_path(_OUTPUT_DIR.value)
-    manifest = write_demo_cases(folder, _NUM_CASES.value, _SEED.value, _OVERWRITE.value)
+    given = flags.FLAGS
+    folder = command_line.user_path(given.output_dir)
+    manifest = write_demo_cases(folder, given.num_cases, given.seed, given.overwrite)
     photographs, _ = cases.read_cases(manifest)
     print(
-        f"{len(photographs)} photographs of {_NUM_CASES.value} cases: {manifest}\n"
-        f"Next: bazel run //preprocessing:preprocess -- --cases={manifest} "
+        f"{len(photographs)} photographs of {given.num_cases} cases: {manifest}\n"
+        f"next: bazel run //preprocessing:preprocess -- --cases={manifest} "
         f"--output_dir={folder.rstrip('/')}_records"
     )
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("output_dir")
+    _define_flags()
     command_line.run(main)

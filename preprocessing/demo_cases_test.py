@@ -1,11 +1,14 @@
 """Tests for `demo_cases`."""
 
 import hashlib
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 from absl import flags
-from absl.testing import absltest, flagsaver
+from absl.testing import absltest
 from PIL import Image, ImageOps
 
 from preprocessing import cases, demo_cases
@@ -70,9 +73,21 @@ class WriteDemoCasesTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "at least 1, not 0"):
             demo_cases.write_demo_cases(str(self._folder), 0)
 
+    def test_the_library_defines_no_flags(self):
+        self.assertNotIn("num_cases", flags.FLAGS)
+
     def test_binary_writes_where_the_user_stands(self):
-        with flagsaver.flagsaver(output_dir=str(self._folder), num_cases=1, seed=5):
-            demo_cases.main([flags.FLAGS.output_dir])
+        there = self._folder.parent
+        search_path = os.pathsep.join(sys.path)
+        result = subprocess.run(
+            [sys.executable, "-m", "preprocessing.demo_cases"]
+            + ["--output_dir=demo", "--num_cases=1", "--seed=5"],
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": str(there), "PYTHONPATH": search_path},
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("next: bazel run //preprocessing:preprocess", result.stdout)
         photographs, _ = cases.read_cases(str(self._folder / "cases.csv"))
         self.assertNotEmpty(photographs)
 
