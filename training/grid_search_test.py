@@ -1,0 +1,75 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pandas as pd
+from absl.testing import absltest
+
+from training import testing_data
+
+_ROOT = pathlib.Path(__file__).parent.parent
+_SETTINGS = [
+    "--config.model.image_size=32",
+    "--config.model.base_filters=4",
+    "--config.discriminator.base_filters=4",
+    "--config.training.batch_size=4",
+    "--config.training.log_every=2",
+    "--config.training.num_samples=2",
+    "--steps=4",
+]
+
+
+class GridSearchProgramTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        testing_data.write_dataset(os.path.join(self.folder, "data"))
+
+    def _run(self, *flags):
+        program = subprocess.run(
+            [sys.executable, "-m", "training.grid_search", *flags, *_SETTINGS],
+            cwd=_ROOT,
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
+            capture_output=True,
+            text=True,
+        )
+        return program.returncode, program.stdout, program.stderr
+
+    def test_searches(self):
+        flags = ["--data_dir=data", "--workdir=search", "--l1=3,30", "--roi=2"]
+        flags += ["--feature_matching=1", "--objective=roi", "--config=paper"]
+        flags += ["--config.data.conditions=all", "--config.loss.l1=7"]
+        code, out, err = self._run(*flags)
+        self.assertEqual(code, 0, err)
+        table = pd.read_csv(os.path.join(self.folder, "search", "grid_search.csv"))
+        self.assertCountEqual(table["loss.l1"], [3, 30])
+        self.assertTrue(table["objective.roi"].is_monotonic_increasing)
+        for name in table["directory"]:
+            run = pathlib.Path(self.folder, "search", name)
+            for output in ("config.json", "metrics.jsonl", "generator/saved_model.pb"):
+                self.assertTrue((run / output).is_file(), output)
+        self.assertIn("Trained with 2 combinations", out)
+        train = f"//training:train -- --config=paper --data_dir={self.folder}/data --config."
+        self.assertIn(train, out)
+        self.assertIn("--config.data.conditions=all", out)
+        self.assertNotIn("--config.loss.l1=7", out)
+        best = int(table["loss.l1"][0])
+        self.assertIn(f"--config.loss.gan=1 --config.loss.l1={best} --config.loss.roi=2", out)
+
+    def test_bad_flags_are_one_line(self):
+        for flags, message in (
+            (["--data_dir=nowhere"], "nowhere/dataset.json: no such file; make a data set with"),
+            (["--data_dir=data", "--objective=fun"], "objective 'fun' is not one of gan, l1"),
+            (["--data_dir=data", "--roi="], "weights of roi: no value to try"),
+            (["--data_dir=data", "--gan=1,-2"], "weights of gan: '-2' is not a number from 0 up"),
+        ):
+            code, _, err = self._run("--workdir=search", *flags)
+            self.assertEqual(code, 1)
+            self.assertIn(message, err)
+            self.assertLen(err.strip().splitlines(), 1)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "search")))
+
+
+if __name__ == "__main__":
+    absltest.main()
