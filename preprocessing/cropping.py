@@ -14,7 +14,7 @@ side cannot be inside a square window then; it gets the largest square, and the
 
 import dataclasses
 import hashlib
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -310,13 +310,13 @@ def plan_crops(
     groups = group_boxes(boxes, settings.group_gap, min(size) * settings.max_roi_share)
     order = rng.permutation(len(groups))
     crops: List[Crop] = []
-    reasons: List[Optional[str]] = []
+    reasons: List[str] = []
     for turn in range(settings.crops_per_photograph):
         group = groups[order[turn % len(groups)]]
         crop = crop_group(boxes, group, size, integral, scale, settings, rng)
         if crop.background > settings.background_limit:
             reasons.append(
-                f"background {crop.background:.2f} of the best window is over the limit "
+                f"background {crop.background:.3f} of the best window is over the limit "
                 f"{settings.background_limit:g}"
             )
         else:

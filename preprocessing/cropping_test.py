@@ -134,7 +134,7 @@ class PlanCropsTest(parameterized.TestCase):
         self.assertEmpty(crops)
         self.assertLen(reasons, 2)
         self.assertRegex(
-            reasons[0], r"background 0\.\d\d of the best window is over the limit 0\.35"
+            reasons[0], r"background 0\.\d\d\d of the best window is over the limit 0\.35"
         )
 
     def test_boxes_are_scaled_to_the_crop(self):

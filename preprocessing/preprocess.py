@@ -73,7 +73,8 @@ def _print_summary(info: examples.DatasetInfo, output_dir: str) -> None:
     if partial:
         print(f"{partial} crops show part of their ROI: it is longer than the photograph is high")
     rejections = info.notes["rejections"]
-    print(f"not used: {rejections} (rejected.csv)" if rejections else "nothing was rejected")
+    what = f"{rejections} rows or crops, see rejected.csv" if rejections else "nothing"
+    print(f"not used: {what}")
     print(f"records, dataset.json, crops.csv and contact_sheet.png are in {output_dir}")
     print(f"next: bazel run //training:train -- --data_dir={output_dir}")
 

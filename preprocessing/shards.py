@@ -19,11 +19,11 @@ import io
 import json
 import os
 import pathlib
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from PIL import Image
 
-from preprocessing import cropping, examples, records, tfrecords
+from preprocessing import contact_sheet, cropping, examples, records, tfrecords
 from preprocessing.plans import ShardPlan
 
 KINDS = ("crops", "full")
@@ -135,7 +135,7 @@ def write_shard(plan_path: str) -> Summary:
     files = {kind: _RecordFile(folder / kind / plan.name) for kind in KINDS}
     crops: List[List[Any]] = []
     rejections: List[List[Any]] = []
-    thumbnails: Dict[Any, List[Any]] = {}
+    firsts: Dict[Tuple[str, int], examples.Record] = {}
     for row in plan.photographs:
         done = records.process_photograph(row, plan.image_dir, plan.settings)
         rejections.extend(list(rejection) for rejection in done.rejections)
@@ -144,9 +144,8 @@ def write_shard(plan_path: str) -> Summary:
             files["full"].write(record)
         for record in done.crops:
             files["crops"].write(record)
-            key = (record.condition, record.fitzpatrick)
-            if key not in thumbnails and len(thumbnails) < _THUMBNAILS_PER_SHARD:
-                thumbnails[key] = [*key, _thumbnail(record)]
+            firsts.setdefault((record.condition, record.fitzpatrick), record)
+    shown = contact_sheet.spread(firsts, _THUMBNAILS_PER_SHARD, _THUMBNAILS_PER_SHARD * plan.index)
     summary = Summary(
         name=plan.name,
         split=plan.split,
@@ -155,7 +154,7 @@ def write_shard(plan_path: str) -> Summary:
         files={kind: file.close() for kind, file in files.items()},
         crops=crops,
         rejections=rejections,
-        thumbnails=list(thumbnails.values()),
+        thumbnails=[[*key, _thumbnail(firsts[key])] for key in shown],
     )
     target = folder / "shards" / f"{plan.name}.json"
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
