@@ -178,9 +178,9 @@ def _print_steps(size: Tuple[int, int], turns: Dict[str, List[Seconds]]) -> None
 
 
 def _run(manifest: str, output: str, mode: str, result: Any) -> None:
-    beam_args = (f"--direct_running_mode={mode}",)
+    beam_args = [f"--direct_running_mode={mode}"]
     if mode == "in_memory":
-        beam_args += ("--direct_num_workers=1",)
+        beam_args.append("--direct_num_workers=1")
     start = time.perf_counter()
     pipeline.preprocess(manifest, output, overwrite=True, beam_args=beam_args)
     clock = time.perf_counter() - start

@@ -4,8 +4,8 @@ Binaries import this module before any other of the project, so that TensorFlow
 finds its log level set.
 """
 
-import logging
 import contextlib
+import logging
 import os
 import pathlib
 import sys

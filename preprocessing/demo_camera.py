@@ -63,6 +63,11 @@ class Camera:
 _SIZES = ((600, 800), (720, 960), (768, 1024), (960, 1280))
 
 
+def _white_balance(rng: np.random.Generator) -> Tuple[float, float, float]:
+    red, green, blue = rng.normal(1.0, 0.012, 3).tolist()
+    return red, green, blue
+
+
 def draw_camera(centre: Tuple[float, float], frame_mm: float, rng: np.random.Generator) -> Camera:
     """Draws a plausible photograph.
 
@@ -92,7 +97,7 @@ def draw_camera(centre: Tuple[float, float], frame_mm: float, rng: np.random.Gen
         ),
         ambient=float(rng.uniform(0.40, 0.65)),
         gradient=(float(rng.normal(0, 0.05)), float(rng.normal(0, 0.05))),
-        white_balance=tuple(float(gain) for gain in rng.normal(1.0, 0.012, 3)),
+        white_balance=_white_balance(rng),
         exposure=float(np.exp(rng.normal(0.0, 0.025))),
         blur=float(blur),
         motion=int(rng.integers(3, 6)) if kind > 0.95 else 0,

@@ -59,10 +59,27 @@ class Canvas:
         darkness: float = 0.0,
     ) -> "Canvas":
         """Returns bare skin at the given body coordinates."""
-        layers = [np.zeros(s.shape, np.float32) for _ in range(9)]
-        paint = np.zeros((3, *s.shape), np.float32)
-        truth = np.zeros((num_rois, *s.shape), np.float32)
-        return cls(s, t, pixels_per_mm, *layers[:8], paint, layers[8], truth, darkness)
+
+        def layer(*channels: int) -> np.ndarray:
+            return np.zeros((*channels, *s.shape), np.float32)
+
+        return cls(
+            s=s,
+            t=t,
+            pixels_per_mm=pixels_per_mm,
+            melanin=layer(),
+            blood=layer(),
+            veins=layer(),
+            height=layer(),
+            shadow=layer(),
+            smooth=layer(),
+            gloss=layer(),
+            hair=layer(),
+            paint=layer(3),
+            cover=layer(),
+            truth=layer(num_rois),
+            darkness=darkness,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from preprocessing.demo_textures import smoothstep
 def body_hair(
     camera: Camera,
     hairiness: float,
-    shape: Tuple[int, int],
+    shape: Tuple[int, ...],
     pixels_per_mm: float,
     rng: np.random.Generator,
 ) -> np.ndarray:

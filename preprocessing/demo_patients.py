@@ -69,7 +69,9 @@ def _apportion(shares: Sequence[float], total: int, least: int) -> List[int]:
     return counts.tolist()
 
 
-def _draw_person(skin_type: int, rng: np.random.Generator) -> Tuple[Tuple[float, ...], int]:
+def _draw_person(
+    skin_type: int, rng: np.random.Generator
+) -> Tuple[Tuple[float, float, float], int]:
     """Draws a person's skin colour and the index of the hair colour."""
     lightest = {1: 4, 2: 4, 3: 3}.get(skin_type, 2 if skin_type == 4 else 1)
     return demo_skin.draw_tone(skin_type, rng), int(rng.integers(lightest))

@@ -6,7 +6,7 @@ therefore looked up in a few fixed tiles instead of being drawn per pixel.
 """
 
 import functools
-from typing import Sequence, Tuple
+from typing import Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -17,7 +17,11 @@ SMOOTH_PITCH = 10.0  # Tile pixels per bump of `smooth_tile`.
 CELL_PITCH = 12.8  # Tile pixels per cell of `cell_tiles`.
 
 
-def smoothstep(values: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+def smoothstep(
+    values: np.ndarray,
+    low: Union[float, np.ndarray] = 0.0,
+    high: Union[float, np.ndarray] = 1.0,
+) -> np.ndarray:
     """Returns 0 below `low`, 1 above `high` and a smooth cubic between (GLSL)."""
     x = np.clip((values - low) / (high - low), 0.0, 1.0)
     return x * x * (3.0 - 2.0 * x)

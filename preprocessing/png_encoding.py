@@ -27,7 +27,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _encode(pixels: np.ndarray, filtered: np.ndarray, strategy: int) -> bytes:
     height, width = pixels.shape[:2]
     deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
-    data = deflate.compress(filtered) + deflate.flush()
+    data = deflate.compress(filtered.data) + deflate.flush()
     # Eight bits per channel, RGB, the only compression and filter method, no interlacing.
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"".join(

@@ -68,13 +68,13 @@ def reduce(image: Image.Image, side: int = MASK_SIDE) -> Tuple[np.ndarray, float
       uint8 [h, w, 3] and its scale, reduced pixels per pixel.
     """
     scale = min(1.0, side / max(image.size))
-    size = tuple(max(1, round(length * scale)) for length in image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
     if scale < 1.0:
-        image = image.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
+        image = image.resize((width, height), Image.Resampling.BOX, reducing_gap=1.0)
     return np.asarray(image), scale
 
 
-def _inside(boxes: Sequence[Box], scale: float, shape: Tuple[int, int], grow: float) -> np.ndarray:
+def _inside(boxes: Sequence[Box], scale: float, shape: Tuple[int, ...], grow: float) -> np.ndarray:
     """Bool [h, w], true inside the boxes, each grown by a share of its longer side."""
     inside = np.zeros(shape, bool)
     for box in boxes:
@@ -93,7 +93,9 @@ def _generic(image: np.ndarray) -> np.ndarray:
     return (cb >= 77) & (cb <= 127) & (cr >= 133) & (cr <= 173)
 
 
-def _seeds(image: np.ndarray, lightness: np.ndarray, inside: np.ndarray, ring: np.ndarray):
+def _seeds(
+    image: np.ndarray, lightness: np.ndarray, inside: np.ndarray, ring: np.ndarray
+) -> np.ndarray:
     """Pixels that are skin for sure, or as surely as can be had."""
     bright = lightness > 8.0
     near = ring & ~inside & bright
@@ -196,7 +198,8 @@ def estimate_fitzpatrick(
     if lesion is None:
         choices = [_inside(boxes, scale, skin.shape, margin) for margin in (0.1, 0.0)]
     else:
-        resized = lesion.convert("L").resize(small.shape[1::-1], Image.Resampling.BOX)
+        height, width = skin.shape
+        resized = lesion.convert("L").resize((width, height), Image.Resampling.BOX)
         choices = [np.asarray(resized.filter(ImageFilter.MaxFilter(5))) > 0]
         choices.append(np.asarray(resized) > 0)
     for excluded in choices:
