@@ -26,8 +26,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.normalization = "batch"
     config.model.dropout = 0.0
     config.model.global_noise = 16
-    config.model.pixel_noise = 8
-    config.model.level_noise = 8
+    config.model.pixel_noise = 2
+    config.model.level_noise = 2
     config.model.map_encoding = "embedding"
     config.model.ema_decay = 0.998
 
@@ -36,12 +36,12 @@ def get_config() -> ml_collections.ConfigDict:
     config.discriminator.features = "activation"
     config.discriminator.map_encoding = "embedding"
 
-    config.loss.l1 = 3.0
-    config.loss.roi = 3.0
+    config.loss.l1 = 10.0
+    config.loss.roi = 10.0
     config.loss.feature_matching = 10.0
 
-    config.training.batch_size = 16
-    config.training.steps = 2500
+    config.training.batch_size = 8
+    config.training.steps = 4000
     config.training.log_every = 50
     config.training.checkpoint_every = 500
     config.training.sample_every = 500
