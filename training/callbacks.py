@@ -9,7 +9,7 @@ import math
 import pathlib
 import sys
 import time
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -271,30 +271,3 @@ class Checkpoints(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Optional[Mapping[str, Any]] = None) -> None:
         """Saves."""
         self._manager.save(checkpoint_number=current_step(self.model))
-
-
-def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:
-    """Returns everything that an exact continuation needs, as one checkpoint.
-
-    Noise and data order are functions of the seed and the step, and the step is
-    the optimizer's, so weights and optimizers are all there is.
-    """
-    parts: Dict[str, Any] = {
-        "generator": model.generator,
-        "ema_generator": model.ema_generator,
-        "discriminator": model.discriminator,
-        "generator_optimizer": model.generator_optimizer,
-        "discriminator_optimizer": model.discriminator_optimizer,
-    }
-    if model.roi_discriminator is not None:
-        parts["roi_discriminator"] = model.roi_discriminator
-    return tf.train.Checkpoint(**parts)
-
-
-def build_optimizers(model: DermGAN) -> None:
-    """Makes the optimizers' slots, so that a checkpoint can be restored at once."""
-    variables: List[tf.Variable] = list(model.discriminator.trainable_variables)
-    if model.roi_discriminator is not None:
-        variables += model.roi_discriminator.trainable_variables
-    model.generator_optimizer.build(model.generator.trainable_variables)
-    model.discriminator_optimizer.build(variables)

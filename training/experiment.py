@@ -11,128 +11,9 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from model import serving
-from model.dermgan import DermGAN, LossWeights
-from model.discriminator import DiscriminatorConfig
-from model.generator import GeneratorConfig
+from model.dermgan import DermGAN
 from preprocessing import examples
-from training import callbacks, input_pipeline, run_directory
-
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-
-
-class ConstantThenLinear(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """Constant, then linear to zero: pix2pix's 100 + 100 epochs."""
-
-    def __init__(self, learning_rate: float, total_steps: int, decay_start: float):
-        """Makes the schedule.
-
-        Args:
-          learning_rate: initial.
-          total_steps: at which it reaches zero.
-          decay_start: share of the steps before the decay; 1 is constant.
-        """
-        self._initial = learning_rate
-        self._total = total_steps
-        self._start = decay_start
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """Returns the learning rate of a step."""
-        done = tf.cast(step, tf.float32) / float(self._total)
-        left = (1.0 - done) / max(1.0 - self._start, 1e-6)
-        return self._initial * tf.clip_by_value(left, 0.0, 1.0)
-
-    def get_config(self) -> Dict[str, float]:
-        """Returns the arguments of `__init__`."""
-        return {
-            "learning_rate": self._initial,
-            "total_steps": self._total,
-            "decay_start": self._start,
-        }
-
-
-def choose_precision(precision: str) -> str:
-    """Resolves "auto": bfloat16 where the hardware has it, else what is quick.
-
-    Args:
-      precision: one of `PRECISIONS`.
-
-    Returns:
-      A Keras dtype policy name. GPUs from compute capability 8.0 and CPUs with
-      AVX512-BF16 or AMX take bfloat16, GPUs from 7.0 float16 with loss scaling.
-
-    Raises:
-      ValueError: unknown precision.
-    """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
-    if precision != "auto":
-        return precision
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-        capability = min(detail.get("compute_capability", (0, 0)) for detail in details)
-        if capability >= (8, 0):
-            return "mixed_bfloat16"
-        return "mixed_float16" if capability >= (7, 0) else "float32"
-    try:
-        flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return "float32"
-    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-
-
-def input_config(config: ml_collections.ConfigDict) -> input_pipeline.InputConfig:
-    """Returns the input pipeline's part of a configuration."""
-    return input_pipeline.InputConfig(
-        batch_size=config.training.batch_size, seed=config.seed, **config.data
-    )
-
-
-def build_model(config: ml_collections.ConfigDict, total_steps: int, precision: str) -> DermGAN:
-    """Builds and compiles the model of a configuration.
-
-    Args:
-      config: as in `training/configs`.
-      total_steps: for the learning-rate schedule.
-      precision: a Keras dtype policy name.
-
-    Returns:
-      The model, its optimizers' slots made.
-    """
-    architecture = config.model.to_dict()
-    ema_decay = architecture.pop("ema_decay")
-    synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    model = DermGAN(
-        GeneratorConfig(synchronized=synchronized, **architecture),
-        DiscriminatorConfig(synchronized=synchronized, **config.discriminator),
-        roi_discriminator=config.loss.roi_gan > 0,
-        ema_decay=ema_decay,
-        seed=config.seed,
-        dtype=precision,
-    )
-
-    def optimizer(learning_rate: float) -> tf.keras.optimizers.Optimizer:
-        schedule = ConstantThenLinear(learning_rate, total_steps, config.optimizer.decay_start)
-        adam = tf.keras.optimizers.Adam(
-            schedule, config.optimizer.beta_1, config.optimizer.beta_2, epsilon=1e-8
-        )
-        scaled = precision == "mixed_float16"
-        return tf.keras.mixed_precision.LossScaleOptimizer(adam) if scaled else adam
-
-    model.compile(
-        generator_optimizer=optimizer(config.optimizer.generator_learning_rate),
-        discriminator_optimizer=optimizer(config.optimizer.discriminator_learning_rate),
-        loss_weights=LossWeights(**config.loss),
-        jit_compile=config.training.xla,
-    )
-    callbacks.build_optimizers(model)
-    return model
-
-
-def make_strategy() -> tf.distribute.Strategy:
-    """Returns `MirroredStrategy` over all GPUs where there are several."""
-    gpus = tf.config.list_logical_devices("GPU")
-    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+from training import building, callbacks, input_pipeline, run_directory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,19 +79,19 @@ def train(
             f"{data_dir}: crops of {info.image_size}x{info.image_size}, the config asks for "
             f"{config.model.image_size}; use --config.model.image_size={info.image_size}"
         )
-    inputs = input_config(config)
+    inputs = building.input_config(config)
     conditions = input_pipeline.select_conditions(info, inputs.conditions)
     steps = total_steps(config, input_pipeline.steps_per_epoch(info, inputs))
     input_pipeline.check_records(data_dir, "train", info.image_size)
-    precision = choose_precision(config.training.precision)
+    precision = building.choose_precision(config.training.precision)
     description = run_directory.describe(config, data_dir, info, conditions, precision)
     run_directory.may_continue(workdir, description, resume)
     run = pathlib.Path(workdir)
-    strategy = strategy or make_strategy()
+    strategy = strategy or building.make_strategy()
     with strategy.scope():
         tf.keras.utils.set_random_seed(config.seed)
-        model = build_model(config, steps, precision)
-        checkpoint = callbacks.make_checkpoint(model)
+        model = building.build_model(config, steps, precision)
+        checkpoint = building.make_checkpoint(model)
     manager = tf.train.CheckpointManager(
         checkpoint, str(run / "checkpoints"), max_to_keep=config.training.keep_checkpoints
     )
@@ -260,7 +141,7 @@ def _fit(
         # Keras wants epochs of one length; a shorter last one is a fit of its own.
         epochs, length = max((steps - step) // every, 1), min(every, steps - step)
         model.fit(
-            input_pipeline.training_stream(data_dir, info, input_config(config), step),
+            input_pipeline.training_stream(data_dir, info, building.input_config(config), step),
             epochs=epochs,
             steps_per_epoch=length,
             callbacks=callback_list,

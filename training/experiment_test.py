@@ -134,20 +134,5 @@ _EXPECTED_TAGS = {
 }
 
 
-class SettingsTest(absltest.TestCase):
-    def test_learning_rate_is_constant_then_falls_to_zero(self):
-        schedule = experiment.ConstantThenLinear(2e-4, total_steps=200, decay_start=0.5)
-        rates = [float(schedule(step)) for step in (0, 99, 100, 150, 200, 300)]
-        np.testing.assert_allclose(rates, [2e-4, 2e-4, 2e-4, 1e-4, 0, 0], atol=1e-10)
-        constant = experiment.ConstantThenLinear(2e-4, total_steps=200, decay_start=1.0)
-        self.assertAlmostEqual(float(constant(199)), 2e-4)
-
-    def test_precision(self):
-        self.assertIn(experiment.choose_precision("auto"), experiment.PRECISIONS[1:])
-        self.assertEqual(experiment.choose_precision("mixed_float16"), "mixed_float16")
-        with self.assertRaisesRegex(ValueError, "precision 'half' is not one of auto, float32"):
-            experiment.choose_precision("half")
-
-
 if __name__ == "__main__":
     absltest.main()

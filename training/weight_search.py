@@ -28,7 +28,7 @@ from tensorboard.plugins.hparams import api as hparams
 from tqdm import tqdm
 
 from preprocessing import examples
-from training import callbacks, experiment, input_pipeline, run_directory
+from training import building, callbacks, experiment, input_pipeline, run_directory
 
 WEIGHTS = ("gan", "l1", "roi", "feature_matching")
 METHODS = ("grid", "random")
@@ -193,7 +193,7 @@ def _trial_config(config: ml_collections.ConfigDict, steps: int) -> ml_collectio
 def _check_validation_split(
     config: ml_collections.ConfigDict, data_dir: str, info: examples.DatasetInfo
 ) -> None:
-    inputs = experiment.input_config(config)
+    inputs = building.input_config(config)
     conditions = input_pipeline.select_conditions(info, inputs.conditions)
     number = input_pipeline.count_examples(info, "validation", conditions)
     if number < inputs.batch_size:
@@ -338,9 +338,9 @@ def _check_same_run(
     folder: pathlib.Path,
 ) -> None:
     """Raises ValueError if a finished trial was of another configuration or data set."""
-    selection = experiment.input_config(config).conditions
+    selection = building.input_config(config).conditions
     conditions = input_pipeline.select_conditions(info, selection)
-    precision = experiment.choose_precision(config.training.precision)
+    precision = building.choose_precision(config.training.precision)
     description = run_directory.describe(config, data_dir, info, conditions, precision)
     run_directory.may_continue(str(folder), description, resume=True)
 
