@@ -7,7 +7,6 @@ optionally `split`. Other columns are carried along untouched.
 import collections
 import csv
 import dataclasses
-import hashlib
 import math
 import pathlib
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -24,7 +23,6 @@ REQUIRED_COLUMNS = (
     "rois",
 )
 SPLITS = ("train", "validation", "test")
-DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 
 
 class Box(NamedTuple):
@@ -179,6 +177,28 @@ def _rows(path: pathlib.Path) -> Iterable[Tuple[int, List[str]]]:
             raise ValueError(f"{path}:{reader.line_num}: {error}") from error
 
 
+class _Earlier:
+    """What the rows so far fix for those that follow."""
+
+    def __init__(self) -> None:
+        self._row_of_image: Dict[str, int] = {}
+        self._patients: Dict[str, Photograph] = {}
+
+    def check(self, photograph: Photograph) -> None:
+        """Adds a row, unless its image is there already or its patient in another split."""
+        row = self._row_of_image.get(photograph.image_id)
+        if row is not None:
+            raise ValueError(f"image_id: {photograph.image_id!r} is already on row {row}")
+        first = self._patients.get(photograph.patient_id, photograph)
+        if first.split != photograph.split:
+            raise ValueError(
+                f"split: patient {photograph.patient_id!r} is in {photograph.split or 'none'!r} "
+                f"here and in {first.split or 'none'!r} on row {first.row}"
+            )
+        self._row_of_image[photograph.image_id] = photograph.row
+        self._patients[photograph.patient_id] = first
+
+
 def read_cases(
     path: str, image_dir: Optional[str] = None
 ) -> Tuple[List[Photograph], List[Rejection]]:
@@ -208,8 +228,7 @@ def read_cases(
     _check_header(header, source)
     photographs: List[Photograph] = []
     rejections: List[Rejection] = []
-    first_row: Dict[str, int] = {}
-    patient_split: Dict[str, Tuple[Optional[str], int]] = {}
+    earlier = _Earlier()
     for line, values in rows:
         if not any(value.strip() for value in values):
             continue
@@ -218,27 +237,11 @@ def read_cases(
             if len(values) != len(header):
                 raise ValueError(f"{len(values)} cells where the header has {len(header)}")
             photograph = _parse_row(cells, line, folder)
-            if photograph.image_id in first_row:
-                raise ValueError(
-                    f"image_id: {photograph.image_id!r} is already on row "
-                    f"{first_row[photograph.image_id]}"
-                )
-            split, split_row = patient_split.get(photograph.patient_id, (photograph.split, line))
-            if split != photograph.split:
-                raise ValueError(
-                    f"split: patient {photograph.patient_id!r} is in "
-                    f"{photograph.split or 'none'!r} here and in {split or 'none'!r} "
-                    f"on row {split_row}"
-                )
+            earlier.check(photograph)
         except ValueError as error:
-            rejections.append(
-                Rejection(
-                    line, cells.get("image_id", ""), cells.get("image", ""), "row", str(error)
-                )
-            )
+            names = cells.get("image_id", ""), cells.get("image", "")
+            rejections.append(Rejection(line, *names, "row", str(error)))
             continue
-        first_row[photograph.image_id] = line
-        patient_split[photograph.patient_id] = (split, split_row)
         photographs.append(photograph)
     if not photographs:
         why = f"; row {rejections[0].row}: {rejections[0].reason}" if rejections else ""
@@ -272,41 +275,3 @@ def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
                 ]
             )
     temporary.replace(target)
-
-
-def stable_fraction(text: str) -> float:
-    """Maps a text to [0, 1), the same on every machine and in every process."""
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
-
-
-def check_fractions(fractions: Sequence[float]) -> None:
-    """Checks the shares of train, validation and test.
-
-    Raises:
-      ValueError: they are not three shares of 1.
-    """
-    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"split fractions must be three shares that sum to 1, not {fractions}")
-
-
-def split_of(
-    photograph: Photograph, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: int = 0
-) -> str:
-    """Returns the split of a photograph: the manifest's, else by patient digest.
-
-    Args:
-      photograph: the row.
-      fractions: shares of train, validation and test; they sum to 1.
-      seed: another seed gives another split.
-
-    Raises:
-      ValueError: fractions that are not three shares of 1.
-    """
-    check_fractions(fractions)
-    if photograph.split:
-        return photograph.split
-    position = stable_fraction(f"{seed}/{photograph.patient_id}")
-    if position < fractions[0]:
-        return SPLITS[0]
-    return SPLITS[1] if position < fractions[0] + fractions[1] else SPLITS[2]

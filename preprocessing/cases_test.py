@@ -116,29 +116,5 @@ class ReadCasesTest(parameterized.TestCase):
         self.assertFalse(pathlib.Path(path + ".tmp").exists())
 
 
-class SplitTest(absltest.TestCase):
-    def test_known_digest(self):
-        # `printf 0/p | sha256sum` starts with b58f6c00...: 0xb58f6c00 / 2**32. It must never move.
-        self.assertAlmostEqual(cases.stable_fraction("0/p"), 0.7092197, places=6)
-
-    def test_patients_stay_together_and_shares_hold(self):
-        rows = [Photograph("c", f"p{n // 2}", str(n), "", "Acne", 1) for n in range(8000)]
-        splits = [cases.split_of(row) for row in rows]
-        self.assertEqual(splits[::2], splits[1::2])
-        self.assertAlmostEqual(splits.count("train") / 8000, 0.8, delta=0.02)
-        self.assertAlmostEqual(splits.count("test") / 8000, 0.1, delta=0.02)
-        self.assertNotEqual(splits, [cases.split_of(row, seed=1) for row in rows])
-
-    def test_the_manifests_split_wins(self):
-        row = Photograph("c", "p", "i", "", "Acne", 1, split="test")
-        self.assertEqual(cases.split_of(row, (1.0, 0.0, 0.0)), "test")
-
-    def test_bad_fractions(self):
-        row = Photograph("c", "p", "i", "", "Acne", 1)
-        for fractions in ((0.5, 0.5), (0.5, 0.6, 0.1), (1.2, -0.1, -0.1)):
-            with self.assertRaisesRegex(ValueError, "three shares that sum to 1"):
-                cases.split_of(row, fractions)
-
-
 if __name__ == "__main__":
     absltest.main()

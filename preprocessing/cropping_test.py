@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from preprocessing import cropping
+from preprocessing import cropping, windows
 from preprocessing.cases import Box
 
 _SETTINGS = cropping.CropSettings(image_size=64)
@@ -33,83 +33,6 @@ class GroupTest(absltest.TestCase):
         boxes = [Box(0, 0, 20, 20), Box(10, 10, 30, 30)]
         self.assertEqual(cropping.group_boxes(boxes, 0.0, 100), [[0, 1]])
         self.assertEqual(cropping.group_boxes(boxes[:1], 0.5, 1), [[0]])
-
-
-class BackgroundTest(absltest.TestCase):
-    def test_integral_equals_counting(self):
-        rng = np.random.default_rng(0)
-        skin = rng.random((40, 60)) < 0.7
-        integral = cropping.background_integral(skin)
-        windows = np.stack(
-            [rng.integers(0, 30, 50), rng.integers(0, 20, 50), rng.integers(1, 20, 50)], axis=-1
-        )
-        shares = cropping.background_share(integral, windows, 1.0)
-        for (x0, y0, size), share in zip(windows, shares):
-            self.assertAlmostEqual(share, (~skin[y0 : y0 + size, x0 : x0 + size]).mean())
-
-    def test_scale(self):
-        skin = np.ones((10, 10), bool)
-        skin[:, 5:] = False
-        integral = cropping.background_integral(skin)
-        windows = np.array([[0, 0, 50], [50, 0, 50], [25, 25, 50], [99, 99, 1]])
-        np.testing.assert_allclose(
-            cropping.background_share(integral, windows, 0.1), [0, 1, 0.5, 1], atol=0.11
-        )
-
-
-class WindowTest(parameterized.TestCase):
-    def test_windows_contain_the_group_and_vary(self):
-        rng = np.random.default_rng(0)
-        settings = dataclasses.replace(_SETTINGS, candidates=2000)
-        hull = Box(300.5, 200, 380, 250.2)
-        windows = cropping.draw_windows(hull, 600, 800, settings, rng)
-        x0, y0, size = windows.T
-        self.assertTrue((x0 >= 0).all() and (y0 >= 0).all())
-        self.assertTrue((x0 + size <= 800).all() and (y0 + size <= 600).all())
-        self.assertTrue((x0 <= 300).all() and (x0 + size >= 380).all())
-        self.assertTrue((y0 <= 200).all() and (y0 + size >= 251).all())
-        share = 80 / size
-        self.assertBetween(share.min(), 0.295, 0.32)
-        self.assertBetween(share.max(), 0.82, 0.86)
-        offset = (300 - x0) / np.maximum(size - 80, 1)
-        self.assertAlmostEqual(offset.mean(), 0.5, delta=0.03)
-        self.assertGreater(offset.std(), 0.25)
-
-    @parameterized.parameters(
-        (Box(0, 0, 10, 10), 100, 120),
-        (Box(110, 90, 120, 100), 100, 120),
-        (Box(0, 0, 120, 100), 100, 120),
-        (Box(20, 0, 118, 100), 100, 120),
-        (Box(0, 40, 120, 41), 100, 120),
-    )
-    def test_windows_stay_inside_at_corners_and_for_large_groups(self, hull, height, width):
-        windows = cropping.draw_windows(
-            hull,
-            height,
-            width,
-            dataclasses.replace(_SETTINGS, candidates=300),
-            np.random.default_rng(1),
-        )
-        self.assertGreaterEqual(windows.min(), 0)
-        self.assertLessEqual((windows[:, 0] + windows[:, 2]).max(), width)
-        self.assertLessEqual((windows[:, 1] + windows[:, 2]).max(), height)
-        visible = cropping.visible_shares(np.array([hull], float), windows)
-        self.assertGreater(visible.min(), 0.8)
-
-    def test_small_photographs_are_enlarged_at_most_so_far(self):
-        windows = cropping.draw_windows(
-            Box(50, 50, 52, 52), 100, 100, _SETTINGS, np.random.default_rng(0)
-        )
-        self.assertGreaterEqual(windows[:, 2].min(), 32)
-
-    def test_no_window_is_smaller_than_said(self):
-        rng = np.random.default_rng(0)
-        settings = dataclasses.replace(_SETTINGS, candidates=500)
-        for hull in (Box(50, 50, 52, 52), Box(10, 10, 90, 60), Box(0, 0, 200, 100)):
-            windows = cropping.draw_windows(hull, 100, 200, settings, rng)
-            boxes = [hull, Box(0, 0, 200, 100)]
-            smallest = cropping.smallest_window(boxes, 100, settings)
-            self.assertBetween(windows[:, 2].min(), smallest, smallest + 3)
 
 
 class PlanCropsTest(parameterized.TestCase):
@@ -152,10 +75,8 @@ class PlanCropsTest(parameterized.TestCase):
 
     def test_slivers_are_left_out_and_cuts_avoided(self):
         boxes = np.array([[40, 40, 60, 60], [62, 40, 82, 60]], float)
-        windows = np.array([[36, 38, 28], [30, 30, 33]])
-        np.testing.assert_allclose(
-            cropping.visible_shares(boxes, windows), [[1.0, 0.1], [1.0, 0.05]]
-        )
+        drawn = np.array([[36, 38, 28], [30, 30, 33]])
+        np.testing.assert_allclose(windows.visible_shares(boxes, drawn), [[1.0, 0.1], [1.0, 0.05]])
         cut = 0
         for seed in range(40):
             crops, _ = _plan(

@@ -13,22 +13,16 @@ file system.
 """
 
 import contextlib
-import csv
-import hashlib
-import json
 import os
 import pathlib
-import platform
 import shutil
 import threading
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import apache_beam as beam
-import numpy as np
-import PIL
 import tqdm
 
-from preprocessing import beam_runner, cases, contact_sheet, examples, shards, taxonomy
+from preprocessing import beam_runner, cases, dataset_files, examples, shards
 from preprocessing.plans import Settings, ShardPlan, plan_shards
 
 UNFINISHED = ".unfinished"
@@ -126,75 +120,6 @@ def _run_beam(paths: Sequence[str], photographs: int, beam_args: Sequence[str]) 
         )
 
 
-def _write_csv(path: pathlib.Path, header: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
-def _summaries(work: pathlib.Path, names: Sequence[str]) -> Iterator[shards.Summary]:
-    for name in names:
-        yield shards.Summary(
-            **json.loads((work / "shards" / f"{name}.json").read_text(encoding="utf-8"))
-        )
-
-
-def _finish(
-    work: pathlib.Path,
-    names: Sequence[str],
-    settings: Settings,
-    row_rejections: Sequence[cases.Rejection],
-) -> examples.DatasetInfo:
-    """Adds the shards up, one at a time, and writes the files beside the records."""
-    counts: Dict[str, Any] = {kind: {} for kind in shards.KINDS}
-    digest = hashlib.sha256()
-    sheet = contact_sheet.ContactSheet()
-    notes = {"photographs": 0, "rejections": len(row_rejections), "crops_showing_part_of_roi": 0}
-    for summary in _summaries(work, names):
-        for kind in shards.KINDS:
-            digest.update(f"{kind}/{summary.name} {summary.files[kind]['sha256']}\n".encode())
-            by_condition = counts[kind].setdefault(summary.split, {})
-            for condition, by_type in summary.files[kind]["counts"].items():
-                sums = by_condition.setdefault(condition, {})
-                for skin_type, count in by_type.items():
-                    sums[skin_type] = sums.get(skin_type, 0) + count
-        for thumbnail in summary.thumbnails:
-            sheet.add(*thumbnail)
-        notes["photographs"] += summary.photographs
-        notes["rejections"] += len(summary.rejections)
-        notes["crops_showing_part_of_roi"] += sum(row[-1] < 0.999 for row in summary.crops)
-    rejected = (row for summary in _summaries(work, names) for row in summary.rejections)
-    _write_csv(
-        work / "rejected.csv",
-        cases.Rejection._fields,
-        (row for group in (row_rejections, rejected) for row in group),
-    )
-    _write_csv(
-        work / "crops.csv",
-        shards.CROP_COLUMNS,
-        (row for summary in _summaries(work, names) for row in summary.crops),
-    )
-    sheet.draw().save(work / "contact_sheet.png")
-    info = examples.DatasetInfo(
-        image_size=settings.image_size,
-        full_size=settings.full_size,
-        taxonomy=taxonomy.CONDITIONS,
-        counts=counts,
-        digest=digest.hexdigest(),
-        settings=settings.as_dict(),
-        packages={
-            "apache-beam": beam.__version__,
-            "numpy": np.__version__,
-            "pillow": PIL.__version__,
-            "python": platform.python_version(),
-        },
-        notes=notes,
-    )
-    (work / "dataset.json").write_text(info.to_json(), encoding="utf-8")
-    return info
-
-
 def _publish(work: pathlib.Path, output: pathlib.Path) -> None:
     """Moves the finished files into place, `dataset.json` last."""
     for name in reversed(_OUTPUTS):
@@ -247,7 +172,7 @@ def preprocess(
     del plans
     with _progress(work, sizes):
         _run_beam(paths, sum(sizes.values()), beam_args)
-    info = _finish(work, list(sizes), settings, row_rejections)
+    info = dataset_files.write_dataset_files(work, list(sizes), settings, row_rejections)
     if not any(info.count("full", split) for split in cases.SPLITS):
         text = (work / "rejected.csv").read_text(encoding="utf-8").splitlines()[1]
         raise ValueError(f"{cases_path}: no usable photograph; the first: {text}")

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 import numpy as np
 import PIL
 
-from preprocessing import cases, cropping, examples, photographs
+from preprocessing import cases, examples, photographs, splits, windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Settings:
     candidates: int = 16
     background_limit: float = 0.35
     seed: int = 0
-    split_fractions: Tuple[float, float, float] = cases.DEFAULT_FRACTIONS
+    split_fractions: Tuple[float, float, float] = splits.DEFAULT_FRACTIONS
     photographs_per_shard: int = 64
     max_pixels: int = photographs.DEFAULT_MAX_PIXELS
 
@@ -59,17 +59,17 @@ class Settings:
                 f"ROI shares must satisfy 0 < min <= max <= 1, "
                 f"not {self.min_roi_share} and {self.max_roi_share}"
             )
-        cases.check_fractions(self.split_fractions)
+        splits.check_fractions(self.split_fractions)
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the options by name, as JSON gives them back."""
         return {**dataclasses.asdict(self), "split_fractions": list(self.split_fractions)}
 
-    def cropping(self) -> cropping.CropSettings:
-        """Returns the part that `cropping` needs."""
-        names = [field.name for field in dataclasses.fields(cropping.CropSettings)]
+    def cropping(self) -> windows.CropSettings:
+        """Returns the part that `windows` and `cropping` need."""
+        names = [field.name for field in dataclasses.fields(windows.CropSettings)]
         own = vars(self)
-        return cropping.CropSettings(**{name: own[name] for name in names if name in own})
+        return windows.CropSettings(**{name: own[name] for name in names if name in own})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,12 +140,12 @@ def plan_shards(
     conditions, and adding a photograph leaves most of the order alone.
     """
     order = sorted(
-        (cases.stable_fraction(f"{settings.seed}/{row.image_id}"), position)
+        (splits.stable_fraction(f"{settings.seed}/{row.image_id}"), position)
         for position, row in enumerate(rows)
     )
     members: Dict[str, List[int]] = {split: [] for split in cases.SPLITS}
     for _, position in order:
-        split = cases.split_of(rows[position], settings.split_fractions, settings.seed)
+        split = splits.split_of(rows[position], settings.split_fractions, settings.seed)
         members[split].append(position)
     size = settings.photographs_per_shard
     for split, positions in members.items():

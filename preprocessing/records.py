@@ -15,6 +15,7 @@ from preprocessing import (
     semantic_map,
     skin,
     taxonomy,
+    windows,
 )
 from preprocessing.plans import Settings
 
@@ -103,8 +104,8 @@ def _largest_divisor(boxes: Sequence[cases.Box], size: Tuple[int, int], settings
     """How far a photograph may be reduced while nothing of it must be enlarged for it."""
     spare = max(size) / settings.full_size
     if boxes:
-        window = cropping.smallest_window(boxes, min(size), settings.cropping())
-        spare = min(spare, window / settings.image_size)
+        smallest = windows.smallest_window(boxes, min(size), settings.cropping())
+        spare = min(spare, smallest / settings.image_size)
     return int(spare)
 
 

@@ -1,7 +1,8 @@
 """The bytes of a TFRecord file, written without TensorFlow.
 
-Importing TensorFlow costs seconds and hundreds of megabytes in every worker
-process, for two small formats:
+Importing TensorFlow takes a worker from 0.2 s of processor time and 41 MiB (what
+`shards` needs) to 2.6 s and 509 MiB, measured with TensorFlow 2.15.1, for two small
+formats:
 
   `tf.train.Example`, a protocol buffer (tensorflow/core/example/example.proto):
   Example { 1: Features { 1: map<string, Feature> } } and

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import os
 import pathlib
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tqdm
@@ -131,7 +131,7 @@ class _Measured(NamedTuple):
 
 def measure(
     paths: Tuple[str, Optional[str]], input_dir: str, estimate_skin_type: bool
-) -> "_Measured | str":
+) -> Union[_Measured, str]:
     """Finds the ROIs of one photograph, and its skin type if asked to.
 
     Args:
@@ -180,6 +180,34 @@ def _completed(photograph: Photograph, path: str, found: _Measured) -> Photograp
     )
 
 
+_Paths = Tuple[str, Optional[str]]
+
+
+def _find_rows(
+    input_dir: str, layout: Format
+) -> Tuple[List[Tuple[Photograph, _Paths]], List[Rejection]]:
+    """Matches the table's rows with photographs and masks."""
+    images, masks = find_files(input_dir, layout.mask_suffix)
+    found: List[Tuple[Photograph, _Paths]] = []
+    rejections = []
+    for row, cells in read_table(input_dir, layout):
+        try:
+            photograph = dataclasses.replace(layout.parse(cells), row=row)
+            if photograph.image not in images:
+                raise ValueError(f"image: no file {photograph.image}.* below {input_dir}")
+        except ValueError as error:
+            name = cells.get("image_id") or cells.get("img_id", "")
+            rejections.append(Rejection(row, name, "", "row", str(error)))
+            continue
+        found.append((photograph, (images[photograph.image], masks.get(photograph.image))))
+    return found, rejections
+
+
+def _compare(pairs: Sequence[Tuple[int, int]]) -> Tuple[int, int, int]:
+    apart = [abs(annotated - estimated) for annotated, estimated in pairs]
+    return len(apart), apart.count(0), apart.count(0) + apart.count(1)
+
+
 def import_photographs(
     format_name: str, input_dir: str, estimate_skin_type: bool = False, workers: int = 0
 ) -> Report:
@@ -199,39 +227,20 @@ def import_photographs(
     """
     if format_name not in FORMATS:
         raise ValueError(f"format {format_name!r} is not one of {', '.join(sorted(FORMATS))}")
-    layout = FORMATS[format_name]
-    rejections, pending = [], []
-    images, masks = find_files(input_dir, layout.mask_suffix)
-    for row, cells in read_table(input_dir, layout):
-        try:
-            photograph = dataclasses.replace(layout.parse(cells), row=row)
-            if photograph.image not in images:
-                raise ValueError(f"image: no file {photograph.image}.* below {input_dir}")
-        except ValueError as error:
-            name = cells.get("image_id") or cells.get("img_id", "")
-            rejections.append(Rejection(row, name, "", "row", str(error)))
-            continue
-        paths = (images[photograph.image], masks.get(photograph.image))
-        pending.append((photograph, paths))
+    pending, rejections = _find_rows(input_dir, FORMATS[format_name])
     work = functools.partial(measure, input_dir=input_dir, estimate_skin_type=estimate_skin_type)
-    kept, agreement = [], [0, 0, 0]
+    kept, skin_types = [], []
     with concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count()) as pool:
         results = pool.map(work, (paths for _, paths in pending), chunksize=16)
         bar = tqdm.tqdm(results, total=len(pending), unit=" photographs", disable=None)
         for (photograph, paths), found in zip(pending, bar):
             if isinstance(found, str):
-                rejections.append(
-                    Rejection(photograph.row, photograph.image_id, paths[0], "photograph", found)
-                )
+                where = photograph.image_id, paths[0]
+                rejections.append(Rejection(photograph.row, *where, "photograph", found))
                 continue
             kept.append(_completed(photograph, paths[0], found))
             if photograph.fitzpatrick and found.estimate:
-                apart = abs(photograph.fitzpatrick - found.estimate[0])
-                agreement = [
-                    agreement[0] + 1,
-                    agreement[1] + (apart == 0),
-                    agreement[2] + (apart <= 1),
-                ]
+                skin_types.append((photograph.fitzpatrick, found.estimate[0]))
     if not kept:
         why = f"; row {rejections[0].row}: {rejections[0].reason}" if rejections else ""
         raise ValueError(f"{input_dir}: no usable row{why}")
@@ -243,5 +252,5 @@ def import_photographs(
         skin_type_sources=collections.Counter(
             photograph.extra["fitzpatrick_source"] or "unknown" for photograph in kept
         ),
-        agreement=(agreement[0], agreement[1], agreement[2]),
+        agreement=_compare(skin_types),
     )

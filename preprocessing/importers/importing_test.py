@@ -1,14 +1,10 @@
 import csv
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from preprocessing import cases
 from preprocessing.cases import Box
 from preprocessing.importers import importing
 
@@ -167,35 +163,6 @@ class ImportTest(parameterized.TestCase):
         )
         with self.assertRaisesRegex(ValueError, "no usable row; row 2: image: no file y"):
             self._import("ham10000")
-
-    def test_binary_end_to_end(self):
-        _ham10000(self.folder)
-        output = pathlib.Path(self.create_tempdir().full_path) / "cases.csv"
-
-        def run(*args):
-            return subprocess.run(
-                [
-                    sys.executable,
-                    "-m",
-                    "preprocessing.import_cases",
-                    "--format=ham10000",
-                    f"--input_dir={self.folder}",
-                    f"--output={output}",
-                    *args,
-                ],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                capture_output=True,
-                text=True,
-            )
-
-        result = run("--estimate_skin_type")
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("7 photographs, 0 not used", result.stdout)
-        self.assertIn(f"--image_dir={self.folder}", result.stdout)
-        photographs, rejections = cases.read_cases(str(output), str(self.folder))
-        self.assertLen(photographs, 7)
-        self.assertEmpty(rejections)
-        self.assertRegex(run().stderr.strip(), "^error: .*exists; .*--overwrite$")
 
 
 if __name__ == "__main__":
