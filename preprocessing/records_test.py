@@ -115,6 +115,23 @@ class ProcessPhotographTest(parameterized.TestCase):
             self.assertLess(np.abs(pixels[0] - pixels[1]).mean(), 2)
 
 
+class ScaleTest(parameterized.TestCase):
+    @parameterized.parameters(1.0, 1.7, 2.0, 2.6, 3.0, 4.3, 0.6)
+    def test_close_to_the_filter_alone(self, factor):
+        rng = np.random.default_rng(0)
+        noise = [rng.integers(0, 256, (side, side, 3), np.uint8) for side in (12, 600)]
+        layers = [
+            Image.fromarray(pixels).resize((600, 600), Image.Resampling.BICUBIC) for pixels in noise
+        ]
+        image = Image.blend(*layers, 0.1)
+        side = round(100 * factor)
+        box = (7, 5, 7 + side, 5 + side)
+        scaled = records._scaled(image, (100, 100), box)
+        expected = image.resize((100, 100), Image.Resampling.LANCZOS, box=box)
+        error = np.asarray(scaled, float) - np.asarray(expected, float)
+        self.assertLess(np.sqrt(np.square(error).mean()), 3)
+
+
 class LargestDivisorTest(parameterized.TestCase):
     @parameterized.parameters(
         ((1600, 1200), 480, 8, "480 / 0.85 / 64 = 8.8"),
