@@ -162,7 +162,7 @@ class SearchWithoutTrainingTest(parameterized.TestCase):
     def test_another_configuration_does_not_reuse_trials(self):
         self._search(_candidates())
         config = _config()
-        config.model.pixel_noise = 2
+        config.model.pixel_noise += 1
         with self.assertRaisesRegex(ValueError, "holds a run that differs .*pixel_noise"):
             self._search(_candidates(), config=config)
 
