@@ -13,6 +13,7 @@ import warnings
 from typing import Callable, Iterator, List, Optional, Sequence
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=r"(?s).*TensorFlow Addons")
@@ -74,6 +75,9 @@ def run(
         if argv[1:] and not passed_on:
             print(f"error: unexpected argument {argv[1]!r}; see --help", file=sys.stderr)
             sys.exit(1)
+        if not flags.FLAGS["verbosity"].present:
+            # Libraries, TensorFlow's export above all, tell at INFO what users need not know.
+            absl_logging.set_verbosity(absl_logging.WARNING)
         with _one_line_errors():
             main(argv)
 
