@@ -13,7 +13,7 @@ from tensorboard.plugins.hparams import api as hparams
 from model import serving
 from model.dermgan import DermGAN
 from preprocessing import examples
-from training import building, callbacks, input_pipeline, run_directory
+from training import building, callbacks, input_pipeline, record_checks, run_directory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +82,7 @@ def train(
     inputs = building.input_config(config)
     conditions = input_pipeline.select_conditions(info, inputs.conditions)
     steps = total_steps(config, input_pipeline.steps_per_epoch(info, inputs))
-    input_pipeline.check_records(data_dir, "train", info.image_size)
+    record_checks.check_records(data_dir, "train", info.image_size)
     precision = building.choose_precision(config.training.precision)
     description = run_directory.describe(config, data_dir, info, conditions, precision)
     run_directory.may_continue(workdir, description, resume)
@@ -117,7 +117,7 @@ def train(
         validation = _evaluate(model, data_dir, info, inputs, writer, steps)
         picture = samples.draw(steps)
     except tf.errors.DataLossError as error:
-        found = input_pipeline.find_corrupt_shard(data_dir, "train")
+        found = record_checks.find_corrupt_shard(data_dir, "train")
         raise ValueError(found or f"{data_dir}: {error.message}") from error
     finally:
         logger.close()

@@ -1,6 +1,4 @@
 import dataclasses
-import os
-import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -139,49 +137,6 @@ class ConditionsTest(absltest.TestCase):
             InputConfig(batch_size=0)
         with self.assertRaisesRegex(ValueError, "jitter 0.5 is below 1"):
             InputConfig(batch_size=1, jitter=0.5)
-
-
-class BadRecordsTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.folder = self.create_tempdir().full_path
-        self.info = testing_data.write_dataset(self.folder, _SIZE)
-        self.shard = pathlib.Path(examples.list_shards(self.folder, "crops", "train")[1])
-
-    def _check(self, size=_SIZE):
-        input_pipeline.check_records(self.folder, "train", size)
-
-    def test_good_records_pass(self):
-        self._check()
-        self.assertEqual(input_pipeline.find_corrupt_shard(self.folder, "train"), "")
-
-    def test_not_a_tfrecord(self):
-        self.shard.write_bytes(b"no record at all, but long enough for a header")
-        with self.assertRaisesRegex(
-            ValueError, f"{self.shard.name}: truncated or corrupt TFRecord"
-        ):
-            self._check()
-
-    def test_truncated_in_the_middle(self):
-        data = self.shard.read_bytes()
-        self.shard.write_bytes(data[: len(data) // 2])
-        found = input_pipeline.find_corrupt_shard(self.folder, "train")
-        self.assertRegex(found, rf"{self.shard.name}: truncated or corrupt TFRecord after \d+ good")
-
-    def test_other_schema(self):
-        with tf.io.TFRecordWriter(str(self.shard)) as writer:
-            writer.write(tf.train.Example().SerializeToString())
-        with self.assertRaisesRegex(ValueError, "not a crop record: .*could not be found"):
-            self._check()
-
-    def test_other_size(self):
-        with self.assertRaisesRegex(ValueError, "crops of 32x32 where the model takes 64x64"):
-            self._check(64)
-
-    def test_missing_shard(self):
-        os.remove(self.shard)
-        with self.assertRaisesRegex(ValueError, "train shard 00001 is missing"):
-            self._check()
 
 
 if __name__ == "__main__":
