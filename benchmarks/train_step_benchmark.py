@@ -52,7 +52,6 @@ class Pix2Pix(tf.keras.Model):
         """
         super().__init__()
         self._policy = tf.keras.mixed_precision.Policy(dtype)
-        self._normal = tf.keras.initializers.RandomNormal(stddev=0.02)
         self.generator = self._build_generator(size, base)
         self.discriminator = self._build_discriminator(size, base)
         self.optimizers = [tf.keras.optimizers.Adam(2e-4, 0.5) for _ in range(2)]
@@ -64,7 +63,7 @@ class Pix2Pix(tf.keras.Model):
             4,
             strides,
             kwargs.pop("padding", "same"),
-            kernel_initializer=self._normal,
+            kernel_initializer=tf.keras.initializers.RandomNormal(stddev=0.02),
             dtype=self._policy,
             **kwargs,
         )(x)

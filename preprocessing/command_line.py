@@ -18,6 +18,8 @@ from absl import logging as absl_logging
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=r"(?s).*TensorFlow Addons")
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+# TensorFlow, about what tf-gan calls; its errors are exceptions.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 # Apache Beam, about parts of it that need Google Cloud.
 logging.getLogger().addFilter(lambda record: not str(record.msg).startswith("apitools not found"))
 
