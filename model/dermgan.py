@@ -71,6 +71,24 @@ def to_uint8(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(scaled, 0.0, 255.0), tf.uint8)
 
 
+def sample_images(
+    generator: tf.keras.Model, config: GeneratorConfig, semantic_maps: tf.Tensor, seeds: tf.Tensor
+) -> tf.Tensor:
+    """Samples images from a generator.
+
+    Args:
+      generator: from `build_generator`.
+      config: its architecture.
+      semantic_maps: uint8 [B, S, S, 3].
+      seeds: int64 [B]; image i depends on map i and seed i alone.
+
+    Returns:
+      uint8 [B, S, S, 3].
+    """
+    inputs = {"map": to_float(semantic_maps), **seeded_noise(config, seeds)}
+    return to_uint8(generator(inputs, training=False))
+
+
 class DermGAN(tf.keras.Model):
     """The conditional GAN of the paper as a Keras model.
 
@@ -172,8 +190,7 @@ class DermGAN(tf.keras.Model):
         Returns:
           uint8 [B, S, S, 3].
         """
-        inputs = {"map": to_float(semantic_maps), **seeded_noise(self.generator_config, seeds)}
-        return to_uint8(self.ema_generator(inputs, training=False))
+        return sample_images(self.ema_generator, self.generator_config, semantic_maps, seeds)
 
     def train_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
         """Updates both networks from one forward pass of each.

@@ -6,8 +6,7 @@ import shutil
 
 import tensorflow as tf
 
-from model.dermgan import DermGAN, to_float, to_uint8
-from model.generator import seeded_noise
+from model.dermgan import DermGAN, sample_images
 
 
 def save(model: DermGAN, path: str) -> str:
@@ -37,8 +36,7 @@ def save(model: DermGAN, path: str) -> str:
         ]
     )
     def from_map(semantic_map: tf.Tensor, seed: tf.Tensor) -> dict:
-        inputs = {"map": to_float(semantic_map), **seeded_noise(config, seed)}
-        return {"image": to_uint8(module.generator(inputs, training=False))}
+        return {"image": sample_images(module.generator, config, semantic_map, seed)}
 
     module.from_map = from_map
     temporary = f"{path}.tmp"

@@ -10,24 +10,8 @@ from PIL import Image
 from preprocessing import semantic_map
 from preprocessing.cases import Box
 from training import callbacks, experiment, testing_data
-from training.configs import demo
 
-_SIZE = 32
-
-
-def _config(**training):
-    config = demo.get_config()
-    config.model.image_size = _SIZE
-    config.model.base_filters = config.discriminator.base_filters = 4
-    config.training.batch_size = 4
-    config.training.steps = 6
-    config.training.log_every = 2
-    config.training.checkpoint_every = 4
-    config.training.sample_every = 4
-    config.training.num_samples = 4
-    config.training.precision = "float32"
-    config.training.update(training)
-    return config
+_SIZE = testing_data.IMAGE_SIZE
 
 
 class TrainTest(parameterized.TestCase):
@@ -38,7 +22,7 @@ class TrainTest(parameterized.TestCase):
         self.workdir = os.path.join(self.create_tempdir().full_path, "run")
 
     def test_leaves_a_complete_run_directory(self):
-        result = experiment.train(_config(), self.data_dir, self.workdir)
+        result = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
         run = pathlib.Path(self.workdir)
         self.assertEqual(result.steps, 6)
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -72,14 +56,14 @@ class TrainTest(parameterized.TestCase):
         return tags
 
     def test_a_finished_run_is_not_trained_again(self):
-        first = experiment.train(_config(), self.data_dir, self.workdir)
+        first = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
         before = (pathlib.Path(self.workdir) / "metrics.jsonl").read_text()
-        again = experiment.train(_config(), self.data_dir, self.workdir)
+        again = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
         self.assertEqual(again.steps, first.steps)
         self.assertEqual((pathlib.Path(self.workdir) / "metrics.jsonl").read_text(), before)
 
     def test_divergence_stops_with_the_step_and_keeps_the_checkpoint(self):
-        config = _config(steps=12)
+        config = testing_data.small_config(steps=12)
         config.optimizer.generator_learning_rate = 1e3
         config.optimizer.decay_start = 1.0
         config.model.normalization = config.discriminator.normalization = "none"
@@ -93,7 +77,7 @@ class TrainTest(parameterized.TestCase):
                     self.assertTrue(np.isfinite(reader.get_tensor(name)).all(), name)
 
     def test_other_size_than_the_records(self):
-        config = _config()
+        config = testing_data.small_config()
         config.model.image_size = 64
         with self.assertRaisesRegex(
             ValueError, "32x32, the config asks for 64; use --config.model"
@@ -108,11 +92,13 @@ class TrainTest(parameterized.TestCase):
         shard.write_bytes(bytes(data))
         message = f"{shard.name}: truncated or corrupt TFRecord after 11 good records"
         with self.assertRaisesRegex(ValueError, message):
-            experiment.train(_config(), self.data_dir, self.workdir)
+            experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
 
     def test_nothing_to_train(self):
         with self.assertRaisesRegex(ValueError, "training.steps 0 and training.epochs 0 leave"):
-            experiment.train(_config(steps=0, epochs=0), self.data_dir, self.workdir)
+            experiment.train(
+                testing_data.small_config(steps=0, epochs=0), self.data_dir, self.workdir
+            )
 
 
 _EXPECTED_TAGS = {

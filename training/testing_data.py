@@ -1,15 +1,20 @@
-"""Small record sets with known truth, for the tests of this package and of those after it."""
+"""Small record sets and runs, for the tests of this package and of those after it."""
 
 import io
 import pathlib
-from typing import Sequence
+from typing import Any, Sequence
 
+import ml_collections
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from preprocessing import examples, semantic_map, taxonomy
 from preprocessing.cases import Box
+from training import experiment
+from training.configs import demo
+
+IMAGE_SIZE = 32
 
 
 def _png(image: np.ndarray) -> bytes:
@@ -20,7 +25,7 @@ def _png(image: np.ndarray) -> bytes:
 
 def write_dataset(
     folder: str,
-    image_size: int = 32,
+    image_size: int = IMAGE_SIZE,
     conditions: Sequence[str] = ("Acne", "Melanoma", "Vitiligo"),
     per_split: Sequence[int] = (24, 8, 8),
     shards: int = 2,
@@ -87,3 +92,34 @@ def write_dataset(
     )
     (root / "dataset.json").write_text(info.to_json(), encoding="utf-8")
     return info
+
+
+def small_config(**training: Any) -> ml_collections.ConfigDict:
+    """Returns the demo's configuration, so small that it trains in seconds.
+
+    Args:
+      **training: fields of `config.training` to set.
+    """
+    config = demo.get_config()
+    config.model.image_size = IMAGE_SIZE
+    config.model.base_filters = config.discriminator.base_filters = 4
+    config.training.batch_size = 4
+    config.training.steps = 6
+    config.training.log_every = 2
+    config.training.checkpoint_every = 4
+    config.training.sample_every = 4
+    config.training.num_samples = 4
+    config.training.precision = "float32"
+    config.training.update(training)
+    return config
+
+
+def train_run(
+    folder: str, per_split: Sequence[int] = (24, 8, 16), **training: Any
+) -> experiment.Result:
+    """Writes records to FOLDER/data and trains a small run in FOLDER/runs/small."""
+    root = pathlib.Path(folder)
+    write_dataset(str(root / "data"), per_split=per_split)
+    return experiment.train(
+        small_config(**training), str(root / "data"), str(root / "runs" / "small")
+    )

@@ -1,0 +1,113 @@
+import json
+import os
+import pathlib
+import time
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest
+
+from preprocessing import examples
+from synthesis import map_sampler, trained_generator
+from training import testing_data
+
+
+class TrainedGeneratorTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = absltest.get_default_test_tmpdir() + "/trained_generator"
+        cls.result = testing_data.train_run(cls.folder)
+        cls.data_dir = os.path.join(cls.folder, "data")
+        layouts = map_sampler.read_layouts(cls.data_dir, "validation")
+        cls.maps = map_sampler.draw(layouts, testing_data.IMAGE_SIZE)
+        cls.seeds = np.arange(len(cls.maps), dtype=np.int64)
+
+    def test_paints_what_the_saved_model_paints(self):
+        generator = trained_generator.load(self.result.workdir)
+        saved = tf.saved_model.load(self.result.generator).signatures["from_map"]
+        expected = saved(map=tf.constant(self.maps), seed=tf.constant(self.seeds))["image"]
+        np.testing.assert_array_equal(generator.generate(self.maps, self.seeds), expected.numpy())
+
+    def test_batches_change_nothing(self):
+        generator = trained_generator.load(self.result.workdir)
+        whole = generator.generate(self.maps, self.seeds)
+        parts = np.concatenate(list(generator.batches(self.maps, self.seeds, batch_size=3)))
+        # Sums may round otherwise in another batch, and then a byte to its neighbour.
+        difference = np.abs(whole.astype(int) - parts)
+        self.assertLessEqual(difference.max(), 1)
+        self.assertLess((difference > 0).mean(), 1e-3)
+
+    def test_checkpoints_differ(self):
+        steps = [step for step, _ in trained_generator.list_checkpoints(self.result.workdir)]
+        self.assertEqual(steps, [4, 6])
+        generators = [trained_generator.load(self.result.workdir, step) for step in steps]
+        self.assertNotEqual(generators[0].digest, generators[1].digest)
+        self.assertEqual(generators[1].digest, trained_generator.load(self.result.workdir).digest)
+        self.assertEqual(generators[1].conditions, ("Acne", "Melanoma", "Vitiligo"))
+
+    def test_unknown_step(self):
+        with self.assertRaisesRegex(ValueError, "no checkpoint of step 5; there are 4, 6"):
+            trained_generator.load(self.result.workdir, 5)
+
+    def test_records_of_another_size(self):
+        other = self.create_tempdir().full_path
+        testing_data.write_dataset(other, image_size=64)
+        generator = trained_generator.load(self.result.workdir)
+        with self.assertRaisesRegex(ValueError, "crops of 64x64, the generator of .* paints 32x32"):
+            generator.check_dataset(other, examples.read_info(other))
+
+    def test_broken_checkpoint(self):
+        copy = pathlib.Path(self.create_tempdir().full_path)
+        (copy / "checkpoints").mkdir()
+        source = pathlib.Path(self.result.workdir)
+        (copy / "config.json").write_bytes((source / "config.json").read_bytes())
+        (copy / "checkpoints" / "ckpt-6.index").write_bytes(b"nothing")
+        with self.assertRaisesRegex(ValueError, "ckpt-6: not a usable checkpoint"):
+            trained_generator.load(str(copy))
+
+
+class RunTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def _describe(self, text):
+        run = self.folder / "run"
+        run.mkdir(exist_ok=True)
+        (run / "config.json").write_text(text)
+        return str(run)
+
+    def test_newest_run(self):
+        for name in ("b", "a"):
+            (self.folder / name).mkdir()
+            (self.folder / name / "config.json").write_text("{}")
+            time.sleep(0.02)
+        self.assertEqual(trained_generator.newest_run(str(self.folder)), str(self.folder / "a"))
+
+    def test_no_run(self):
+        with self.assertRaisesRegex(ValueError, "no run there; train one"):
+            trained_generator.newest_run(str(self.folder))
+        with self.assertRaisesRegex(ValueError, "not a run directory"):
+            trained_generator.read_description(str(self.folder))
+
+    def test_bad_descriptions(self):
+        with self.assertRaisesRegex(ValueError, "config.json: not the description of a run"):
+            trained_generator.read_description(self._describe("{"))
+        with self.assertRaisesRegex(ValueError, "config.json: not the description of a run"):
+            trained_generator.read_description(self._describe("{}"))
+        description = {
+            "config": {"model": {}},
+            "precision": "float32",
+            "dataset": {"taxonomy": ["Acne"], "conditions": ["Acne"]},
+        }
+        with self.assertRaisesRegex(ValueError, "another taxonomy"):
+            trained_generator.read_description(self._describe(json.dumps(description)))
+
+    def test_no_checkpoint(self):
+        with self.assertRaisesRegex(ValueError, "no checkpoint yet"):
+            trained_generator.list_checkpoints(self._describe("{}"))
+
+
+if __name__ == "__main__":
+    absltest.main()
