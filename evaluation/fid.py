@@ -1,0 +1,88 @@
+"""Measures the distance of generated images to photographs the generator never saw.
+
+  bazel run //evaluation:fid                                   # newest run under runs/
+  bazel run //evaluation:fid -- --run_dir=R --feature_network=PATH --layer=pool_3
+  bazel run //evaluation:fid -- --run_dir=R --every_checkpoint
+
+Prints the Frechet distance (FID where the features are those of TF-GAN's Inception),
+the kernel distance, precision, recall, density and coverage, each beside the same of
+real against real photographs at the same sample size. Writes fid.json with the whole
+protocol, fid.png and TensorBoard scalars to RUN_DIR/evaluation.
+"""
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+import os
+from typing import List, Sequence
+
+from absl import flags
+
+from evaluation import evaluation_flags, fid_figures, frechet_evaluation, frechet_protocol
+from synthesis import trained_generator
+
+_DEFAULTS = frechet_protocol.Protocol()
+_TRIALS = flags.DEFINE_integer("trials", _DEFAULTS.trials, "Resamplings.")
+_NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", 0, "N of every trial; by default nine tenths of half the test photographs."
+)
+_NUM_GENERATED = flags.DEFINE_integer(
+    "num_generated", 0, "Images to paint; by default twice the test photographs."
+)
+_PARTINGS = flags.DEFINE_integer(
+    "partings", _DEFAULTS.partings, "Random partings of the test patients, which take turns."
+)
+_SMALLEST_GROUP = flags.DEFINE_integer(
+    "smallest_group", _DEFAULTS.smallest_group, "Images a condition or skin type needs."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and trials.")
+_REAL_SPLIT = flags.DEFINE_string("real_split", "test", "Photographs to compare with.")
+_MAP_SPLIT = flags.DEFINE_string("map_split", "validation", "Where the maps come from.")
+_STEP = flags.DEFINE_integer("step", None, "Checkpoint to evaluate; the last one.")
+_EVERY_CHECKPOINT = flags.DEFINE_bool(
+    "every_checkpoint", False, "Evaluate all checkpoints that the run has kept."
+)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Default: RUN_DIR/evaluation.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace measurements by another protocol.")
+
+
+def main(_: Sequence[str]) -> None:
+    """Measures, writes and prints."""
+    run_dir = evaluation_flags.run_dir()
+    output_dir = command_line.user_path(_OUTPUT_DIR.value or os.path.join(run_dir, "evaluation"))
+    steps = [step for step, _ in trained_generator.list_checkpoints(run_dir)]
+    if _STEP.value is not None or not _EVERY_CHECKPOINT.value:
+        steps = [steps[-1] if _STEP.value is None else _STEP.value]
+    generator = trained_generator.load(run_dir, steps[-1])
+    data_dir = evaluation_flags.data_dir(generator)
+    evaluator = frechet_evaluation.Evaluator(
+        data_dir,
+        generator.conditions,
+        evaluation_flags.network(data_dir, generator.conditions),
+        evaluation_flags.feature_settings(),
+        frechet_protocol.Protocol(
+            trials=_TRIALS.value,
+            num_images=_NUM_IMAGES.value,
+            partings=_PARTINGS.value,
+            smallest_group=_SMALLEST_GROUP.value,
+            seed=_SEED.value,
+        ),
+        _NUM_GENERATED.value,
+        _REAL_SPLIT.value,
+        _MAP_SPLIT.value,
+    )
+    evaluations: List[frechet_evaluation.Evaluation] = []
+    for step in steps:
+        evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
+        frechet_evaluation.log(evaluations[-1], output_dir)
+    path = frechet_evaluation.write(evaluations[-1], output_dir, _OVERWRITE.value)
+    pictures = [fid_figures.draw(evaluations[-1], os.path.join(output_dir, "fid.png"))]
+    print(frechet_evaluation.table(evaluations[-1]))
+    if len(evaluations) > 1:
+        pictures.append(fid_figures.write_training_curve(evaluations, output_dir))
+        print(fid_figures.training_table(evaluations))
+    print(f"\n{path}\n" + "\n".join(pictures))
+    print(f"next: tensorboard --logdir {os.path.dirname(run_dir)}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

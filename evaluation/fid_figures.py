@@ -1,0 +1,68 @@
+"""Tables and pictures of Frechet distances."""
+
+import pathlib
+from typing import Sequence
+
+import pandas as pd
+
+from evaluation import plots
+from evaluation.frechet_evaluation import Evaluation, best
+from evaluation.frechet_protocol import Scores
+
+
+def _points(scores: Scores) -> Sequence[plots.Point]:
+    """Mean and half interval of generated and floor."""
+    summary = scores.summary()
+    sides = (summary["generated"]["frechet"], summary["floor"]["frechet"])
+    return [(one["mean"], one["interval"]) for one in sides]
+
+
+def draw(evaluation: Evaluation, path: str) -> str:
+    """Draws the distances of all images and of every group, with intervals."""
+    groups = evaluation.groups()
+    points = [_points(scores) for _, scores in groups]
+    return plots.compared_intervals(
+        [f"{name}  (N = {scores.num_images})" for name, scores in groups],
+        [point[0] for point in points],
+        [point[1] for point in points],
+        f"step {evaluation.step:,}, {evaluation.protocol['trials']} trials, ± 1.96 SD",
+        evaluation.distance_name,
+        path,
+    )
+
+
+def training_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Returns step, distance and floor, each with its half interval, by checkpoint."""
+    rows = []
+    for one in evaluations:
+        generated, floor = _points(one.overall)
+        rows.append((one.step, *generated, *floor))
+    columns = ["step", "generated", "generated_interval", "floor", "floor_interval"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def write_training_curve(evaluations: Sequence[Evaluation], output_dir: str) -> str:
+    """Writes fid_over_training.csv and .png; returns the picture's path."""
+    frame = training_frame(evaluations)
+    table = pathlib.Path(output_dir) / "fid_over_training.csv"
+    temporary = table.with_suffix(".tmp")
+    frame.to_csv(temporary, index=False)
+    temporary.replace(table)
+    return plots.over_training(
+        frame["step"].tolist(),
+        list(zip(frame["generated"], frame["generated_interval"])),
+        list(zip(frame["floor"], frame["floor_interval"])),
+        evaluations[0].distance_name,
+        str(pathlib.Path(output_dir) / "fid_over_training.png"),
+    )
+
+
+def training_table(evaluations: Sequence[Evaluation]) -> str:
+    """Returns the distances by checkpoint, the least marked."""
+    least = best(list(evaluations))
+    lines = ["", f"  {'step':>10}  {'generated':^20}  {'real vs. real':^20}"]
+    for one in evaluations:
+        numbers = [f"{mean:9.4g} ± {half:<8.2g}" for mean, half in _points(one.overall)]
+        mark = "  least" if one is least else ""
+        lines.append(f"  {one.step:10,}  {numbers[0]}  {numbers[1]}{mark}")
+    return "\n".join(lines)

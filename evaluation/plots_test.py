@@ -1,0 +1,37 @@
+import os
+
+import numpy as np
+from absl.testing import absltest
+from PIL import Image
+
+from evaluation import plots
+
+
+def _shows(path, color):
+    """Whether a picture has pixels close to a colour given as "#rrggbb"."""
+    wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    return bool((np.abs(pixels - wanted).sum(axis=-1) < 12).any())
+
+
+class PlotsTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(self.create_tempdir().full_path, "new", "figure.png")
+
+    def test_compared_intervals(self):
+        plots.compared_intervals(
+            ["a", "b"], [(1, 0.1), (2, 0.2)], [(0.5, 0.1), None], "t", "l", self.path
+        )
+        self.assertTrue(_shows(self.path, plots.GENERATED))
+        self.assertTrue(_shows(self.path, plots.REAL))
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), ["figure.png"])
+
+    def test_over_training(self):
+        plots.over_training([1, 2], [(2, 0.1), (1, 0.1)], [(0.5, 0.1)] * 2, "l", self.path)
+        self.assertTrue(_shows(self.path, plots.GENERATED))
+        self.assertTrue(_shows(self.path, plots.REAL))
+
+
+if __name__ == "__main__":
+    absltest.main()
