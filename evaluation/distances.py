@@ -8,7 +8,7 @@ are drawn, is for `features` and `frechet_protocol`.
 """
 
 import math
-from typing import Dict, Optional, Sequence
+from typing import Dict, Optional, Sequence, Union
 
 import numpy as np
 import tensorflow as tf
@@ -192,7 +192,7 @@ def manifold_scores(
     }
 
 
-def interval(values: Sequence[float]) -> Dict[str, float]:
+def interval(values: Union[Sequence[float], np.ndarray]) -> Dict[str, float]:
     """Returns mean and 1.96 standard deviations of trials, as the paper prints them."""
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(np.mean(values)), "interval": 1.96 * deviation}

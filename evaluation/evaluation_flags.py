@@ -3,32 +3,19 @@
 For programs only; the library takes arguments.
 """
 
-import sys
-from typing import Optional, Tuple
+from typing import Optional
 
 from absl import flags
 
-from evaluation import features, image_sets
+from evaluation.feature_flags import feature_settings, network
 from preprocessing import command_line
 from synthesis import trained_generator
 from synthesis.trained_generator import TrainedGenerator
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Run to evaluate; the newest under runs/.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Records; those the run was trained on.")
-_FEATURE_NETWORK = flags.DEFINE_string(
-    "feature_network",
-    None,
-    f"TF-Hub handle or SavedModel path; default {features.DEFAULT_NETWORK}.",
-)
-_LAYER = flags.DEFINE_string("layer", None, f"Of the network; default {features.DEFAULT_LAYER}.")
-_RESIZE = flags.DEFINE_enum("resize", "bilinear", features.RESIZE_METHODS, "Resize to 299x299.")
-_ANTIALIAS = flags.DEFINE_bool("antialias", True, "Filter before making smaller.")
-_BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", 0, "Images in the feature network at once; 0 chooses by memory."
-)
-_CACHE_DIR = flags.DEFINE_string(
-    "cache_dir", None, 'Where features are kept by content; "" for nowhere.'
-)
+
+__all__ = ["data_dir", "feature_settings", "network", "run_dir"]
 
 
 def run_dir() -> str:
@@ -45,31 +32,3 @@ def data_dir(generator: Optional[TrainedGenerator] = None) -> str:
     if generator is None:
         raise ValueError("--data_dir is needed")
     return generator.description["dataset"]["directory"]
-
-
-def network(records: str, conditions: Optional[Tuple[str, ...]]) -> features.FeatureNetwork:
-    """Loads the feature network that is asked for."""
-    name = _FEATURE_NETWORK.value
-    if name and name != features.EMBEDDED_NETWORK and "://" not in name:
-        name = command_line.user_path(name)
-    is_demo = name is None and image_sets.is_demo_dataset(records, conditions)
-    chosen = features.choose_network(name, _LAYER.value, is_demo)
-    if name is None and chosen.name == features.EMBEDDED_NETWORK:
-        print(
-            "note: TF-GAN's Inception cannot be fetched. As this is demo data, a small embedded\n"
-            "network of random weights stands in: ITS DISTANCES ARE NOT FID and compare with no\n"
-            "published number.",
-            file=sys.stderr,
-        )
-    return chosen
-
-
-def feature_settings() -> features.FeatureSettings:
-    """Returns how images reach the network."""
-    cache = features.default_cache_dir() if _CACHE_DIR.value is None else _CACHE_DIR.value
-    return features.FeatureSettings(
-        resize=_RESIZE.value,
-        antialias=_ANTIALIAS.value,
-        batch_size=_BATCH_SIZE.value,
-        cache_dir=command_line.user_path(cache) if cache else "",
-    )

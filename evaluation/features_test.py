@@ -190,9 +190,7 @@ class ExtractTest(parameterized.TestCase):
         self.assertEmpty(os.listdir(folder))
 
     def test_the_embedded_network_is_the_same_everywhere(self):
-        self.assertEqual(
-            features.embedded_network().digest[:16], "41285d205f9ebf3c"
-        )
+        self.assertEqual(features.embedded_network().digest[:16], "41285d205f9ebf3c")
 
     def test_bad_settings(self):
         with self.assertRaisesRegex(ValueError, "resize 'nearest' is not one of bilinear"):

@@ -78,7 +78,9 @@ def main(_: Sequence[str]) -> None:
     pictures = [fid_figures.draw(evaluations[-1], os.path.join(output_dir, "fid.png"))]
     print(frechet_evaluation.table(evaluations[-1]))
     if len(evaluations) > 1:
-        pictures.append(fid_figures.write_training_curve(evaluations, output_dir))
+        frame = fid_figures.training_frame(evaluations)
+        name = evaluations[0].distance_name
+        pictures.append(fid_figures.write_training_curve(frame, name, output_dir))
         print(fid_figures.training_table(evaluations))
     print(f"\n{path}\n" + "\n".join(pictures))
     print(f"next: tensorboard --logdir {os.path.dirname(run_dir)}")

@@ -9,6 +9,8 @@ from evaluation import plots
 from evaluation.frechet_evaluation import Evaluation, best
 from evaluation.frechet_protocol import Scores
 
+TRAINING_TABLE = "fid_over_training.csv"
+
 
 def _points(scores: Scores) -> Sequence[plots.Point]:
     """Mean and half interval of generated and floor."""
@@ -41,10 +43,19 @@ def training_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def write_training_curve(evaluations: Sequence[Evaluation], output_dir: str) -> str:
-    """Writes fid_over_training.csv and .png; returns the picture's path."""
-    frame = training_frame(evaluations)
-    table = pathlib.Path(output_dir) / "fid_over_training.csv"
+def write_training_curve(frame: pd.DataFrame, distance_name: str, output_dir: str) -> str:
+    """Writes fid_over_training.csv and .png.
+
+    Args:
+      frame: from `training_frame`.
+      distance_name: for the axis.
+      output_dir: folder.
+
+    Returns:
+      The picture's path.
+    """
+    table = pathlib.Path(output_dir) / TRAINING_TABLE
+    table.parent.mkdir(parents=True, exist_ok=True)
     temporary = table.with_suffix(".tmp")
     frame.to_csv(temporary, index=False)
     temporary.replace(table)
@@ -52,8 +63,8 @@ def write_training_curve(evaluations: Sequence[Evaluation], output_dir: str) -> 
         frame["step"].tolist(),
         list(zip(frame["generated"], frame["generated_interval"])),
         list(zip(frame["floor"], frame["floor_interval"])),
-        evaluations[0].distance_name,
-        str(pathlib.Path(output_dir) / "fid_over_training.png"),
+        distance_name,
+        str(table.with_suffix(".png")),
     )
 
 

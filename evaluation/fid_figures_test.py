@@ -32,7 +32,8 @@ class FiguresTest(absltest.TestCase):
         self.assertGreater(Image.open(path).width, 500)
 
     def test_training_curve(self):
-        path = fid_figures.write_training_curve(self.evaluations, self.folder)
+        frame = fid_figures.training_frame(self.evaluations)
+        path = fid_figures.write_training_curve(frame, "FID", self.folder)
         self.assertGreater(Image.open(path).width, 500)
         frame = pd.read_csv(os.path.join(self.folder, "fid_over_training.csv"))
         self.assertEqual(frame["step"].tolist(), [10, 20, 30])

@@ -62,6 +62,11 @@ class TrainedGenerator:
         return self.config.image_size
 
     @property
+    def parameters(self) -> int:
+        """Number of trained weights of the generator."""
+        return int(sum(np.prod(weight.shape) for weight in self._network.trainable_weights))
+
+    @property
     def conditions(self) -> Tuple[str, ...]:
         """The conditions it was trained on."""
         return tuple(self.description["dataset"]["conditions"])

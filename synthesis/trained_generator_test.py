@@ -46,6 +46,17 @@ class TrainedGeneratorTest(absltest.TestCase):
         self.assertEqual(generators[1].digest, trained_generator.load(self.result.workdir).digest)
         self.assertEqual(generators[1].conditions, ("Acne", "Melanoma", "Vitiligo"))
 
+    def test_parameters(self):
+        # The kernels and norms of the exported network, counted from its variables.
+        saved = tf.saved_model.load(self.result.generator)
+        names = ("kernel", "bias", "gamma", "beta", "skin_types", "conditions")
+        counted = sum(
+            int(np.prod(variable.shape))
+            for variable in saved.generator.variables
+            if any(part in variable.name for part in names)
+        )
+        self.assertEqual(trained_generator.load(self.result.workdir).parameters, counted)
+
     def test_unknown_step(self):
         with self.assertRaisesRegex(ValueError, "no checkpoint of step 5; there are 4, 6"):
             trained_generator.load(self.result.workdir, 5)

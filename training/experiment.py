@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import ml_collections
 import tensorflow as tf
@@ -56,6 +56,7 @@ def train(
     workdir: str,
     resume: Optional[bool] = None,
     strategy: Optional[tf.distribute.Strategy] = None,
+    extra_callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> Result:
     """Trains a DermGAN.
 
@@ -65,6 +66,8 @@ def train(
       workdir: run directory; see DESIGN, or `Result`.
       resume: see `run_directory.may_continue`.
       strategy: where to run; by default all GPUs, else the CPU.
+      extra_callbacks: run after the run's own, which have saved the checkpoint when
+        an epoch ends.
 
     Returns:
       Where the outputs are.
@@ -110,10 +113,9 @@ def train(
         tf.summary.text("config", f"```\n{json.dumps(description, indent=2)}\n```")
         hparams.hparams(_flat(config.to_dict()))
     samples.set_model(model)
+    own_callbacks = [logger, samples, callbacks.Checkpoints(manager)]
     try:
-        _fit(
-            model, config, data_dir, info, steps, [logger, samples, callbacks.Checkpoints(manager)]
-        )
+        _fit(model, config, data_dir, info, steps, [*own_callbacks, *extra_callbacks])
         validation = _evaluate(model, data_dir, info, inputs, writer, steps)
         picture = samples.draw(steps)
     except tf.errors.DataLossError as error:

@@ -11,15 +11,21 @@ same command is given with its --workdir.
 
 import datetime
 import sys
-from typing import Sequence
+from typing import Callable, Sequence
 
 # First: it quiets TensorFlow's start-up.
 from preprocessing import command_line  # isort: skip
 
+import ml_collections
+import tensorflow as tf
 from absl import flags
 from ml_collections import config_flags
 
 from training import configurations, demo, experiment
+
+CallbackMaker = Callable[
+    [str, str, ml_collections.ConfigDict], Sequence[tf.keras.callbacks.Callback]
+]
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "demo (default), paper, paper26 or a config file."
@@ -36,8 +42,13 @@ _RESUME = flags.DEFINE_bool(
 )
 
 
-def main(_: Sequence[str]) -> None:
-    """Reads the flags and trains."""
+def train(make_callbacks: CallbackMaker = lambda workdir, data_dir, config: ()) -> None:
+    """Trains as the flags say.
+
+    Args:
+      make_callbacks: makes further callbacks from run directory, records and
+        configuration.
+    """
     config = _CONFIG.value
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     workdir = command_line.user_path(_WORKDIR.value or f"runs/{config.name}-{stamp}")
@@ -46,11 +57,22 @@ def main(_: Sequence[str]) -> None:
     else:
         data_dir = demo.make_dataset(command_line.user_path("data/demo"), config)
     try:
-        result = experiment.train(config, data_dir, workdir, resume=_RESUME.value)
+        result = experiment.train(
+            config,
+            data_dir,
+            workdir,
+            resume=_RESUME.value,
+            extra_callbacks=make_callbacks(workdir, data_dir, config),
+        )
     except KeyboardInterrupt:
         print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
         sys.exit(130)
     print(experiment.summary(result))
+
+
+def main(_: Sequence[str]) -> None:
+    """Reads the flags and trains."""
+    train()
 
 
 if __name__ == "__main__":

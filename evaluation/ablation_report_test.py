@@ -1,0 +1,81 @@
+import json
+import os
+
+import numpy as np
+import pandas as pd
+from absl.testing import absltest
+
+from evaluation import ablation_report
+from evaluation.ablation_study import Measured, Model
+from evaluation.frechet_evaluation import Evaluation
+from evaluation.frechet_protocol import METRICS, Scores
+
+_PROTOCOL = {
+    "trials": 4,
+    "real_split": "test",
+    "real_images": 90,
+    "real_patients": 30,
+    "layer": "pool_3",
+    "feature_network": "net",
+    "resize": "bilinear",
+    "input_size": 299,
+}
+
+
+def _measured(variant, seed, distances):
+    values = dict.fromkeys(METRICS, (0.5,) * 4)
+    scores = Scores(40, 45, {**values, "frechet": distances}, values, None)
+    evaluation = Evaluation("r", 100, "FID", _PROTOCOL, scores, {}, {}, {}, ("early",))
+    return Measured(Model(variant, seed, f"runs/{variant}/{seed}"), 1234567, evaluation)
+
+
+class ReportTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.measured = [
+            _measured("full", 0, (1.0, 2.0, 3.0, 4.0)),
+            _measured("no_roi", 0, (1.5, 2.5, 3.5, 4.5)),
+            _measured("full", 1, (2.0, 2.0, 2.0, 2.0)),
+            _measured("no_roi", 1, (2.5, 2.5, 2.5, 1.5)),
+        ]
+
+    def test_rows(self):
+        real, full, no_roi = ablation_report.rows(self.measured)
+        self.assertEqual([real.variant, full.variant, no_roi.variant], ["real", "full", "no_roi"])
+        self.assertEqual(full.as_dict()["frechet"], 2.25)
+        # Paired: the trials vary by 1, the differences hardly.
+        np.testing.assert_allclose(no_roi.difference, [0.5] * 7 + [-0.5])
+        entry = no_roi.as_dict()
+        self.assertEqual(entry["difference"], 0.375)
+        self.assertAlmostEqual(entry["difference_interval"], 1.96 * 0.35355, places=3)
+        self.assertEqual(entry["worse_in_share_of_trials"], 7 / 8)
+        self.assertEqual(entry["seeds"], 2)
+        self.assertNotIn("difference", full.as_dict())
+
+    def test_files(self):
+        folder = self.create_tempdir().full_path
+        paths = ablation_report.write(self.measured, folder)
+        self.assertEqual(
+            sorted(os.listdir(folder)),
+            ["ablation.csv", "ablation.json", "ablation.md", "ablation.png"],
+        )
+        with open(paths[0], encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.assertLen([line for line in lines if line.startswith("|")], 5)
+        self.assertIn("| no ROI loss | 1,234,567 | 2.625 ± ", lines[4])
+        self.assertIn("0.375 ± 0.693 | 88 % |", lines[4])
+        self.assertIn("2 training seed(s) (0, 1)", "\n".join(lines))
+        self.assertIn("Note: early.", lines)
+        frame = pd.read_csv(paths[1])
+        self.assertEqual(frame["variant"].tolist(), ["real", "full", "no_roi"])
+        with open(paths[2], encoding="utf-8") as file:
+            self.assertLen(json.load(file)["models"], 4)
+
+    def test_a_table_so_far(self):
+        table = ablation_report.rows(self.measured[:1])
+        self.assertLen(table, 2)
+        self.assertIn("| DermGAN |", ablation_report.markdown(table, self.measured[:1]))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,77 @@
+import json
+import os
+import pathlib
+
+import pandas as pd
+import tensorflow as tf
+from absl.testing import absltest
+
+from evaluation import features, fid_callback, frechet_evaluation
+from evaluation.features import FeatureSettings
+from evaluation.frechet_protocol import Protocol
+from synthesis import trained_generator
+from training import callbacks, experiment, testing_data
+
+
+class FidCallbackTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.data_dir = os.path.join(self.folder, "data")
+        self.workdir = os.path.join(self.folder, "runs", "small")
+        info = testing_data.write_dataset(self.data_dir, per_split=(24, 8, 16))
+        self.conditions = tuple(info.counts["crops"]["train"])
+
+    def _evaluator(self):
+        return frechet_evaluation.Evaluator(
+            self.data_dir,
+            self.conditions,
+            features.embedded_network(),
+            FeatureSettings(),
+            Protocol(trials=2, partings=1),
+        )
+
+    def _train(self, steps, every=2):
+        callback = fid_callback.FidCallback(self.workdir, self._evaluator, every)
+        config = testing_data.small_config(steps=steps, checkpoint_every=2, keep_checkpoints=1)
+        experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
+
+    def test_keeps_the_best_checkpoint(self):
+        self._train(6)
+        run = pathlib.Path(self.workdir)
+        table = pd.read_csv(run / "evaluation" / "fid_over_training.csv")
+        self.assertEqual(table["step"].tolist(), [2, 4, 6])
+        best = json.loads((run / "best" / "best.json").read_text())
+        self.assertAlmostEqual(best["frechet"], table["generated"].min(), places=4)
+        self.assertEqual(best["step"], table["step"][table["generated"].idxmin()])
+        # Older checkpoints are gone but for the best, which loads as a run of its own.
+        self.assertLen(trained_generator.list_checkpoints(self.workdir), 1)
+        kept = trained_generator.load(str(run / "best"))
+        again = self._evaluator().evaluate(kept).overall.summary()
+        self.assertAlmostEqual(again["generated"]["frechet"]["mean"], best["frechet"], places=5)
+        self.assertFalse((run / "best.tmp").exists())
+
+    def test_a_resumed_run_goes_on_with_its_curve(self):
+        def stop(batch, logs):
+            if callbacks.current_step(callback.model) == 5:
+                raise KeyboardInterrupt
+
+        callback = fid_callback.FidCallback(self.workdir, self._evaluator, 4)
+        stopping = tf.keras.callbacks.LambdaCallback(on_batch_end=stop)
+        config = testing_data.small_config(steps=8, checkpoint_every=2)
+        with self.assertRaises(KeyboardInterrupt):
+            experiment.train(
+                config, self.data_dir, self.workdir, extra_callbacks=[callback, stopping]
+            )
+        callback = fid_callback.FidCallback(self.workdir, self._evaluator, 4)
+        experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
+        table = pd.read_csv(pathlib.Path(self.workdir) / "evaluation" / "fid_over_training.csv")
+        self.assertEqual(table["step"].tolist(), [4, 8])
+
+    def test_bad_interval(self):
+        with self.assertRaisesRegex(ValueError, "fid_every 0 is not positive"):
+            fid_callback.FidCallback(self.workdir, self._evaluator, 0)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,68 @@
+"""Trains as //training:train does, measures on the way and keeps the best checkpoint.
+
+  bazel run //evaluation:train_with_fid -- --fid_every=500
+  bazel run //evaluation:train_with_fid -- --data_dir=D --config=paper --workdir=W \
+      --fid_every=5000 --feature_network=PATH --layer=pool_3
+
+Takes the flags of //training:train and the feature flags of //evaluation:fid. The
+distance to validation photographs goes to TensorBoard and to
+WORKDIR/evaluation/fid_over_training.*; WORKDIR/best is a run directory with the
+checkpoint of the least distance. Test photographs are left for //evaluation:fid: a
+checkpoint chosen on them would be flattered by them.
+"""
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+from typing import List, Sequence
+
+import ml_collections
+from absl import flags
+
+from evaluation import feature_flags, fid_callback, frechet_evaluation
+from evaluation.frechet_protocol import Protocol
+from preprocessing import examples
+from training import configurations, input_pipeline, train
+
+_FID_EVERY = flags.DEFINE_integer(
+    "fid_every",
+    None,
+    "Steps from one measurement to the next; a multiple of config.training.checkpoint_every, "
+    "which is also the default.",
+)
+_TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
+
+
+def _make_callbacks(
+    workdir: str, data_dir: str, config: ml_collections.ConfigDict
+) -> List[fid_callback.FidCallback]:
+    saved_every = config.training.checkpoint_every
+    every = saved_every if _FID_EVERY.value is None else _FID_EVERY.value
+    if every < 1 or every % saved_every:
+        raise ValueError(
+            f"--fid_every={every} is not a multiple of config.training.checkpoint_every, "
+            f"{saved_every}: only saved checkpoints are measured"
+        )
+    info = examples.read_info(data_dir)
+    conditions = input_pipeline.select_conditions(info, config.data.conditions)
+    network = feature_flags.network(data_dir, conditions)
+
+    def make_evaluator() -> frechet_evaluation.Evaluator:
+        return frechet_evaluation.Evaluator(
+            data_dir,
+            conditions,
+            network,
+            feature_flags.feature_settings(),
+            Protocol(trials=_TRIALS.value),
+            real_split="validation",
+        )
+
+    return [fid_callback.FidCallback(workdir, make_evaluator, every)]
+
+
+def main(_: Sequence[str]) -> None:
+    """Reads the flags and trains."""
+    train.train(_make_callbacks)
+
+
+if __name__ == "__main__":
+    command_line.run(main, prepare=configurations.expand_names)
