@@ -126,6 +126,20 @@ def generated_images(
     return ImageSet(name, digest.hexdigest(), tuple(layouts), empty, ids, dataset)
 
 
+def first(images: ImageSet, number: int) -> ImageSet:
+    """Returns the first images of a set."""
+    if number >= len(images):
+        return images
+    return ImageSet(
+        images.name,
+        hashlib.sha256(f"{images.digest} {number}".encode()).hexdigest(),
+        images.layouts[:number],
+        images.patients[:number],
+        images.image_ids[:number],
+        lambda: images.dataset().take(number),
+    )
+
+
 def is_demo_dataset(data_dir: str, conditions: Optional[Iterable[str]] = None) -> bool:
     """Tells by the first test crop whether records are of the procedural demo cases."""
     first = next(map_sampler.read_crops(data_dir, "test", conditions))

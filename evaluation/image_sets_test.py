@@ -48,6 +48,14 @@ class ImageSetsTest(absltest.TestCase):
         other = image_sets.generated_images(generator, layouts, seed=3)
         self.assertNotEqual(images.digest, other.digest)
 
+    def test_first(self):
+        images = image_sets.real_images(self.data_dir, "test")
+        few = image_sets.first(images, 5)
+        np.testing.assert_array_equal(few.pixels(), images.pixels()[:5])
+        self.assertEqual(few.image_ids, images.image_ids[:5])
+        self.assertNotEqual(few.digest, images.digest)
+        self.assertIs(image_sets.first(images, 16), images)
+
     def test_demo_data_is_told_by_its_ids(self):
         self.assertFalse(image_sets.is_demo_dataset(self.data_dir))
 

@@ -1,7 +1,7 @@
 """The case manifest, `cases.csv`: one row per photograph.
 
 Columns: `case_id, patient_id, image_id, image, condition, fitzpatrick, rois` and
-optionally `split`. Other columns are carried along untouched.
+optionally `split` and `synthetic`. Other columns are carried along untouched.
 """
 
 import collections
@@ -48,6 +48,7 @@ class Photograph:
       fitzpatrick: skin type 1..6, or None where unknown.
       rois: boxes in pixels of the photograph after EXIF orientation.
       split: "train", "validation" or "test" where the manifest fixes it.
+      synthetic: whether a program made the image; such an image is for training only.
       extra: the manifest's other columns.
       row: line of the file the entry starts on; 0 for one that was not read.
     """
@@ -60,6 +61,7 @@ class Photograph:
     fitzpatrick: Optional[int]
     rois: Tuple[Box, ...] = ()
     split: Optional[str] = None
+    synthetic: bool = False
     extra: Mapping[str, str] = dataclasses.field(default_factory=dict)
     row: int = 0
 
@@ -118,6 +120,13 @@ def parse_fitzpatrick(text: str) -> Optional[int]:
     return int(value)
 
 
+def _parse_synthetic(text: str) -> bool:
+    """Parses "1", "true", "0", "false" or nothing."""
+    if text.lower() not in ("", "0", "1", "false", "true"):
+        raise ValueError(f"synthetic: {text!r} is not 1, 0 or empty")
+    return text.lower() in ("1", "true")
+
+
 def _check_path(image: str, folder: pathlib.Path) -> None:
     if not image:
         raise ValueError("image: the path is empty")
@@ -134,7 +143,10 @@ def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photogr
     split = cells.get("split") or None
     if split is not None and split not in SPLITS:
         raise ValueError(f"split: {split!r} is not one of {', '.join(SPLITS)} or empty")
-    known = set(REQUIRED_COLUMNS) | {"split"}
+    synthetic = _parse_synthetic(cells.get("synthetic", ""))
+    if synthetic and split not in (None, "train"):
+        raise ValueError(f"split: a synthetic image may be in 'train' only, not in {split!r}")
+    known = {*REQUIRED_COLUMNS, "split", "synthetic"}
     return Photograph(
         case_id=cells["case_id"],
         patient_id=cells["patient_id"],
@@ -144,6 +156,7 @@ def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photogr
         fitzpatrick=parse_fitzpatrick(cells["fitzpatrick"]),
         rois=parse_rois(cells["rois"]),
         split=split,
+        synthetic=synthetic,
         extra={key: value for key, value in cells.items() if key not in known},
         row=row,
     )
@@ -255,11 +268,12 @@ def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
     The file appears under its name only when it is complete.
     """
     extra = list(dict.fromkeys(key for photograph in photographs for key in photograph.extra))
+    marks = ["synthetic"] if any(photograph.synthetic for photograph in photographs) else []
     target = pathlib.Path(path)
     temporary = target.with_name(target.name + ".tmp")
     with open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*REQUIRED_COLUMNS, "split", *extra])
+        writer.writerow([*REQUIRED_COLUMNS, "split", *marks, *extra])
         for photograph in photographs:
             writer.writerow(
                 [
@@ -271,6 +285,7 @@ def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
                     photograph.fitzpatrick or "",
                     format_rois(photograph.rois),
                     photograph.split or "",
+                    *(int(photograph.synthetic) for _ in marks),
                     *(photograph.extra.get(key, "") for key in extra),
                 ]
             )

@@ -3,7 +3,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing import cases
+from preprocessing import cases, splits
 from preprocessing.cases import Box, Photograph
 
 HEADER = "case_id,patient_id,image_id,image,condition,fitzpatrick,rois,split"
@@ -54,6 +54,29 @@ class ReadCasesTest(parameterized.TestCase):
         self.assertEqual((rejections[0].row, rejections[0].stage), (3, "row"))
         self.assertIn(reason, rejections[0].reason)
         self.assertNotIn("\n", rejections[0].reason)
+
+    def test_synthetic_rows_are_for_training_only(self):
+        header = f"{HEADER},synthetic"
+        path = self._write(
+            GOOD + ",",
+            "c,p1,i1,a.jpg,Acne,3,,train,1",
+            "c,p2,i2,a.jpg,Acne,3,,,true",
+            "c,p3,i3,a.jpg,Acne,3,,test,1",
+            "c,p4,i4,a.jpg,Acne,3,,,maybe",
+            header=header,
+        )
+        photographs, rejections = cases.read_cases(path)
+        self.assertEqual([one.synthetic for one in photographs], [False, True, True])
+        self.assertEqual(
+            [rejection.reason for rejection in rejections],
+            [
+                "split: a synthetic image may be in 'train' only, not in 'test'",
+                "synthetic: 'maybe' is not 1, 0 or empty",
+            ],
+        )
+        self.assertEqual(splits.split_of(photographs[2], (0.0, 0.0, 1.0)), "train")
+        cases.write_cases(path, photographs)
+        self.assertEqual([one.synthetic for one in cases.read_cases(path)[0]], [False, True, True])
 
     def test_symlink_out_of_the_folder(self):
         path = pathlib.Path(self._write(GOOD, "c,p,i,away/a.jpg,Acne,3,,"))

@@ -46,6 +46,9 @@ class Record:
       case_id: see `cases.Photograph`.
       patient_id: see `cases.Photograph`.
       image_id: see `cases.Photograph`; the crops of a photograph share it.
+      synthetic: whether a program made the image.
+      seed: that a generated image was painted with.
+      generator_digest: sha256 of the generator, as hex; "" where it is not known.
     """
 
     image_png: bytes
@@ -58,6 +61,9 @@ class Record:
     case_id: str
     patient_id: str
     image_id: str
+    synthetic: bool = False
+    seed: int = 0
+    generator_digest: str = ""
 
 
 def serialize(record: Record) -> bytes:
@@ -80,6 +86,10 @@ def serialize(record: Record) -> bytes:
     }
     if record.map_png:
         features["map/encoded"] = record.map_png
+    if record.synthetic:
+        features["synthetic"] = 1
+        features["seed"] = record.seed
+        features["generator/digest"] = record.generator_digest.encode()
     return tfrecords.encode_example(features)
 
 
@@ -91,6 +101,10 @@ def _schema(with_map: bool) -> Mapping[str, Any]:
     numbers = ("image/height", "image/width", "condition/code", "fitzpatrick")
     features: Dict[str, Any] = {name: tf.io.FixedLenFeature([], tf.string) for name in texts}
     features.update({name: tf.io.FixedLenFeature([], tf.int64) for name in numbers})
+    # Photographs do not carry these.
+    features["synthetic"] = tf.io.FixedLenFeature([], tf.int64, 0)
+    features["seed"] = tf.io.FixedLenFeature([], tf.int64, 0)
+    features["generator/digest"] = tf.io.FixedLenFeature([], tf.string, "")
     for side in _BOX_SIDES:
         features[f"image/object/bbox/{side}"] = tf.io.VarLenFeature(tf.float32)
     if with_map:

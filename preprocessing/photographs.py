@@ -1,6 +1,7 @@
 """Reading one photograph safely, whatever camera or program wrote it."""
 
 import os
+import re
 import struct
 import threading
 import warnings
@@ -26,6 +27,8 @@ _TURNED = (5, 6, 7, 8)  # Orientations that swap width and height.
 # What Pillow's decoders raise for broken files.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 _LIMIT_LOCK = threading.Lock()
+# Both also as parts of composites, https://cv.iptc.org/newscodes/digitalsourcetype.
+_GENERATED = re.compile(r"trainedAlgorithmicMedia|algorithmicMedia", re.IGNORECASE)
 # About EXIF blocks that cameras and editors cut off; of EXIF only the orientation
 # matters here. A filter for the process: those of `catch_warnings` mix up threads.
 warnings.filterwarnings(
@@ -48,6 +51,16 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except (TypeError, *_BROKEN):
         return 1  # Damaged metadata does not make the photograph unusable.
+
+
+def _says_generated(image: Image.Image) -> bool:
+    """Looks for IPTC's mark in the XMP packet, wherever the format keeps it."""
+    for key in ("XML:com.adobe.xmp", "xmp"):
+        packet = image.info.get(key, "")
+        text = packet.decode("utf-8", "replace") if isinstance(packet, bytes) else str(packet)
+        if _GENERATED.search(text):
+            return True
+    return False
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -79,11 +92,14 @@ class Decoded(NamedTuple):
       image: RGB, with nothing but its pixels.
       size: (width, height) of the photograph in the file, upright.
       divisor: pixels of the file per pixel of `image`, the same along both sides.
+      says_generated: whether the file's metadata say that a program made it, by
+        IPTC's digital source type.
     """
 
     image: Image.Image
     size: Tuple[int, int]
     divisor: int
+    says_generated: bool
 
 
 def _reduce_while_decoding(source: Image.Image, most: int) -> int:
@@ -140,6 +156,7 @@ def decode_photograph(
             if min(width, height) < MIN_SIDE:
                 raise ValueError(f"{width}x{height} pixels; at least {MIN_SIDE}x{MIN_SIDE} needed")
             orientation = _orientation(source)
+            says_generated = _says_generated(source)
             size = (height, width) if orientation in _TURNED else (width, height)
             divisor = 1
             if source.format in ("JPEG", "MPO"):
@@ -154,7 +171,7 @@ def decode_photograph(
         image = image.transpose(_TRANSPOSITIONS[orientation])
     bare = Image.new("RGB", (1, 1))
     bare.im, bare._size = image.im, image.size
-    return Decoded(bare, size, divisor)
+    return Decoded(bare, size, divisor, says_generated)
 
 
 def read_photograph(path: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:

@@ -63,6 +63,7 @@ def _record(
         case_id=row.case_id,
         patient_id=row.patient_id,
         image_id=row.image_id,
+        synthetic=row.synthetic,
     )
 
 
@@ -135,6 +136,12 @@ def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings
         )
     except ValueError as error:
         return Processed([], [], [], [rejection("photograph", str(error))])
+    if decoded.says_generated and not row.synthetic:
+        reason = (
+            f"{path}: its metadata say that a program made it (IPTC digital source type); with "
+            "synthetic=1 in its row it is used, for training only"
+        )
+        return Processed([], [], [], [rejection("photograph", reason)])
     try:
         boxes = cropping.fit_boxes(row.rois, *decoded.size)
     except ValueError as error:

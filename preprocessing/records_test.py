@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 from absl.testing import absltest, parameterized
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from preprocessing import examples, plans, records, semantic_map
 from preprocessing.cases import Box, Photograph
@@ -51,6 +51,19 @@ class ProcessPhotographTest(parameterized.TestCase):
         self.assertEqual((record.width, record.height), (80, 60))
         np.testing.assert_allclose(record.boxes[0], (24, 16, 36, 32))
         self.assertEmpty(record.map_png)
+
+    def test_what_says_it_is_generated_needs_a_synthetic_row(self):
+        info = PngImagePlugin.PngInfo()
+        mark = '<x Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/.../trainedAlgorithmicMedia"/>'
+        info.add_itxt("XML:com.adobe.xmp", mark)
+        _photograph().save(self.folder / "a.png", pnginfo=info)
+        done = self.process()
+        self.assertEmpty(done.full)
+        self.assertIn("a program made it", done.rejections[0].reason)
+        done = self.process(synthetic=True)
+        self.assertEqual([record.synthetic for record in done.crops + done.full], [True, True])
+        _photograph().save(self.folder / "a.jpg", xmp=mark.encode())
+        self.assertIn("a program made it", self.process(image="a.jpg").rejections[0].reason)
 
     def test_several_crops_differ(self):
         done = self.process(dataclasses.replace(_SETTINGS, crops_per_photograph=3))

@@ -29,6 +29,8 @@ def split_of(
 ) -> str:
     """Returns the split of a photograph: the manifest's, else by patient digest.
 
+    A synthetic image is in the training split, always.
+
     Args:
       photograph: the row.
       fractions: shares of train, validation and test; they sum to 1.
@@ -38,6 +40,8 @@ def split_of(
       ValueError: fractions that are not three shares of 1.
     """
     check_fractions(fractions)
+    if photograph.synthetic:
+        return SPLITS[0]
     if photograph.split:
         return photograph.split
     position = stable_fraction(f"{seed}/{photograph.patient_id}")

@@ -47,7 +47,8 @@ def read_crops(
       conditions: those to keep; all by default.
 
     Raises:
-      ValueError: no records, none of the conditions, or a corrupt file.
+      ValueError: no records, none of the conditions, a corrupt file, or a synthetic
+        image outside the training split.
     """
     wanted = set(taxonomy.CONDITIONS if conditions is None else conditions)
     found = False
@@ -55,6 +56,10 @@ def read_crops(
         try:
             for serialized in tf.data.TFRecordDataset(shard):
                 parsed = examples.parse_crop(serialized)
+                if split != "train" and parsed["synthetic"]:
+                    raise ValueError(
+                        f"{shard}: holds synthetic images; a {split} split is of photographs only"
+                    )
                 if parsed["condition"].numpy().decode() in wanted:
                     found = True
                     yield parsed

@@ -1,6 +1,7 @@
 import os
 
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from preprocessing import examples, semantic_map, taxonomy
@@ -87,6 +88,20 @@ class ReadTest(absltest.TestCase):
         self.assertEqual({layout.condition for layout in layouts}, {"Melanoma"})
         with self.assertRaisesRegex(ValueError, "no train crop of the wanted conditions"):
             map_sampler.read_layouts(self.folder, "train", ["Cyst"])
+
+    def test_synthetic_images_are_refused_outside_training(self):
+        record = examples.Record(
+            b"", b"map", 8, 8, (), "Acne", 1, "c", "p", "i", True, 5, "ab" * 32
+        )
+        for split in ("train", "test"):
+            path = os.path.join(self.folder, "crops", f"{split}-00000-of-00002.tfrecord")
+            with tf.io.TFRecordWriter(path) as writer:
+                writer.write(examples.serialize(record))
+        parsed = next(map_sampler.read_crops(self.folder, "train"))
+        self.assertEqual((int(parsed["synthetic"]), int(parsed["seed"])), (1, 5))
+        self.assertEqual(parsed["generator/digest"].numpy(), b"ab" * 32)
+        with self.assertRaisesRegex(ValueError, "test-00000.*: holds synthetic images; a test"):
+            map_sampler.read_layouts(self.folder, "test")
 
     def test_corrupt_records_are_named(self):
         path = os.path.join(self.folder, "crops", "test-00001-of-00002.tfrecord")
