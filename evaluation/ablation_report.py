@@ -7,9 +7,8 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 import pandas as pd
 
-from evaluation import distances, plots
+from evaluation import distances, plots, result_files
 from evaluation.ablation_study import FULL, TITLES, VARIANTS, Measured
-from training import run_directory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,13 +133,12 @@ def markdown(table: Sequence[Row], measured: Sequence[Measured]) -> str:
 def write(measured: Sequence[Measured], workdir: str) -> List[str]:
     """Writes ablation.md, .csv, .json and .png; returns their paths."""
     folder = pathlib.Path(workdir)
-    folder.mkdir(parents=True, exist_ok=True)
     table = rows(measured)
     entries = [row.as_dict() for row in table]
     paths = [folder / f"ablation.{kind}" for kind in ("md", "csv", "json", "png")]
-    _replace(paths[0], markdown(table, measured))
-    _replace(paths[1], pd.DataFrame(entries).to_csv(index=False))
-    run_directory.write_json(
+    result_files.write_text(paths[0], markdown(table, measured))
+    result_files.write_text(paths[1], pd.DataFrame(entries).to_csv(index=False))
+    result_files.write(
         paths[2],
         {
             "rows": entries,
@@ -152,12 +150,6 @@ def write(measured: Sequence[Measured], workdir: str) -> List[str]:
     )
     _draw(table, measured, str(paths[3]))
     return [str(path) for path in paths]
-
-
-def _replace(path: pathlib.Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _draw(table: Sequence[Row], measured: Sequence[Measured], path: str) -> None:

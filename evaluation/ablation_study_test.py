@@ -1,4 +1,6 @@
 import os
+import shutil
+import tempfile
 
 from absl.testing import absltest, parameterized
 
@@ -45,7 +47,8 @@ class TrainTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = absltest.get_default_test_tmpdir() + "/ablation_study"
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
         cls.data_dir = os.path.join(folder, "data")
         cls.workdir = os.path.join(folder, "study")
         testing_data.write_dataset(cls.data_dir)

@@ -17,7 +17,7 @@ from typing import List, Sequence
 
 from absl import flags
 
-from evaluation import evaluation_flags, fid_figures, frechet_evaluation, frechet_protocol
+from evaluation import feature_flags, fid_figures, frechet_evaluation, frechet_protocol, run_flags
 from synthesis import trained_generator
 
 _DEFAULTS = frechet_protocol.Protocol()
@@ -37,28 +37,25 @@ _SMALLEST_GROUP = flags.DEFINE_integer(
 _SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and trials.")
 _REAL_SPLIT = flags.DEFINE_string("real_split", "test", "Photographs to compare with.")
 _MAP_SPLIT = flags.DEFINE_string("map_split", "validation", "Where the maps come from.")
-_STEP = flags.DEFINE_integer("step", None, "Checkpoint to evaluate; the last one.")
 _EVERY_CHECKPOINT = flags.DEFINE_bool(
     "every_checkpoint", False, "Evaluate all checkpoints that the run has kept."
 )
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Default: RUN_DIR/evaluation.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace measurements by another protocol.")
 
 
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints."""
-    run_dir = evaluation_flags.run_dir()
-    output_dir = command_line.user_path(_OUTPUT_DIR.value or os.path.join(run_dir, "evaluation"))
-    steps = [step for step, _ in trained_generator.list_checkpoints(run_dir)]
-    if _STEP.value is not None or not _EVERY_CHECKPOINT.value:
-        steps = [steps[-1] if _STEP.value is None else _STEP.value]
-    generator = trained_generator.load(run_dir, steps[-1])
-    data_dir = evaluation_flags.data_dir(generator)
+    generator = run_flags.generator()
+    run_dir, output_dir = generator.run_dir, run_flags.output_dir(generator)
+    data_dir = run_flags.data_dir(generator)
+    steps = [generator.step]
+    if _EVERY_CHECKPOINT.value:
+        steps = [step for step, _ in trained_generator.list_checkpoints(run_dir)]
     evaluator = frechet_evaluation.Evaluator(
         data_dir,
         generator.conditions,
-        evaluation_flags.network(data_dir, generator.conditions),
-        evaluation_flags.feature_settings(),
+        feature_flags.network(data_dir, generator.conditions),
+        feature_flags.feature_settings(),
         frechet_protocol.Protocol(
             trials=_TRIALS.value,
             num_images=_NUM_IMAGES.value,

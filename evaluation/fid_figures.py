@@ -5,7 +5,7 @@ from typing import Sequence
 
 import pandas as pd
 
-from evaluation import plots
+from evaluation import plots, result_files
 from evaluation.frechet_evaluation import Evaluation, best
 from evaluation.frechet_protocol import Scores
 
@@ -55,10 +55,7 @@ def write_training_curve(frame: pd.DataFrame, distance_name: str, output_dir: st
       The picture's path.
     """
     table = pathlib.Path(output_dir) / TRAINING_TABLE
-    table.parent.mkdir(parents=True, exist_ok=True)
-    temporary = table.with_suffix(".tmp")
-    frame.to_csv(temporary, index=False)
-    temporary.replace(table)
+    result_files.write_text(table, frame.to_csv(index=False))
     return plots.over_training(
         frame["step"].tolist(),
         list(zip(frame["generated"], frame["generated_interval"])),

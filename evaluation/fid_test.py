@@ -4,6 +4,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from absl.testing import absltest
 
@@ -18,7 +19,8 @@ class FidProgramTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.folder = absltest.get_default_test_tmpdir() + "/fid"
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.result = testing_data.train_run(cls.folder)
 
     def _run(self, *flags, folder=None):

@@ -1,26 +1,20 @@
 """Distances of a trained generator's images to photographs it has not seen."""
 
 import dataclasses
-import datetime
-import json
 import pathlib
-import platform
-from importlib import metadata
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from evaluation import features as features_lib
-from evaluation import frechet_protocol, image_sets
+from evaluation import frechet_protocol, image_sets, result_files
 from evaluation.features import FeatureNetwork, FeatureSettings
 from evaluation.frechet_protocol import METRICS, Protocol, Scores
 from preprocessing import examples
 from synthesis import map_sampler
 from synthesis.trained_generator import TrainedGenerator
-from training import run_directory
 
-_PACKAGES = ("tensorflow", "tensorflow-gan", "tensorflow-hub", "numpy", "scipy")
 _LABELS = {"kernel": "kernel distance"}
 
 
@@ -67,8 +61,6 @@ class Evaluation:
             "skin_types": {name: one.summary() for name, one in self.skin_types.items()},
             "too_small": dict(self.too_small),
             "notes": list(self.notes),
-            "packages": {name: metadata.version(name) for name in _PACKAGES},
-            "python": platform.python_version(),
         }
 
 
@@ -207,28 +199,9 @@ def write(evaluation: Evaluation, output_dir: str, overwrite: bool = False) -> s
       ValueError: the file is there, of another protocol.
     """
     path = pathlib.Path(output_dir) / "fid.json"
-    check_output(output_dir, evaluation.protocol, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    run_directory.write_json(path, {**evaluation.as_dict(), "date": stamp})
+    result_files.check(path, evaluation.protocol, overwrite)
+    result_files.write(path, evaluation.as_dict())
     return str(path)
-
-
-def check_output(output_dir: str, protocol: Mapping[str, Any], overwrite: bool) -> None:
-    """Raises ValueError if `fid.json` is there, of another protocol than this."""
-    path = pathlib.Path(output_dir) / "fid.json"
-    if overwrite or not path.exists():
-        return
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))["protocol"]
-    except (ValueError, KeyError, TypeError):
-        stored = None
-    ours = json.loads(json.dumps(dict(protocol)))
-    if stored != ours:
-        raise ValueError(
-            f"{path}: holds a measurement by another protocol; choose another --output_dir or pass "
-            "--overwrite"
-        )
 
 
 def log(evaluation: Evaluation, log_dir: str) -> None:

@@ -1,5 +1,7 @@
 import json
 import os
+import shutil
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +21,8 @@ class EvaluationTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = absltest.get_default_test_tmpdir() + "/frechet_evaluation"
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
         cls.result = testing_data.train_run(folder, (24, 8, 60))
         cls.data_dir = os.path.join(folder, "data")
         cls.generator = trained_generator.load(cls.result.workdir)

@@ -1,4 +1,6 @@
 import os
+import shutil
+import tempfile
 
 import numpy as np
 from absl.testing import absltest
@@ -12,7 +14,8 @@ class ImageSetsTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = absltest.get_default_test_tmpdir() + "/image_sets"
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
         cls.result = testing_data.train_run(folder, steps=2)
         cls.data_dir = os.path.join(folder, "data")
 

@@ -1,6 +1,8 @@
 import json
 import os
 import pathlib
+import shutil
+import tempfile
 import time
 
 import numpy as np
@@ -16,7 +18,8 @@ class TrainedGeneratorTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.folder = absltest.get_default_test_tmpdir() + "/trained_generator"
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.result = testing_data.train_run(cls.folder)
         cls.data_dir = os.path.join(cls.folder, "data")
         layouts = map_sampler.read_layouts(cls.data_dir, "validation")
