@@ -127,13 +127,10 @@ def write_dataset(
                 skin_type = skin_types[index // 2 % len(skin_types)]
                 off = 3.0 * (-1) ** (index // 2 // len(skin_types))  # people of a type differ
                 image = skin_image(TONES[skin_type] + off, size, seed=1000 * seed + index)
-                encoded = [
-                    _png(add_discs(image, [box])),
-                    _png(semantic_map.encode(skin_type, code, [box], size, size)),
-                ]
                 name = f"{split}{index}"
                 record = examples.Record(
-                    *encoded,
+                    _png(add_discs(image, [box])),
+                    _png(semantic_map.encode(skin_type, code, [box], size, size)),
                     size,
                     size,
                     (box,),
