@@ -1,0 +1,79 @@
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest, parameterized
+
+from preprocessing import examples
+from training import testing_data
+
+# bazel: data = //synthesis:generate
+_ROOT = pathlib.Path(__file__).parent.parent
+
+
+class GenerateProgramTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        testing_data.train_run(cls.folder, steps=2)
+
+    def _run(self, *flags):
+        return subprocess.run(
+            [sys.executable, "-m", "synthesis.generate", *flags],
+            cwd=_ROOT,
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_balance(self):
+        done = self._run(
+            "--num_images=12", "--balance=condition,skin_type", "--output_dir=new",
+            "--images_per_shard=5", "--direct_num_workers=1",
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"Acne +4 +0 -> 1 +0 -> 1 +4")
+        output = pathlib.Path(self.folder, "new")
+        manifest = json.loads((output / "manifest.json").read_text())
+        self.assertEqual(manifest["request"]["balance"], ["condition", "skin_type"])
+        self.assertEqual(examples.read_info(str(output)).count("crops", "train"), 12)
+        self.assertLen(examples.list_shards(str(output), "crops", "train"), 3)
+
+    def test_requests(self):
+        path = pathlib.Path(self.folder, "wanted.csv")
+        path.write_text("condition,skin_type,count,rois\nAcne,6,2,1 1 20 20\nCyst,1,1,\n")
+        flags = ["--requests=wanted.csv", "--output_dir=wanted"]
+        done = self._run(*flags)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("error: the generator has never seen Cyst", done.stderr)
+        done = self._run(*flags, "--allow_unseen")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        info = examples.read_info(os.path.join(self.folder, "wanted"))
+        self.assertEqual(info.counts["crops"]["train"], {"Acne": {"6": 2}, "Cyst": {"1": 1}})
+
+    @parameterized.parameters(
+        (["--num_images=4", "--condition=Melanom"], "unknown condition 'Melanom'; closest is"),
+        (["--num_images=4", "--skin_type=7"], "skin type 7 is not in 1..6"),
+        (["--num_images=4", "--skin_type=dark"], "--skin_type=dark: "),
+        ([], "--num_images is needed"),
+        (["--num_images=5", "--images_per_map=2"], "is not a multiple of --images_per_map=2"),
+        (["--num_images=5", "--balance=condition", "--condition=Acne"], "exclude each other"),
+        (["--num_images=5", "--run_dir=nowhere"], "nowhere: not a run directory"),
+    )
+    def test_bad_flags(self, flags, message):
+        done = self._run("--output_dir=bad", *flags)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(message, done.stderr)
+        self.assertLen(done.stderr.strip().splitlines(), 1)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "bad")))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,197 @@
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from absl.testing import absltest
+
+from preprocessing import cases, examples, pipeline, plans
+from preprocessing.cases import Box
+from synthesis import (
+    generation,
+    layout_statistics,
+    map_sampler,
+    painting,
+    trained_generator,
+)
+from synthesis.map_requests import Wanted
+from synthesis.map_sampler import Layout
+from training import input_pipeline, testing_data
+
+
+def _digests(folder):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(pathlib.Path(folder, "crops").iterdir())
+    }
+
+
+class ChooseLayoutsTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.sources = [
+            Layout("Acne", 1, (Box(0, 0, 4, 4),)),
+            Layout("Acne", 2, (Box(0, 0, 9, 9),)),
+        ]
+        self.statistics = layout_statistics.fit(self.sources, 32)
+
+    def _choose(self, *wanted):
+        return generation.choose_layouts(wanted, self.sources, self.statistics, 32, seed=0)
+
+    def _side(self, layout):
+        return layout.boxes[0].x1 - layout.boxes[0].x0
+
+    def test_the_same_skin_type_first(self):
+        for layout in self._choose(*[Wanted("Acne", 2)] * 9):
+            self.assertAlmostEqual(self._side(layout), 9)
+
+    def test_else_any_of_the_condition(self):
+        chosen = self._choose(*[Wanted("Acne", 6)] * 20)
+        self.assertEqual({layout.skin_type for layout in chosen}, {6})
+        self.assertEqual({round(self._side(layout)) for layout in chosen}, {4, 9})
+
+    def test_else_statistics(self):
+        (layout,) = self._choose(Wanted("Vitiligo", 3))
+        self.assertEqual((layout.condition, layout.skin_type), ("Vitiligo", 3))
+
+    def test_boxes_that_are_asked_for(self):
+        boxes = (Box(1, 2, 3, 4),)
+        self.assertEqual(self._choose(Wanted("Acne", 1, boxes))[0].boxes, boxes)
+
+    def test_layout_i_depends_on_i_alone(self):
+        many = self._choose(*[Wanted("Acne", 6)] * 5)
+        few = self._choose(*[Wanted("Acne", 6)] * 3)
+        self.assertEqual(many[:3], few)
+
+
+class GenerateTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.generator = trained_generator.load(testing_data.train_run(cls.folder, steps=2).workdir)
+        data_dir = os.path.join(cls.folder, "data")
+        cls.layouts = map_sampler.sample(
+            map_sampler.read_layouts(data_dir, "validation"), 10, testing_data.IMAGE_SIZE
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.output = os.path.join(self.create_tempdir().full_path, "out")
+
+    def _job(self, **changes):
+        fields = {
+            "output_dir": self.output,
+            "request": {"num_images": 10},
+            "layouts": self.layouts,
+            "images_per_shard": 4,
+            "batch_size": 4,
+            **changes,
+        }
+        return generation.Job(**fields)
+
+    def test_a_data_set_to_train_on(self):
+        manifest = generation.generate(self._job(images_per_map=2), self.generator)
+        self.assertEqual(manifest["images"], 20)
+        self.assertGreater(manifest["difference_between_images_of_a_map"], 0)
+        self.assertEqual(manifest["generator"]["digest"], self.generator.digest)
+        info = examples.read_info(self.output)
+        self.assertEqual(info.count("crops", "train"), 20)
+        expected = collections.Counter(layout.condition for layout in self.layouts)
+        self.assertEqual(
+            {name: sum(t.values()) for name, t in info.counts["crops"]["train"].items()},
+            {name: 2 * number for name, number in expected.items()},
+        )
+        inputs = input_pipeline.InputConfig(batch_size=4)
+        batch = next(iter(input_pipeline.training_stream(self.output, info, inputs)))
+        self.assertEqual(batch["image"].shape, (4, 32, 32, 3))
+        with self.assertRaisesRegex(ValueError, "no test records"):
+            examples.list_shards(self.output, "crops", "test")
+
+    def test_workers_do_not_matter(self):
+        generation.generate(self._job(), self.generator)
+        alone = _digests(self.output)
+        self.assertLen(alone, 3)
+        self.output += "2"
+        generation.generate(
+            self._job(),
+            self.generator,
+            ["--direct_num_workers=2", "--direct_running_mode=multi_threading"],
+        )
+        self.assertEqual(_digests(self.output), alone)
+
+    def test_an_interrupted_job_goes_on(self):
+        generation.generate(self._job(), self.generator)
+        expected = _digests(self.output)
+        paths = sorted(pathlib.Path(self.output, "crops").iterdir())
+        kept = paths[0].stat().st_mtime_ns
+        paths[1].unlink()
+        pathlib.Path(self.output, "manifest.json").unlink()
+        generation.generate(self._job(), self.generator)
+        self.assertEqual(_digests(self.output), expected)
+        self.assertEqual(paths[0].stat().st_mtime_ns, kept)
+
+    def test_a_full_disk_in_the_middle(self):
+        write, calls = painting._write_records, []
+
+        def full(plan, generator, file):
+            calls.append(plan.name)
+            if len(calls) == 2:
+                raise OSError(28, "No space left on device")
+            return write(plan, generator, file)
+
+        with (
+            absltest.mock.patch.object(painting, "_write_records", full),
+            self.assertRaisesRegex(
+                ValueError, r"out: train-\S+: \[Errno 28\] No space left on device; what"
+            ),
+        ):
+            generation.generate(self._job(), self.generator)
+        self.assertFalse(os.path.exists(os.path.join(self.output, "manifest.json")))
+        generation.generate(self._job(), self.generator)
+        self.assertLen(_digests(self.output), 3)
+
+    def test_png_and_manifest_that_preprocess_reads(self):
+        generation.generate(self._job(png=True), self.generator)
+        path = os.path.join(self.output, "cases.csv")
+        rows, rejections = cases.read_cases(path)
+        self.assertEmpty(rejections)
+        self.assertLen(rows, 10)
+        self.assertTrue(all(row.synthetic and row.split == "train" for row in rows))
+        records = os.path.join(self.create_tempdir().full_path, "records")
+        info = pipeline.preprocess(path, records, plans.Settings(image_size=32, full_size=32))
+        self.assertEqual(info.count("crops", "train"), 10)
+        self.assertEqual(info.notes["rejections"], 0)
+
+    def test_folders_that_hold_something_else(self):
+        os.makedirs(self.output)
+        pathlib.Path(self.output, "mine.txt").write_text("x")
+        with self.assertRaisesRegex(ValueError, "out: is not empty"):
+            generation.generate(self._job(), self.generator)
+        os.remove(os.path.join(self.output, "mine.txt"))
+        generation.generate(self._job(), self.generator)
+        with self.assertRaisesRegex(ValueError, "out: holds another job"):
+            generation.generate(self._job(seed=1), self.generator)
+
+    def test_bad_jobs(self):
+        with self.assertRaisesRegex(ValueError, "nothing to generate"):
+            generation.generate(self._job(layouts=[]), self.generator)
+        with self.assertRaisesRegex(ValueError, "images_per_map 0 is not positive"):
+            self._job(images_per_map=0)
+        with self.assertRaisesRegex(ValueError, "--nonsense is neither a flag"):
+            generation.generate(self._job(), self.generator, ["--nonsense=1"])
+
+    def test_manifest_is_json(self):
+        generation.generate(self._job(), self.generator)
+        stored = json.loads(pathlib.Path(self.output, "manifest.json").read_text())
+        self.assertEqual(stored["request"], {"num_images": 10})
+        self.assertEqual(stored["digital_source_type"], "trainedAlgorithmicMedia")
+        self.assertIn("10 images of 10 maps", generation.summary_text(stored, self.output))
+
+
+if __name__ == "__main__":
+    absltest.main()
