@@ -28,6 +28,7 @@ class TrainedGenerator:
       step: training step of the checkpoint.
       description: the run's `config.json`.
       config: architecture.
+      network: the Keras model, from `model.generator.build_generator`.
       digest: sha256 of architecture, precision and weights, as hex.
     """
 
@@ -44,15 +45,15 @@ class TrainedGenerator:
         architecture.pop("ema_decay")
         self.config = GeneratorConfig(**architecture)
         precision = description["precision"]
-        self._network = build_generator(self.config, precision)
+        self.network = build_generator(self.config, precision)
         try:
-            restored = tf.train.Checkpoint(ema_generator=self._network).restore(checkpoint)
+            restored = tf.train.Checkpoint(ema_generator=self.network).restore(checkpoint)
             restored.assert_existing_objects_matched().expect_partial()
         except (tf.errors.OpError, ValueError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{checkpoint}: not a usable checkpoint ({reason})") from error
         digest = hashlib.sha256(json.dumps([architecture, precision], sort_keys=True).encode())
-        for weight in self._network.get_weights():
+        for weight in self.network.get_weights():
             digest.update(weight.tobytes())
         self.digest = digest.hexdigest()
 
@@ -64,7 +65,7 @@ class TrainedGenerator:
     @property
     def parameters(self) -> int:
         """Number of trained weights of the generator."""
-        return int(sum(np.prod(weight.shape) for weight in self._network.trainable_weights))
+        return int(sum(np.prod(weight.shape) for weight in self.network.trainable_weights))
 
     @property
     def conditions(self) -> Tuple[str, ...]:
@@ -79,7 +80,7 @@ class TrainedGenerator:
             tf.TensorSpec([None], tf.int64),
         ]
         return tf.function(
-            lambda maps, seeds: sample_images(self._network, self.config, maps, seeds),
+            lambda maps, seeds: sample_images(self.network, self.config, maps, seeds),
             input_signature=signature,
         )
 

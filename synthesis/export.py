@@ -1,0 +1,40 @@
+"""Exports a generator as a SavedModel that needs none of this project's code.
+
+  bazel run //synthesis:export -- --output_dir=D                  # newest run under runs/
+  bazel run //synthesis:export -- --run_dir=R --step=4000 --output_dir=D
+
+Signatures from_map and from_request, any batch size; the taxonomy inside as an asset;
+a model card beside it, with the evaluation figures found in the run directory.
+"""
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+import os
+from typing import Sequence
+
+from absl import flags
+
+from synthesis import exporting, trained_generator
+
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "Run to take the generator from; the newest.")
+_STEP = flags.DEFINE_integer("step", None, "Its checkpoint; the last one.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Of the SavedModel.", required=True)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is in --output_dir.")
+
+
+def main(_: Sequence[str]) -> None:
+    """Exports."""
+    if _RUN_DIR.value:
+        run_dir = command_line.user_path(_RUN_DIR.value)
+    else:
+        run_dir = trained_generator.newest_run(command_line.user_path("runs"))
+    generator = trained_generator.load(run_dir, _STEP.value)
+    output_dir = command_line.user_path(_OUTPUT_DIR.value)
+    exporting.export(generator, output_dir, _OVERWRITE.value)
+    print(f"{output_dir}: SavedModel with from_map and from_request")
+    print(os.path.join(output_dir, exporting.CARD))
+    print(f"next: saved_model_cli show --dir {output_dir} --all, or serve it with TF Serving")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
