@@ -147,4 +147,14 @@ def _fidelity(found: Optional[Mapping[str, Any]]) -> str:
 def _memorization(found: Optional[Mapping[str, Any]]) -> str:
     if not found:
         return "- Memorisation: **not measured** (`//evaluation:memorization`)."
-    return f"- Memorisation: {found['verdict']}"
+    parts = []
+    for split, scores in found["generated"].items():
+        if scores["copies"]:
+            share, high = scores["copies"]["share"], scores["copies"]["interval"][1]
+            parts.append(f"{share:.2%} of images of {split} maps (at most {high:.2%})")
+    gate = found["gate"]
+    verdict = "passed" if gate["passed"] else f"**refused**: {gate['reason']}"
+    return (
+        f"- Memorisation, suspected copies: {', '.join(parts)}; {verdict} at a limit of "
+        f"{gate['max_copy_rate']:.2%}."
+    )

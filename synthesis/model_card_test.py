@@ -44,17 +44,19 @@ class ModelCardTest(absltest.TestCase):
 
         sides = {"generated": value(4.25), "real": value(0.75)}
         self._write("fidelity", {"tone": sides, "roi": sides})
-        self._write("memorization", {"verdict": "no copies found."})
+        copies = {"share": 0.01, "interval": [0.0, 0.02]}
+        gate = {"passed": True, "max_copy_rate": 0.05, "reason": ""}
+        self._write("memorization", {"generated": {"train": {"copies": copies}}, "gate": gate})
         card = model_card.write(self.generator)
         self.assertIn("FID: 2.5 ± 0.1; real photographs against real ones 0.5 ± 0.1", card)
         self.assertIn("N = 90", card)
         self.assertIn("Tone: error 4.25 (real crops 0.75)", card)
-        self.assertIn("no copies found.", card)
+        self.assertIn("1.00% of images of train maps (at most 2.00%); passed", card)
         self.assertNotIn("not measured", card)
 
     def test_results_of_another_checkpoint_do_not_count(self):
-        self._write("memorization", {"verdict": "fine"}, digest="0" * 64)
-        self.assertNotIn("fine", model_card.write(self.generator))
+        self._write("memorization", {"generated": {}}, digest="0" * 64)
+        self.assertIn("Memorisation: **not measured**", model_card.write(self.generator))
 
     def test_data_that_are_gone(self):
         shutil.rmtree(self.data_dir)
