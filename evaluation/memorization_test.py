@@ -70,7 +70,7 @@ class MemorizationProgramTest(absltest.TestCase):
             (
                 self._start("--run_dir=runs/small", "--seed=1"),
                 1,
-                "holds an audit by another protocol",
+                "holds a measurement by another protocol",
             ),
             (self._start("--run_dir=empty"), 1, "empty: no checkpoint yet; train on, or pass"),
         ]
