@@ -125,14 +125,16 @@ def _tone_lines(fidelity: Fidelity) -> List[str]:
         "               error",
     ]
     for one in tone.types:
-        real = (
-            f"{one.real_mean:6.1f} ± {one.real_sd:4.1f}  ({one.real_images}, {one.real_patients})"
-        )
+        spread = f"± {one.real_sd:4.1f}" if one.real_images > 1 else " " * 6
+        real = f"{one.real_mean:6.1f} {spread}  ({one.real_images}, {one.real_patients})"
         if not one.real_images:
             real = "     none to compare with"
         painted = f"{one.generated_mean:6.1f} ± {one.generated_sd:4.1f} ({one.generated_images})"
         difference = f"{one.difference:.1f}"
         lines.append(f"  {one.skin_type:^9}   {real:32}{painted:23}{difference:25}{one.error:.1f}")
+    if tone.of_one_patient:
+        types = ", ".join(map(str, tone.of_one_patient))
+        lines.append(f"  of a single patient, not in the numbers above: skin type {types}")
     missed = tone.unmeasured
     if any(missed.values()):
         lines.append(

@@ -64,7 +64,8 @@ class Tone:
         of the type).
       types: by skin type.
       agreement: mean absolute error in degrees, Pearson correlation and slope of
-        measured against requested, over all generated images.
+        measured against requested, over the generated images of skin types of which
+        at least two patients were photographed.
       ceiling: the same of the photographs.
     """
 
@@ -80,6 +81,11 @@ class Tone:
         return [one.skin_type for one in self.types if not one.real_images]
 
     @property
+    def of_one_patient(self) -> List[int]:
+        """Skin types with photographs of a single patient; left out of the agreement."""
+        return [one.skin_type for one in self.types if one.real_patients == 1]
+
+    @property
     def unmeasured(self) -> Dict[str, int]:
         """Images whose skin could not be measured."""
         frames = {"real": self.real, "generated": self.generated}
@@ -93,6 +99,7 @@ class Tone:
             "real": {name: one.as_dict() for name, one in self.ceiling.items()},
             "skin_types": {str(one.skin_type): _as_json(one) for one in self.types},
             "skin_types_without_real_images": self.missing,
+            "skin_types_of_one_patient": self.of_one_patient,
             "images": {"real": len(self.real), "generated": len(self.generated)},
             "not_measurable": self.unmeasured,
         }
@@ -151,6 +158,9 @@ def compare(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: 
     real_ita, real_types = real["ita"].to_numpy(float), real["skin_type"].to_numpy(int)
     ita, types = generated["ita"].to_numpy(float), generated["skin_type"].to_numpy(int)
     means = tone.measured_means(real)
+    seen = real.dropna(subset=["ita"]).groupby("skin_type")["patient"].nunique()
+    # One patient is no skin type, and has no ceiling to be held against.
+    comparable = np.isin(types, seen.index[seen > 1])
     real = real.assign(requested=_other_patients(real))
     others = real["requested"].to_numpy(float)
 
@@ -158,7 +168,8 @@ def compare(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: 
         requested = tone.type_means(real_types[real_rows], real_ita[real_rows])[types[rows]]
         off = ita[rows] - requested
         errors = _by_type(np.abs(off), types[rows])
-        return [*_agreement(ita[rows], requested), *_by_type(off, types[rows]), *errors]
+        agreement = _agreement(ita[rows], np.where(comparable[rows], requested, np.nan))
+        return [*agreement, *_by_type(off, types[rows]), *errors]
 
     def real_numbers(rows: np.ndarray) -> List[float]:
         errors = np.abs(real_ita[rows] - others[rows])

@@ -60,15 +60,18 @@ class ToneComparisonTest(absltest.TestCase):
 
     def test_a_patient_does_not_vouch_for_himself(self):
         real = _real()
-        alone = pd.DataFrame({"patient": ["a", "a"], "skin_type": [5, 5], "ita": [0.0, 1.0]})
+        alone = pd.DataFrame({"patient": ["a", "a"], "skin_type": [5, 5], "ita": [80.0, 81.0]})
         result = tone_comparison.compare(
             pd.concat([real, alone], ignore_index=True), _generated(), replicates=50, seed=0
         )
         self.assertTrue(result.real["requested"].iloc[-2:].isna().all())
         self.assertTrue(math.isnan(result.types[4].real_error.value))
         self.assertEqual(result.missing, [])
+        # Far from what type 5 of the generator shows, yet it does not spoil the others.
+        self.assertEqual(result.of_one_patient, [5])
+        self.assertAlmostEqual(result.agreement["error"].value, 0.0)
         # Of one patient there is a mean, but no interval.
-        self.assertAlmostEqual(result.types[4].difference.value, -0.5)
+        self.assertAlmostEqual(result.types[4].difference.value, -80.5)
         self.assertTrue(math.isnan(result.types[4].difference.low))
 
     def test_nothing_measured(self):
