@@ -20,6 +20,8 @@ warnings.filterwarnings("ignore", message=r"(?s).*TensorFlow Addons")
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 # TensorFlow, about what tf-gan calls; its errors are exceptions.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
+# Matplotlib, about a home folder that it cannot write to.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 # Apache Beam, about parts of it that need Google Cloud.
 logging.getLogger().addFilter(lambda record: not str(record.msg).startswith("apitools not found"))
 
