@@ -14,7 +14,8 @@ be added. An interrupted job goes on when the same command is given again.
 
 from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
-from typing import Any, Dict, List, Sequence
+import dataclasses
+from typing import Sequence
 
 from absl import flags
 
@@ -26,6 +27,7 @@ from synthesis import (
     map_sampler,
     trained_generator,
 )
+from synthesis.generation_request import Request
 from synthesis.trained_generator import TrainedGenerator
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Run to take the generator from; the newest.")
@@ -34,23 +36,21 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Records whose maps are varied; those the run was trained on."
 )
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the images.", required=True)
-_NUM_IMAGES = flags.DEFINE_integer("num_images", None, "How many; with --requests it is in there.")
-_CONDITION = flags.DEFINE_list("condition", [], "Conditions, in equal shares.")
-_SKIN_TYPE = flags.DEFINE_list("skin_type", [], "Fitzpatrick types 1..6, in equal shares.")
-_BALANCE = flags.DEFINE_list(
-    "balance", [], "Fill what training lacks: condition, skin_type or both."
-)
-_REQUESTS = flags.DEFINE_string("requests", None, "CSV of what is wanted.")
+flags.DEFINE_integer("num_images", None, "How many; with --requests it is in there.")
+flags.DEFINE_list("condition", [], "Conditions, in equal shares.")
+flags.DEFINE_list("skin_type", [], "Fitzpatrick types 1..6, in equal shares.")
+flags.DEFINE_list("balance", [], "Fill what training lacks: condition, skin_type or both.")
+flags.DEFINE_string("requests", None, "CSV of what is wanted.")
 _ALLOW_UNSEEN = flags.DEFINE_bool(
     "allow_unseen", False, "Also paint conditions that the generator was not trained on."
 )
-_MAPS = flags.DEFINE_enum(
+flags.DEFINE_enum(
     "maps",
     "validation",
     ["validation", "synthetic"],
     "Where boxes come from: validation maps, moved about, or the training split's statistics.",
 )
-_IMAGES_PER_MAP = flags.DEFINE_integer("images_per_map", 1, "Different images of each map.")
+flags.DEFINE_integer("images_per_map", 1, "Different images of each map.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of maps and images.")
 _FORMAT = flags.DEFINE_enum(
     "format", "tfrecord", ["tfrecord", "png"], "png writes PNG files and cases.csv beside records."
@@ -59,62 +59,37 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images painted at once.")
 _IMAGES_PER_SHARD = flags.DEFINE_integer("images_per_shard", 1024, "Images in one record file.")
 
 
-def _wanted(cells: Dict[map_requests.Cell, int], image_size: int) -> List[map_requests.Wanted]:
-    """Returns what each map must show, by the flags."""
-    given = [name for name in ("condition", "skin_type") if flags.FLAGS[name].value]
-    kinds = [*filter(None, ["/".join(given), _BALANCE.value and "balance"])]
-    kinds += ["requests"] if _REQUESTS.value else []
-    if len(kinds) > 1:
-        raise ValueError(f"--{' and --'.join(kinds)} exclude each other")
-    if _REQUESTS.value:
-        if _NUM_IMAGES.value is not None:
-            raise ValueError("--num_images and --requests exclude each other")
-        return map_requests.read_requests(command_line.user_path(_REQUESTS.value), image_size)
-    if _NUM_IMAGES.value is None:
-        raise ValueError("--num_images is needed, or --requests")
-    per_map = max(_IMAGES_PER_MAP.value, 1)
-    if _NUM_IMAGES.value % per_map:
-        raise ValueError(
-            f"--num_images={_NUM_IMAGES.value} is not a multiple of --images_per_map={per_map}"
-        )
-    number = _NUM_IMAGES.value // per_map
-    if _BALANCE.value:
-        return map_requests.by_balance(cells, number, _BALANCE.value)
-    try:
-        types = [int(text) for text in _SKIN_TYPE.value]
-    except ValueError as error:
-        raise ValueError(f"--skin_type={','.join(_SKIN_TYPE.value)}: {error}") from error
-    return map_requests.by_selection(cells, number, _CONDITION.value, types)
+def _request() -> Request:
+    fields = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Request)}
+    if fields["requests"]:
+        fields["requests"] = command_line.user_path(fields["requests"])
+    return Request(**fields)
 
 
-def _request() -> Dict[str, Any]:
-    """Returns what the user asked for, for the manifest."""
-    names = ("num_images", "condition", "skin_type", "balance", "requests", "maps")
-    return {name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].value}
-
-
-def _job(generator: TrainedGenerator, data_dir: str, output_dir: str) -> generation.Job:
+def _job(
+    request: Request, generator: TrainedGenerator, data_dir: str, output_dir: str
+) -> generation.Job:
     info = examples.read_info(data_dir)
     generator.check_dataset(data_dir, info)
     cells = map_requests.training_cells(info, generator.conditions)
-    wanted = _wanted(cells, generator.image_size)
+    wanted = request.wanted(cells, generator.image_size)
     if not _ALLOW_UNSEEN.value:
         map_requests.check_seen(wanted, generator.conditions)
-    if _BALANCE.value:
+    if request.balance:
         print(map_requests.balance_table(cells, wanted))
     sources = []
-    if _MAPS.value == "validation":
+    if request.maps == "validation":
         sources = map_sampler.read_layouts(data_dir, "validation")
     statistics = layout_statistics.fit(
         map_sampler.read_layouts(data_dir, "train"), generator.image_size
     )
     return generation.Job(
         output_dir=output_dir,
-        request=_request(),
+        request=request.as_dict(),
         layouts=generation.choose_layouts(
             wanted, sources, statistics, generator.image_size, _SEED.value
         ),
-        images_per_map=_IMAGES_PER_MAP.value,
+        images_per_map=request.images_per_map,
         seed=_SEED.value,
         png=_FORMAT.value == "png",
         batch_size=_BATCH_SIZE.value,
@@ -124,6 +99,7 @@ def _job(generator: TrainedGenerator, data_dir: str, output_dir: str) -> generat
 
 def main(argv: Sequence[str]) -> None:
     """Generates; `argv` holds the flags for Beam."""
+    request = _request()
     if _RUN_DIR.value:
         run_dir = command_line.user_path(_RUN_DIR.value)
     else:
@@ -135,7 +111,7 @@ def main(argv: Sequence[str]) -> None:
         else generator.description["dataset"]["directory"]
     )
     output_dir = command_line.user_path(_OUTPUT_DIR.value)
-    job = _job(generator, data_dir, output_dir)
+    job = _job(request, generator, data_dir, output_dir)
     manifest = generation.generate(job, generator, argv[1:])
     print(generation.summary_text(manifest, output_dir))
 

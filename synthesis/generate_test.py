@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from absl.testing import absltest, parameterized
+from absl.testing import absltest
 
 from preprocessing import examples
 from training import testing_data
@@ -15,7 +15,7 @@ from training import testing_data
 _ROOT = pathlib.Path(__file__).parent.parent
 
 
-class GenerateProgramTest(parameterized.TestCase):
+class GenerateProgramTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -58,19 +58,10 @@ class GenerateProgramTest(parameterized.TestCase):
         info = examples.read_info(os.path.join(self.folder, "wanted"))
         self.assertEqual(info.counts["crops"]["train"], {"Acne": {"6": 2}, "Cyst": {"1": 1}})
 
-    @parameterized.parameters(
-        (["--num_images=4", "--condition=Melanom"], "unknown condition 'Melanom'; closest is"),
-        (["--num_images=4", "--skin_type=7"], "skin type 7 is not in 1..6"),
-        (["--num_images=4", "--skin_type=dark"], "--skin_type=dark: "),
-        ([], "--num_images is needed"),
-        (["--num_images=5", "--images_per_map=2"], "is not a multiple of --images_per_map=2"),
-        (["--num_images=5", "--balance=condition", "--condition=Acne"], "exclude each other"),
-        (["--num_images=5", "--run_dir=nowhere"], "nowhere: not a run directory"),
-    )
-    def test_bad_flags(self, flags, message):
-        done = self._run("--output_dir=bad", *flags)
+    def test_bad_flags(self):
+        done = self._run("--output_dir=bad", "--num_images=5", "--run_dir=nowhere")
         self.assertEqual(done.returncode, 1)
-        self.assertIn(message, done.stderr)
+        self.assertIn("nowhere: not a run directory", done.stderr)
         self.assertLen(done.stderr.strip().splitlines(), 1)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "bad")))
 
