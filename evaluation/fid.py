@@ -17,8 +17,14 @@ from typing import List, Sequence
 
 from absl import flags
 
-from evaluation import feature_flags, fid_figures, frechet_evaluation, frechet_protocol, run_flags
-from synthesis import trained_generator
+from evaluation import (
+    feature_flags,
+    fid_figures,
+    frechet_evaluation,
+    frechet_protocol,
+    output_flags,
+)
+from synthesis import data_flags, run_flags, trained_generator
 
 _DEFAULTS = frechet_protocol.Protocol()
 _TRIALS = flags.DEFINE_integer("trials", _DEFAULTS.trials, "Resamplings.")
@@ -46,8 +52,8 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace measurements by anot
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints."""
     generator = run_flags.generator()
-    run_dir, output_dir = generator.run_dir, run_flags.output_dir(generator)
-    data_dir = run_flags.data_dir(generator)
+    run_dir, output_dir = generator.run_dir, output_flags.output_dir(generator)
+    data_dir = data_flags.data_dir(generator)
     steps = [generator.step]
     if _EVERY_CHECKPOINT.value:
         steps = [step for step, _ in trained_generator.list_checkpoints(run_dir)]

@@ -23,8 +23,9 @@ from evaluation import (
     fidelity_figures,
     fidelity_report,
     fidelity_results,
-    run_flags,
+    output_flags,
 )
+from synthesis import data_flags, run_flags
 
 _DEFAULTS = fidelity_results.Protocol()
 _NUM_IMAGES = flags.DEFINE_integer(
@@ -45,7 +46,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace measurements by anot
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints."""
     generator = run_flags.generator()
-    output_dir = run_flags.output_dir(generator)
+    output_dir = output_flags.output_dir(generator)
     protocol = fidelity_results.Protocol(
         num_images=_NUM_IMAGES.value,
         real_split=_REAL_SPLIT.value,
@@ -53,7 +54,7 @@ def main(_: Sequence[str]) -> None:
         seed=_SEED.value,
     )
     evaluator = fidelity_evaluation.Evaluator(
-        run_flags.data_dir(generator), generator.conditions, protocol
+        data_flags.data_dir(generator), generator.conditions, protocol
     )
     fidelity_report.check_output(output_dir, evaluator.describe(generator), _OVERWRITE.value)
     fidelity = evaluator.evaluate(generator)

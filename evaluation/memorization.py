@@ -31,8 +31,9 @@ from evaluation import (
     memorization_figures,
     memorization_report,
     memorization_results,
-    run_flags,
+    output_flags,
 )
+from synthesis import data_flags, run_flags
 from synthesis.trained_generator import TrainedGenerator
 
 _DEFAULTS = memorization_results.Protocol()
@@ -64,7 +65,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an audit by another 
 
 
 def _auditor(generator: TrainedGenerator) -> memorization_evaluation.Auditor:
-    data_dir = run_flags.data_dir(generator)
+    data_dir = data_flags.data_dir(generator)
     return memorization_evaluation.Auditor(
         generator,
         data_dir,
@@ -84,7 +85,7 @@ def _auditor(generator: TrainedGenerator) -> memorization_evaluation.Auditor:
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints; the exit status is the verdict."""
     generator = run_flags.generator()
-    output_dir = run_flags.output_dir(generator)
+    output_dir = output_flags.output_dir(generator)
     auditor = _auditor(generator)
     memorization_report.check_output(output_dir, auditor.description, _OVERWRITE.value)
     evaluation = auditor.measure()

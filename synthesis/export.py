@@ -14,21 +14,15 @@ from typing import Sequence
 
 from absl import flags
 
-from synthesis import exporting, trained_generator
+from synthesis import exporting, run_flags
 
-_RUN_DIR = flags.DEFINE_string("run_dir", None, "Run to take the generator from; the newest.")
-_STEP = flags.DEFINE_integer("step", None, "Its checkpoint; the last one.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Of the SavedModel.", required=True)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is in --output_dir.")
 
 
 def main(_: Sequence[str]) -> None:
     """Exports."""
-    if _RUN_DIR.value:
-        run_dir = command_line.user_path(_RUN_DIR.value)
-    else:
-        run_dir = trained_generator.newest_run(command_line.user_path("runs"))
-    generator = trained_generator.load(run_dir, _STEP.value)
+    generator = run_flags.generator()
     output_dir = command_line.user_path(_OUTPUT_DIR.value)
     exporting.export(generator, output_dir, _OVERWRITE.value)
     print(f"{output_dir}: SavedModel with from_map and from_request")

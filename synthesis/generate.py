@@ -21,20 +21,16 @@ from absl import flags
 
 from preprocessing import examples
 from synthesis import (
+    data_flags,
     generation,
     layout_statistics,
     map_requests,
     map_sampler,
-    trained_generator,
+    run_flags,
 )
 from synthesis.generation_request import Request
 from synthesis.trained_generator import TrainedGenerator
 
-_RUN_DIR = flags.DEFINE_string("run_dir", None, "Run to take the generator from; the newest.")
-_STEP = flags.DEFINE_integer("step", None, "Its checkpoint; the last one.")
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Records whose maps are varied; those the run was trained on."
-)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the images.", required=True)
 flags.DEFINE_integer("num_images", None, "How many; with --requests it is in there.")
 flags.DEFINE_list("condition", [], "Conditions, in equal shares.")
@@ -100,18 +96,9 @@ def _job(
 def main(argv: Sequence[str]) -> None:
     """Generates; `argv` holds the flags for Beam."""
     request = _request()
-    if _RUN_DIR.value:
-        run_dir = command_line.user_path(_RUN_DIR.value)
-    else:
-        run_dir = trained_generator.newest_run(command_line.user_path("runs"))
-    generator = trained_generator.load(run_dir, _STEP.value)
-    data_dir = (
-        command_line.user_path(_DATA_DIR.value)
-        if _DATA_DIR.value
-        else generator.description["dataset"]["directory"]
-    )
+    generator = run_flags.generator()
     output_dir = command_line.user_path(_OUTPUT_DIR.value)
-    job = _job(request, generator, data_dir, output_dir)
+    job = _job(request, generator, data_flags.data_dir(generator), output_dir)
     manifest = generation.generate(job, generator, argv[1:])
     print(generation.summary_text(manifest, output_dir))
 

@@ -11,12 +11,22 @@ from training import testing_data
 
 
 class ModelCardTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.trained = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.trained)
+        testing_data.train_run(cls.trained, steps=2)
+
     def setUp(self):
         super().setUp()
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        self.run_dir = pathlib.Path(testing_data.train_run(folder, steps=2).workdir)
+        folder = os.path.join(self.create_tempdir().full_path, "copy")
+        shutil.copytree(self.trained, folder)
+        self.run_dir = pathlib.Path(folder, "runs", "small")
         self.data_dir = os.path.join(folder, "data")
+        description = json.loads((self.run_dir / "config.json").read_text())
+        description["dataset"]["directory"] = self.data_dir
+        (self.run_dir / "config.json").write_text(json.dumps(description))
         self.generator = trained_generator.load(str(self.run_dir))
 
     def _write(self, name, content, digest=None):

@@ -57,17 +57,11 @@ class GridSearchProgramTest(absltest.TestCase):
         best = int(table["loss.l1"][0])
         self.assertIn(f"--config.loss.gan=1 --config.loss.l1={best} --config.loss.roi=2", out)
 
-    def test_bad_flags_are_one_line(self):
-        for flags, message in (
-            (["--data_dir=nowhere"], "nowhere/dataset.json: no such file; make a data set with"),
-            (["--data_dir=data", "--objective=fun"], "objective 'fun' is not one of gan, l1"),
-            (["--data_dir=data", "--roi="], "weights of roi: no value to try"),
-            (["--data_dir=data", "--gan=1,-2"], "weights of gan: '-2' is not a number from 0 up"),
-        ):
-            code, _, err = self._run("--workdir=search", *flags)
-            self.assertEqual(code, 1)
-            self.assertIn(message, err)
-            self.assertLen(err.strip().splitlines(), 1)
+    def test_a_bad_flag_is_one_line(self):
+        code, _, err = self._run("--workdir=search", "--data_dir=data", "--gan=1,-2")
+        self.assertEqual(code, 1)
+        self.assertIn("weights of gan: '-2' is not a number from 0 up", err)
+        self.assertLen(err.strip().splitlines(), 1)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "search")))
 
 
