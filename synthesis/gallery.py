@@ -1,0 +1,48 @@
+"""Shows generated images above photographs of the same condition (paper, Figure 4).
+
+  bazel run //synthesis:gallery -- --output=F.png                  # newest run under runs/
+  bazel run //synthesis:gallery -- --run_dir=R --output=F.png \
+      --condition=Melanoma,Psoriasis --per_condition=8
+
+Each generated image is painted from the map of the test photograph below it. A PNG for
+print, 300 dpi or more. It holds photographs of patients: mind where it goes.
+"""
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+from typing import Sequence
+
+from absl import flags
+
+from synthesis import data_flags, figure_flags, figures, gallery_blocks, run_flags
+
+_PER_CONDITION = flags.DEFINE_integer("per_condition", 4, "Photographs of each condition.")
+_NUM_CONDITIONS = flags.DEFINE_integer(
+    "num_conditions", 8, "Conditions at most; without --condition."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of photographs and of the noise.")
+
+
+def main(_: Sequence[str]) -> None:
+    """Draws the gallery."""
+    output = figure_flags.output()
+    generator = run_flags.generator()
+    gallery = gallery_blocks.build(
+        generator,
+        data_flags.data_dir(generator),
+        figure_flags.conditions(generator),
+        _NUM_CONDITIONS.value,
+        _PER_CONDITION.value,
+        _SEED.value,
+    )
+    for line in gallery_blocks.remarks(gallery, _PER_CONDITION.value):
+        print(line)
+    print(f"{figures.save(gallery.table, output)}: {len(gallery.shown)} conditions")
+    print(
+        f"next: bazel run //synthesis:sweep -- --run_dir={generator.run_dir} --kind=skin_type "
+        "--output=..."
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,87 @@
+"""Shows what a generator makes of one map when a single thing in it changes.
+
+  bazel run //synthesis:sweep -- --kind=skin_type --output=F.png   # newest run under runs/
+  bazel run //synthesis:sweep -- --run_dir=R --kind=size --output=F.png \
+      --condition=Melanoma,Psoriasis --sizes=20,40,60,80 --skin_type=5
+
+skin_type: maps of real crops on each of the six Fitzpatrick types (paper, Figure 5).
+size: a box that grows about the frame's centre (paper, Figure 6). The noise is the same
+along a row. A PNG for print, 300 dpi or more.
+"""
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+from typing import Sequence, Tuple
+
+from absl import flags
+
+from synthesis import data_flags, figure_flags, figures, run_flags, sweep_tables, sweeping
+from synthesis.image_tables import Table
+from synthesis.trained_generator import TrainedGenerator
+
+_KIND = flags.DEFINE_enum("kind", None, ["skin_type", "size"], "What changes.", required=True)
+_ROWS = flags.DEFINE_integer("rows", None, "Rows; 6, or one per --condition.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of maps and of the noise.")
+_SPLIT = flags.DEFINE_enum(
+    "split", "validation", ["validation", "test"], "With --kind=skin_type: where maps come from."
+)
+_PHOTOGRAPHS = flags.DEFINE_bool(
+    "photographs", False, "With --kind=skin_type: show the crop of each map as well."
+)
+_SIZES = flags.DEFINE_list(
+    "sizes",
+    [f"{size:g}" for size in sweeping.SIZES],
+    "With --kind=size: sides of the box in % of the frame's, growing.",
+)
+_SKIN_TYPE = flags.DEFINE_integer(
+    "skin_type", None, "With --kind=size: 1..6; each condition's commonest in training."
+)
+_OF_KIND = {"skin_type": ("split", "photographs"), "size": ("sizes", "skin_type")}
+
+
+def _check_kind() -> None:
+    """Raises ValueError for a flag of the other kind of sweep."""
+    for kind, names in _OF_KIND.items():
+        for name in names:
+            if kind != _KIND.value and flags.FLAGS[name].present:
+                raise ValueError(f"--{name} is for --kind={kind}")
+
+
+def _sizes() -> Tuple[float, ...]:
+    try:
+        return sweeping.check_sizes([float(text) for text in _SIZES.value])
+    except ValueError as error:
+        raise ValueError(f"--sizes={','.join(_SIZES.value)}: {error}") from error
+
+
+def _table(generator: TrainedGenerator) -> Table:
+    data_dir = data_flags.data_dir(generator)
+    conditions = figure_flags.conditions(generator)
+    if _KIND.value == "size":
+        return sweep_tables.size_table(
+            generator, data_dir, conditions, _ROWS.value, _sizes(), _SKIN_TYPE.value, _SEED.value
+        )
+    return sweep_tables.skin_type_table(
+        generator,
+        data_dir,
+        conditions,
+        _ROWS.value,
+        _SPLIT.value,
+        _PHOTOGRAPHS.value,
+        _SEED.value,
+    )
+
+
+def main(_: Sequence[str]) -> None:
+    """Draws the sweep."""
+    _check_kind()
+    output = figure_flags.output()
+    generator = run_flags.generator()
+    table = _table(generator)
+    print(f"{figures.save(table, output)}: {len(table.groups)} rows")
+    run = generator.run_dir
+    print(f"next: bazel run //evaluation:fidelity -- --run_dir={run}  # measures what it shows")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
