@@ -144,6 +144,11 @@ def _numbers(flat: np.ndarray, num_classes: int) -> Dict[str, np.ndarray]:
     return {name: _mean(np.moveaxis(values, 1, -1)) for name, values in numbers.items()}
 
 
+def _column(values: np.ndarray, place: int) -> np.ndarray:
+    """Returns [R] of [R] or [R, K]."""
+    return values.reshape(len(values), -1)[:, place]
+
+
 def _interval(drawn: np.ndarray) -> Tuple[float, float]:
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn):
@@ -187,11 +192,11 @@ def summarize(predictions: Predictions, replicates: int = 2000, seed: int = 0) -
         draws = _Draws.make(by_patient.shape[1], replicates, seed)
         drawn = _numbers(draws.confusion(by_patient, draws.seeds(len(by_patient))), number)
 
-    def estimate(name: str, *place: int) -> Estimate:
-        point = float(value[name][(0, *place)])
+    def estimate(name: str, place: int = 0) -> Estimate:
+        point = float(value[name].reshape(-1)[place])
         if not drawn or not np.isfinite(point):
             return Estimate(point)
-        return Estimate(point, *_interval(drawn[name][(slice(None), *place)]))
+        return Estimate(point, *_interval(_column(drawn[name], place)))
 
     return Summary(
         {name: estimate(name) for name in OVERALL},
@@ -226,8 +231,8 @@ def _bootstrap_p(drawn: np.ndarray) -> float:
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn):
         return float("nan")
-    tails = (np.sum(drawn <= 0), np.sum(drawn >= 0))
-    return float(min(1.0, 2.0 * (min(tails) + 1) / (len(drawn) + 1)))
+    tail = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
+    return min(1.0, 2.0 * (tail + 1) / (len(drawn) + 1))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -286,12 +291,11 @@ def compare(
             seeds[1] = seeds[0]
         drawn = [_numbers(draws.confusion(*pair), number) for pair in zip(by_patient, seeds)]
 
-    def difference(name: str, *place: int) -> Tuple[Estimate, float]:
-        point = float(values[1][name][(0, *place)] - values[0][name][(0, *place)])
+    def difference(name: str, place: int = 0) -> Tuple[Estimate, float]:
+        point = float((values[1][name] - values[0][name]).reshape(-1)[place])
         if not drawn or not np.isfinite(point):
             return Estimate(point), float("nan")
-        where = (slice(None), *place)
-        change = drawn[1][name][where] - drawn[0][name][where]
+        change = _column(drawn[1][name] - drawn[0][name], place)
         return Estimate(point, *_interval(change)), _bootstrap_p(change)
 
     overall = {name: difference(name) for name in OVERALL}
