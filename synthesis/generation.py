@@ -129,7 +129,7 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
 
 
 def _job_digest(plans: Sequence[ShardPlan]) -> str:
-    return hashlib.sha256("".join(plan.digest() for plan in plans).encode()).hexdigest()
+    return hashlib.sha256("".join(plan.digest for plan in plans).encode()).hexdigest()
 
 
 def prepare_output(job: Job, plans: Sequence[ShardPlan]) -> None:

@@ -100,7 +100,7 @@ class PaintingTest(absltest.TestCase):
     def test_a_plan_survives_json(self):
         again = painting.ShardPlan.from_json(self.plan.to_json())
         self.assertEqual(again, self.plan)
-        self.assertEqual(again.digest(), self.plan.digest())
+        self.assertEqual(again.digest, self.plan.digest)
 
     def test_another_generator_is_refused(self):
         plan = dataclasses.replace(self.plan, generator_digest="0" * 64)
