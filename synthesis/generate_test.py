@@ -1,40 +1,20 @@
 import json
 import os
 import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
 
 from absl.testing import absltest
 
 from preprocessing import examples
-from training import testing_data
+from training import testing_programs
 
 # bazel: data = //synthesis:generate
-_ROOT = pathlib.Path(__file__).parent.parent
 
 
-class GenerateProgramTest(absltest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.folder = tempfile.mkdtemp()
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        testing_data.train_run(cls.folder, steps=2)
-
-    def _run(self, *flags):
-        return subprocess.run(
-            [sys.executable, "-m", "synthesis.generate", *flags],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+class GenerateProgramTest(testing_programs.ProgramTestCase):
+    program = "synthesis.generate"
 
     def test_balance(self):
-        done = self._run(
+        done = self.run_program(
             "--num_images=12", "--balance=condition,skin_type", "--output_dir=new",
             "--images_per_shard=5", "--direct_num_workers=1",
         )  # fmt: skip
@@ -50,16 +30,16 @@ class GenerateProgramTest(absltest.TestCase):
         path = pathlib.Path(self.folder, "wanted.csv")
         path.write_text("condition,skin_type,count,rois\nAcne,6,2,1 1 20 20\nCyst,1,1,\n")
         flags = ["--requests=wanted.csv", "--output_dir=wanted"]
-        done = self._run(*flags)
+        done = self.run_program(*flags)
         self.assertEqual(done.returncode, 1)
         self.assertIn("error: the generator has never seen Cyst", done.stderr)
-        done = self._run(*flags, "--allow_unseen")
+        done = self.run_program(*flags, "--allow_unseen")
         self.assertEqual(done.returncode, 0, done.stderr)
         info = examples.read_info(os.path.join(self.folder, "wanted"))
         self.assertEqual(info.counts["crops"]["train"], {"Acne": {"6": 2}, "Cyst": {"1": 1}})
 
     def test_bad_flags(self):
-        done = self._run("--output_dir=bad", "--num_images=5", "--run_dir=nowhere")
+        done = self.run_program("--output_dir=bad", "--num_images=5", "--run_dir=nowhere")
         self.assertEqual(done.returncode, 1)
         self.assertIn("nowhere: not a run directory", done.stderr)
         self.assertLen(done.stderr.strip().splitlines(), 1)

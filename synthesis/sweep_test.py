@@ -1,50 +1,30 @@
 import os
 import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
 
 from absl.testing import absltest
 
 from synthesis import provenance
-from training import testing_data
+from training import testing_programs
 
 # bazel: data = //synthesis:sweep
-_ROOT = pathlib.Path(__file__).parent.parent
 
 
-class SweepProgramTest(absltest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.folder = tempfile.mkdtemp()
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        testing_data.train_run(cls.folder, steps=2)
-
-    def _run(self, *flags):
-        return subprocess.run(
-            [sys.executable, "-m", "synthesis.sweep", *flags],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+class SweepProgramTest(testing_programs.ProgramTestCase):
+    program = "synthesis.sweep"
 
     def test_both_kinds(self):
         for kind, rows, flags in (
             ("skin_type", 3, ["--split=test", "--rows=3"]),
             ("size", 2, ["--sizes=20,50", "--skin_type=5", "--condition=Acne,Melanoma,Acne"]),
         ):
-            done = self._run(f"--kind={kind}", f"--output=pictures/{kind}.png", *flags)
+            done = self.run_program(f"--kind={kind}", f"--output=pictures/{kind}.png", *flags)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, rf"{kind}\.png \(.* dpi\): {rows} rows")
             png = pathlib.Path(self.folder, "pictures", f"{kind}.png").read_bytes()
             self.assertIsNotNone(provenance.read(png))
 
     def test_a_bad_flag_is_one_line(self):
-        done = self._run("--kind=size", "--output=bad.png", "--split=test")
+        done = self.run_program("--kind=size", "--output=bad.png", "--split=test")
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, "error: --split is for --kind=skin_type\n")
         self.assertFalse(os.path.exists(os.path.join(self.folder, "bad.png")))
