@@ -85,6 +85,7 @@ def by_selection(
         raise ValueError(f"num_images {number} is not positive")
     chosen = [taxonomy.canonical(name) for name in conditions]
     types = [taxonomy.check_fitzpatrick(skin_type) for skin_type in skin_types]
+    total = max(sum(cells.values()), 1)
     shares = {}
     for condition, skin_type in itertools.product(
         chosen or {name: None for name, _ in cells}, types or taxonomy.FITZPATRICK_TYPES
@@ -94,7 +95,8 @@ def by_selection(
         if chosen and types:
             share = 1.0
         elif chosen:
-            share = cells.get((condition, skin_type), 0) / of_condition if of_condition else of_type
+            in_training = cells.get((condition, skin_type), 0)
+            share = in_training / of_condition if of_condition else of_type / total
         elif types:
             share = float(of_condition)
         else:

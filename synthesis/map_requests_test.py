@@ -49,6 +49,11 @@ class SelectionTest(parameterized.TestCase):
             {cell: count for cell, count in _CELLS.items() if count},
         )
 
+    def test_an_unseen_condition_gets_no_more_than_its_share(self):
+        counts = _count(map_requests.by_selection(_CELLS, 20, ["Acne", "Tinea"]))
+        self.assertEqual((counts["Tinea", 1], counts["Tinea", 2]), (7, 3))  # as all of training
+        self.assertEqual(counts["Acne", 1] + counts["Acne", 2], 10)
+
     @parameterized.parameters(1, 2, 7, 99)
     def test_the_number_is_exact(self, number):
         self.assertLen(map_requests.by_selection(_CELLS, number), number)
