@@ -83,7 +83,7 @@ def from_confusion(confusion: np.ndarray) -> Dict[str, np.ndarray]:
     of_class, said = confusion.sum(axis=-1), confusion.sum(axis=-2)
     present = of_class > 0
     recall = _ratio(hits, of_class)
-    precision = np.where(present, np.where(said > 0, hits / np.maximum(said, 1e-300), 0.0), np.nan)
+    precision = np.where(present, np.nan_to_num(_ratio(hits, said)), np.nan)
     f1 = np.where(present, _ratio(2.0 * hits, of_class + said), np.nan)
     return {
         "precision": precision,

@@ -19,17 +19,8 @@ from typing import Sequence
 
 from absl import flags
 
-from preprocessing import examples
-from synthesis import (
-    data_flags,
-    generation,
-    layout_statistics,
-    map_requests,
-    map_sampler,
-    run_flags,
-)
+from synthesis import data_flags, generation, job_planning, run_flags
 from synthesis.generation_request import Request
-from synthesis.trained_generator import TrainedGenerator
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the images.", required=True)
 flags.DEFINE_integer("num_images", None, "How many; with --requests it is in there.")
@@ -62,43 +53,24 @@ def _request() -> Request:
     return Request(**fields)
 
 
-def _job(
-    request: Request, generator: TrainedGenerator, data_dir: str, output_dir: str
-) -> generation.Job:
-    info = examples.read_info(data_dir)
-    generator.check_dataset(data_dir, info)
-    cells = map_requests.training_cells(info, generator.conditions)
-    wanted = request.wanted(cells, generator.image_size)
-    if not _ALLOW_UNSEEN.value:
-        map_requests.check_seen(wanted, generator.conditions)
-    if request.balance:
-        print(map_requests.balance_table(cells, wanted))
-    sources = []
-    if request.maps == "validation":
-        sources = map_sampler.read_layouts(data_dir, "validation")
-    statistics = layout_statistics.fit(
-        map_sampler.read_layouts(data_dir, "train"), generator.image_size
-    )
-    return generation.Job(
-        output_dir=output_dir,
-        request=request.as_dict(),
-        layouts=generation.choose_layouts(
-            wanted, sources, statistics, generator.image_size, _SEED.value
-        ),
-        images_per_map=request.images_per_map,
-        seed=_SEED.value,
-        png=_FORMAT.value == "png",
-        batch_size=_BATCH_SIZE.value,
-        images_per_shard=_IMAGES_PER_SHARD.value,
-    )
-
-
 def main(argv: Sequence[str]) -> None:
     """Generates; `argv` holds the flags for Beam."""
     request = _request()
     generator = run_flags.generator()
     output_dir = command_line.user_path(_OUTPUT_DIR.value)
-    job = _job(request, generator, data_flags.data_dir(generator), output_dir)
+    job, table = job_planning.plan(
+        request,
+        generator,
+        data_flags.data_dir(generator),
+        output_dir,
+        allow_unseen=_ALLOW_UNSEEN.value,
+        seed=_SEED.value,
+        png=_FORMAT.value == "png",
+        batch_size=_BATCH_SIZE.value,
+        images_per_shard=_IMAGES_PER_SHARD.value,
+    )
+    if request.balance:
+        print(table)
     manifest = generation.generate(job, generator, argv[1:])
     print(generation.summary_text(manifest, output_dir))
 

@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
-from preprocessing import examples, semantic_map, taxonomy
+from preprocessing import examples, record_errors, semantic_map, taxonomy
 from preprocessing.cases import Box
 
 
@@ -53,20 +53,13 @@ def read_crops(
     wanted = set(taxonomy.CONDITIONS if conditions is None else conditions)
     found = False
     for shard in examples.list_shards(data_dir, "crops", split):
-        try:
+        with record_errors.naming(shard, "crop"):
             for serialized in tf.data.TFRecordDataset(shard):
                 parsed = examples.parse_crop(serialized)
-                if split != "train" and parsed["synthetic"]:
-                    raise ValueError(
-                        f"{shard}: holds synthetic images; a {split} split is of photographs only"
-                    )
+                record_errors.check_synthetic(shard, split, bool(parsed["synthetic"]))
                 if parsed["condition"].numpy().decode() in wanted:
                     found = True
                     yield parsed
-        except tf.errors.DataLossError as error:
-            raise ValueError(f"{shard}: truncated or corrupt TFRecord") from error
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(f"{shard}: not a crop record ({error.message})") from error
     if not found:
         raise ValueError(f"{data_dir}: no {split} crop of the wanted conditions")
 

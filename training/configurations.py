@@ -10,38 +10,45 @@ import ml_collections
 from preprocessing import command_line
 
 # bazel: deps = //training/configs:*
-_FOLDER = pathlib.Path(__file__).parent / "configs"
+FOLDER = pathlib.Path(__file__).parent / "configs"
 
 
-def names() -> List[str]:
+def names(folder: pathlib.Path = FOLDER) -> List[str]:
     """Returns the names of the configurations that come with DermGAN."""
-    return sorted(path.stem for path in _FOLDER.glob("*.py") if path.stem != "__init__")
+    return sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
-def path_of(value: str) -> str:
+def path_of(value: str, folder: pathlib.Path = FOLDER) -> str:
     """Returns the file of a configuration.
 
     Args:
       value: a name, e.g. "paper", or the path of a Python file with
         `get_config()`, optionally followed by ":" and its argument.
+      folder: of the configurations that have names.
 
     Raises:
       ValueError: neither.
     """
-    if value in names():
-        return str(_FOLDER / f"{value}.py")
+    if value in names(folder):
+        return str(folder / f"{value}.py")
     path, colon, argument = value.partition(":")
     resolved = command_line.user_path(path)
     if not resolved.endswith(".py") or not pathlib.Path(resolved).is_file():
-        raise ValueError(f"config {value!r} is neither a file nor one of {', '.join(names())}")
+        raise ValueError(
+            f"config {value!r} is neither a file nor one of {', '.join(names(folder))}"
+        )
     return f"{resolved}{colon}{argument}"
 
 
-def expand_names(argv: List[str]) -> None:
+def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
     """Replaces the value of `--config` in a command line by its file, in place.
 
     Where there is none, the demo's is added: a default of the flag itself would be
     read, with the overrides, before they can be checked.
+
+    Args:
+      argv: the command line.
+      folder: of the configurations that have names.
 
     Raises:
       ValueError: `path_of` does, or an override names a field that the
@@ -53,12 +60,12 @@ def expand_names(argv: List[str]) -> None:
         if flag not in ("--config", "-config"):
             continue
         if equals:
-            path = path_of(value)
+            path = path_of(value, folder)
             argv[index] = f"{flag}={path}"
         elif index + 1 < len(argv):
-            path = argv[index + 1] = path_of(argv[index + 1])
+            path = argv[index + 1] = path_of(argv[index + 1], folder)
     if not path:
-        path = path_of("demo")
+        path = path_of("demo", folder)
         argv.insert(1, f"--config={path}")
     _check_overrides(argv, path)
 

@@ -75,12 +75,15 @@ def _git_revision() -> str:
         return "unknown"
 
 
-def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> List[str]:
+def differences_between(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = ""
+) -> List[str]:
+    """Returns a line for each entry, of entries too, in which two descriptions differ."""
     lines = []
     for key in sorted(set(ours) | set(theirs)):
         mine, other = ours.get(key), theirs.get(key)
         if isinstance(mine, Mapping) and isinstance(other, Mapping):
-            lines += _differences(mine, other, f"{prefix}{key}.")
+            lines += differences_between(mine, other, f"{prefix}{key}.")
         elif mine != other:
             lines.append(f"{prefix}{key} was {other!r}, is {mine!r}")
     return lines
@@ -117,10 +120,10 @@ def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[
         raise ValueError(f"{path}: not valid JSON ({error})") from error
     differences: List[str] = []
     for key in ("config", "precision"):
-        differences += _differences({key: description[key]}, {key: stored.get(key)})
+        differences += differences_between({key: description[key]}, {key: stored.get(key)})
     for key in ("digest", "image_size", "taxonomy"):
         ours, theirs = description["dataset"][key], stored.get("dataset", {}).get(key)
-        differences += _differences({f"dataset.{key}": ours}, {f"dataset.{key}": theirs})
+        differences += differences_between({f"dataset.{key}": ours}, {f"dataset.{key}": theirs})
     if differences:
         raise ValueError(
             f"{workdir}: holds a run that differs ({'; '.join(differences)}); "

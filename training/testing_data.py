@@ -1,8 +1,9 @@
 """Small record sets and runs, for the tests of this package and of those after it."""
 
+import dataclasses
 import io
 import pathlib
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 import ml_collections
 import numpy as np
@@ -17,10 +18,18 @@ from training.configs import demo
 IMAGE_SIZE = 32
 
 
-def _png(image: np.ndarray) -> bytes:
+def png(image: np.ndarray) -> bytes:
+    """Returns an encoded image."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def write_records(path: pathlib.Path, records: Iterable[examples.Record]) -> None:
+    """Writes a record file."""
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(examples.serialize(record))
 
 
 def write_dataset(
@@ -29,21 +38,26 @@ def write_dataset(
     conditions: Sequence[str] = ("Acne", "Melanoma", "Vitiligo"),
     per_split: Sequence[int] = (24, 8, 8),
     shards: int = 2,
+    digest: str = "0" * 64,
 ) -> examples.DatasetInfo:
     """Writes records whose photographs are grey skin with a disc in the box.
 
+    A photograph's `full/` record holds the same image as its crop.
+
     Args:
-      folder: receives `crops/` and `dataset.json`.
+      folder: receives `crops/`, `full/` and `dataset.json`.
       image_size: rows and columns.
       conditions: taken in turn.
       per_split: examples of train, validation and test.
       shards: per split.
+      digest: that `dataset.json` names.
 
     Returns:
       The description, as `examples.read_info` reads it.
     """
     root = pathlib.Path(folder)
-    (root / "crops").mkdir(parents=True, exist_ok=True)
+    for kind in ("crops", "full"):
+        (root / kind).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     counts: dict = {"crops": {}, "full": {}}
     for split, number in zip(("train", "validation", "test"), per_split):
@@ -62,8 +76,8 @@ def write_dataset(
             )
             name = f"{split}{index}"
             record = examples.Record(
-                _png(image),
-                _png(drawn),
+                png(image),
+                png(drawn),
                 image_size,
                 image_size,
                 (box,),
@@ -73,20 +87,21 @@ def write_dataset(
                 name,
                 name,
             )
-            records.append(examples.serialize(record))
-            by_type = counts["crops"].setdefault(split, {}).setdefault(condition, {})
-            by_type[str(skin_type)] = by_type.get(str(skin_type), 0) + 1
+            records.append(record)
+            for by_split in counts.values():
+                by_type = by_split.setdefault(split, {}).setdefault(condition, {})
+                by_type[str(skin_type)] = by_type.get(str(skin_type), 0) + 1
         for shard in range(shards):
-            path = root / "crops" / examples.shard_name(split, shard, shards)
-            with tf.io.TFRecordWriter(str(path)) as writer:
-                for serialized in records[shard::shards]:
-                    writer.write(serialized)
+            name = examples.shard_name(split, shard, shards)
+            write_records(root / "crops" / name, records[shard::shards])
+            whole = [dataclasses.replace(record, map_png=b"") for record in records[shard::shards]]
+            write_records(root / "full" / name, whole)
     info = examples.DatasetInfo(
         image_size=image_size,
         full_size=image_size,
         taxonomy=taxonomy.CONDITIONS,
         counts=counts,
-        digest="0" * 64,
+        digest=digest,
         settings={},
         packages={},
     )

@@ -1,0 +1,186 @@
+"""The arms of the augmentation experiment: which image stands at which place.
+
+All arms take the same number of steps of the same number of images. `real+synthetic`
+does two things at once: it shows images that were never photographed, and it makes
+rare conditions more frequent. The controls do the second without the first, to the
+same frequencies: `real+oversampled` puts a photograph of the same condition in the
+place of each synthetic image, `real+class_weights` weighs the losses instead.
+"""
+
+import dataclasses
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+REAL = "real"
+SYNTHETIC = "real+synthetic"
+OVERSAMPLED = "real+oversampled"
+CLASS_WEIGHTS = "real+class_weights"
+NAMES = (REAL, SYNTHETIC, OVERSAMPLED, CLASS_WEIGHTS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One way to train.
+
+    Attributes:
+      name: unique in an experiment.
+      kind: one of `NAMES`.
+      ratio: synthetic images to one photograph; None takes all, at the share of a
+        batch that the configuration says.
+    """
+
+    name: str
+    kind: str
+    ratio: Optional[float] = None
+
+
+def make_arms(names: Sequence[str], ratios: Sequence[float]) -> List[Arm]:
+    """Returns the arms of an experiment; `real`, which the others compare with, first.
+
+    Args:
+      names: of `NAMES`.
+      ratios: of further arms `real+synthetic x<ratio>`.
+
+    Raises:
+      ValueError: an unknown name, or a ratio that is not positive.
+    """
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise ValueError(f"arm {unknown[0]!r} is not one of {', '.join(NAMES)}")
+    for ratio in ratios:
+        if not 0 < ratio < np.inf:
+            raise ValueError(f"ratio {ratio} is not positive")
+    arms = [Arm(name, name) for name in NAMES if name == REAL or name in names]
+    return arms + [Arm(f"{SYNTHETIC} x{ratio:g}", SYNTHETIC, ratio) for ratio in ratios]
+
+
+def order(protocol: Mapping[str, Any]) -> Tuple[int, float]:
+    """Returns what arms are sorted by.
+
+    Args:
+      protocol: of a training, with its arm's `kind` and `ratio`.
+    """
+    return NAMES.index(protocol["kind"]), protocol["ratio"] or 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """What a training draws from.
+
+    Attributes:
+      real: condition codes of the photographs, int [N].
+      synthetic: condition codes of the synthetic images, int [M].
+      share: of the images of a training that are synthetic, 0..1.
+    """
+
+    real: np.ndarray
+    synthetic: np.ndarray
+    share: float
+
+    def __post_init__(self) -> None:
+        if not len(self.real):
+            raise ValueError("no photograph to train on")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"synthetic share {self.share} is not in 0..1")
+        if self.share and not len(self.synthetic):
+            raise ValueError("no synthetic image")
+
+
+def mixture(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: float) -> Mixture:
+    """Returns what an arm draws from.
+
+    Args:
+      arm: which.
+      real: condition codes of the photographs.
+      synthetic: condition codes of the synthetic images that there are.
+      share: of a batch that is synthetic; 0 is in proportion to their numbers. An arm
+        with a ratio is always in proportion.
+
+    Raises:
+      ValueError: fewer synthetic images than the ratio takes.
+    """
+    if arm.kind == REAL:
+        return Mixture(real, synthetic[:0], 0.0)
+    if arm.ratio is not None:
+        number = round(arm.ratio * len(real))
+        if number > len(synthetic):
+            raise ValueError(
+                f"arm {arm.name!r} takes {number} synthetic images; there are {len(synthetic)}"
+            )
+        synthetic, share = synthetic[:number], 0.0
+    return Mixture(real, synthetic, share or len(synthetic) / (len(real) + len(synthetic)))
+
+
+def _epochs(number: int, length: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers 0..number-1 epoch by epoch, each in an order of its own; int64 [length]."""
+    orders = [rng.permutation(number) for _ in range(-(-length // number))]
+    return np.concatenate([np.zeros(0, np.int64), *orders])[:length]
+
+
+def _same_condition(wanted: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Photographs of the wanted conditions, each condition's in epochs; -1 where none is."""
+    chosen = np.full(len(wanted), -1, np.int64)
+    for code in np.unique(wanted):
+        places, members = np.flatnonzero(wanted == code), np.flatnonzero(real == code)
+        if len(members):
+            chosen[places] = members[_epochs(len(members), len(places), rng)]
+    return chosen
+
+
+def draw(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.ndarray:
+    """Draws the images of a training, in order.
+
+    With the same seed, `real+synthetic` and `real+oversampled` have the same photographs
+    at the same places but for those where the one has a synthetic image and the other a
+    photograph of its condition (any photograph, where training has none of it).
+
+    Args:
+      arm: which.
+      drawn_from: from `mixture`.
+      length: number of images.
+      seed: of the training.
+
+    Returns:
+      int64 [length]; n is photograph n, len(real) + m is synthetic image m.
+    """
+    rng = np.random.default_rng([seed, 0xA437])
+    number = len(drawn_from.real)
+    places = rng.random(length)
+    chosen = _epochs(number, length, rng)
+    if arm.kind in (REAL, CLASS_WEIGHTS) or not drawn_from.share:
+        return chosen
+    extra = np.flatnonzero(places < drawn_from.share)
+    synthetic = _epochs(len(drawn_from.synthetic), len(extra), rng)
+    if arm.kind == SYNTHETIC:
+        chosen[extra] = number + synthetic
+    else:
+        same = _same_condition(drawn_from.synthetic[synthetic], drawn_from.real, rng)
+        chosen[extra] = np.where(same >= 0, same, chosen[extra])
+    return chosen
+
+
+def class_weights(arm: Arm, drawn_from: Mixture, num_classes: int) -> np.ndarray:
+    """Returns the weight of each condition's loss, float32 [num_classes].
+
+    One, but in the arm of class weights: there conditions weigh as often as they stand
+    in the mixture of photographs and synthetic images, over how often they stand among the
+    photographs; the mean over the photographs is one.
+    """
+    weights = np.ones(num_classes, np.float32)
+    if arm.kind != CLASS_WEIGHTS:
+        return weights
+    real, synthetic = (
+        np.bincount(codes, minlength=num_classes) / len(codes)
+        for codes in (drawn_from.real, drawn_from.synthetic)
+    )
+    mixed = (1 - drawn_from.share) * real + drawn_from.share * synthetic
+    weights = np.divide(mixed, real, out=np.ones(num_classes), where=real > 0)
+    return (weights / np.sum(real * weights)).astype(np.float32)
+
+
+def describe(arm: Arm, drawn_from: Mixture) -> Tuple[int, float]:
+    """Returns how many synthetic images an arm has, and their share of the training."""
+    if arm.kind != SYNTHETIC:
+        return 0, 0.0
+    return len(drawn_from.synthetic), drawn_from.share

@@ -1,0 +1,57 @@
+import os
+import tempfile
+
+import numpy as np
+from absl.testing import absltest
+from PIL import Image
+
+from evaluation import (
+    augmentation_figures,
+    augmentation_results,
+    classifier_predictions,
+    classifier_testing,
+)
+
+
+def _has(path, color):
+    """Tells whether a picture has a notable patch of a colour like "#4a6d8c"."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    wanted = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
+    return np.sum(np.abs(pixels - wanted).max(axis=-1) < 3) > 100
+
+
+class AugmentationFiguresTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with tempfile.TemporaryDirectory() as root:
+            classifier_testing.write_study(root, [0.5, 0.6, 0.5, 0.5, 0.6], [2.0], seeds=(0,))
+            arms = classifier_predictions.read(root)
+        cls.results = augmentation_results.compute("test", arms, 20)
+
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(self.create_tempdir().full_path, "figure.png")
+
+    def test_figure_8_has_a_bar_of_every_main_arm(self):
+        augmentation_figures.draw_f1(self.results, self.path)
+        for color in augmentation_figures.COLORS.values():
+            self.assertTrue(_has(self.path, color), color)
+
+    def test_one_arm_alone(self):
+        alone = augmentation_results.Results("test", self.results.arms[:1], ())
+        augmentation_figures.draw_f1(alone, self.path)
+        colors = list(augmentation_figures.COLORS.values())
+        self.assertEqual([_has(self.path, color) for color in colors], [True, False, False, False])
+
+    def test_confusion(self):
+        augmentation_figures.draw_confusion(self.results, self.path)
+        self.assertGreater(min(Image.open(self.path).size), 300)
+
+    def test_ratios(self):
+        augmentation_figures.draw_ratios(self.results, self.path)
+        self.assertTrue(_has(self.path, augmentation_figures.COLORS["real"]))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+from absl.testing import absltest
+from sklearn import metrics
+
+from evaluation import augmentation_results, classifier_predictions, classifier_testing
+from evaluation.augmentation_results import Results
+from preprocessing import taxonomy
+
+_REPLICATES = 400
+
+
+class AugmentationResultsTest(absltest.TestCase):
+    def _compute(self, accuracies, **options) -> Results:
+        root = self.create_tempdir().full_path
+        classifier_testing.write_study(root, accuracies, **options)
+        arms = classifier_predictions.read(root)
+        return augmentation_results.compute("test", arms, _REPLICATES)
+
+    def test_a_planted_improvement_is_found_and_told(self):
+        results = self._compute([0.5, 0.5, 0.5, 0.5], melanoma=0.95, seeds=(0, 1, 2))
+        comparison = results.comparison("real", "real+synthetic")
+        [(name, change)] = [
+            one for one in comparison.significant_classes() if one[1].estimate.value > 0.2
+        ]
+        self.assertEqual(name, "Melanoma")
+        self.assertLess(change.p_adjusted, 0.05)
+        text = augmentation_results.verdict(results)
+        self.assertRegex(text, r"top-1 accuracy by \+1\d\.\d points \(95% interval \+.*better")
+        self.assertRegex(text, r"Melanoma \+0\.\d\d")
+        self.assertRegex(text, r"Against real\+oversampled, .* significantly better")
+        self.assertRegex(text, r"Against real\+class_weights, ")
+
+    def test_no_difference_is_called_so(self):
+        results = self._compute([0.6] * 4)
+        text = augmentation_results.verdict(results)
+        self.assertIn("no significant difference", text)
+        self.assertIn("F1 differs significantly in none of 4 conditions", text)
+        self.assertNotIn("better", text)
+
+    def test_harm_is_called_so(self):
+        text = augmentation_results.verdict(self._compute([0.8, 0.4, 0.8, 0.8]))
+        self.assertRegex(text, r"by -\d\d\.\d points .*significantly worse")
+
+    def test_numbers_of_an_arm(self):
+        results = self._compute([0.6, 0.6, 0.6, 0.6], seeds=(5,))
+        arm = results.arms[0]
+        self.assertEqual(arm.name, "real")
+        predictions = arm.predictions.predictions()
+        self.assertAlmostEqual(
+            arm.summary.overall["top_1"].value,
+            metrics.accuracy_score(predictions.labels, predictions.predicted[0]),
+        )
+        # 0.7 is said each time; the error is the distance to how often it is right.
+        self.assertAlmostEqual(
+            arm.calibration.value, abs(0.7 - predictions.correct.mean()), places=5
+        )
+        self.assertLess(arm.calibration.low, arm.calibration.value + 1e-9)
+        self.assertEqual(sorted(arm.skin_types), [1, 2, 3, 4, 5])
+        number, estimate = arm.skin_types[3]
+        of_type = arm.predictions.table["fitzpatrick"].to_numpy() == 3
+        self.assertEqual(number, 48)
+        self.assertAlmostEqual(estimate.value, predictions.correct[0, of_type].mean())
+        self.assertEqual(arm.confusion.sum(), 240)
+
+    def test_small_skin_types_are_listed_not_judged(self):
+        root = self.create_tempdir().full_path
+        arm = classifier_testing.write_study(root, [0.5], seeds=(0,))[0]
+        table = classifier_testing.images()
+        table.loc[:9, "fitzpatrick"] = 6
+        classifier_predictions.write(
+            classifier_predictions.path_of(root, "real", "test", 0),
+            table,
+            classifier_testing.scores(table, 0.5, 0),
+            classifier_testing.training(arm, 0),
+        )
+        [arm] = classifier_predictions.read(root)
+        number, estimate = augmentation_results.measure_arm(arm, 50).skin_types[6]
+        self.assertEqual(number, 10)
+        self.assertTrue(np.isnan(estimate.value))
+
+    def test_is_json(self):
+        content = self._compute([0.6] * 4).as_dict()
+        stored = json.loads(json.dumps(content, allow_nan=False))
+        acne = stored["arms"][1]["per_class"]["Acne"]
+        self.assertEqual((acne["test_images"], acne["f1"]["value"]), (0, None))
+        self.assertIsNone(stored["comparisons"][0]["f1"]["Acne"]["p_adjusted"])
+        self.assertLen(stored["comparisons"], 5)
+        self.assertLen(stored["comparisons"][0]["f1"], len(taxonomy.CONDITIONS))
+
+    def test_without_the_real_arm(self):
+        root = self.create_tempdir().full_path
+        classifier_testing.write_study(root, [0.6, 0.6])
+        arms = classifier_predictions.read(root)
+        with self.assertRaisesRegex(ValueError, "no predictions of the arm 'real'"):
+            augmentation_results.compute("test", arms[1:], 10)
+        only = augmentation_results.compute("test", arms[:1], 10)
+        self.assertIn("No verdict", augmentation_results.verdict(only))
+
+
+if __name__ == "__main__":
+    absltest.main()
