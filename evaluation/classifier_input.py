@@ -51,7 +51,7 @@ def apply(images: tf.Tensor, jitter: Jitter, input_size: int, seed: tf.Tensor) -
     """Varies a batch, each image by its own draws.
 
     Args:
-      images: float32 [B, H, W, 3] in [-1, 1].
+      images: float32 [B, H, W, 3] in [-1, 1], B known when the graph is built.
       jitter: how.
       input_size: rows and columns of the result.
       seed: int64 [2]; decides everything.
@@ -59,7 +59,7 @@ def apply(images: tf.Tensor, jitter: Jitter, input_size: int, seed: tf.Tensor) -
     Returns:
       float32 [B, input_size, input_size, 3] in [-1, 1].
     """
-    batch = tf.shape(images)[0]
+    batch = images.shape[0]
     seeds = tf.random.experimental.stateless_split(seed, 8)
 
     def uniform(number: int, low: float, high: float) -> tf.Tensor:

@@ -47,7 +47,7 @@ class JobPlanningTest(absltest.TestCase):
         self.assertNotEqual(first, other)
 
     def test_unseen_conditions(self):
-        request = Request(num_images=2, condition=["Acne", "Tinea"])
+        request = Request(num_images=12, condition=["Acne", "Tinea"])
         with self.assertRaisesRegex(ValueError, "never seen Tinea"):
             self._plan(request)
         layouts = self._plan(request, allow_unseen=True)[0].layouts

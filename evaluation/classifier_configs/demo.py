@@ -1,4 +1,4 @@
-"""The default: a narrow MobileNet V1 at 96x96, two minutes an arm on two cores.
+"""The default: a narrow MobileNet V1 at 96x96, some two minutes an arm on two cores.
 
 bazel run //evaluation:augmentation
 """
@@ -20,7 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.input_size = 96
     config.model.alpha = 0.25
 
-    config.training.steps = 1500
+    config.training.steps = 1000
     config.training.batch_size = 32
     config.training.learning_rate = 2e-3
     config.training.validate_every = 100

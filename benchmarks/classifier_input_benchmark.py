@@ -1,0 +1,113 @@
+"""Images per second of the classifier's input, against what its training consumes.
+
+  bazel run //benchmarks:classifier_input_benchmark
+
+Photographs and as many synthetic images, gathered from files mapped into memory and
+jittered as in every arm of //evaluation:augmentation, in turns with training steps on
+one fixed batch. Printed: medians over the turns, and the median of the turns' ratios.
+"""
+
+from preprocessing import command_line  # isort: skip  (sets the log level first)
+
+import pathlib
+import statistics
+import tempfile
+import time
+from typing import Any, List, Sequence, Tuple
+
+import ml_collections
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+from evaluation import classifier, classifier_input
+from evaluation.classifier_configs import demo, paper
+from evaluation.classifier_data import Images
+from preprocessing import taxonomy
+from training import building
+
+_TURNS = flags.DEFINE_integer("turns", 5, "Turns of reading and training.")
+_NUM_IMAGES = flags.DEFINE_integer("num_images", 4000, "Images on disk, half of them synthetic.")
+
+
+def _write_images(folder: str, number: int, input_size: int) -> Images:
+    """Writes images of noise, as they are kept for the classifier."""
+    rng = np.random.default_rng(0)
+    size = classifier_input.stored_size(input_size)
+    path = pathlib.Path(folder) / f"{input_size}.uint8"
+    with open(path, "wb") as file:
+        for _ in range(number):
+            file.write(rng.bytes(size * size * 3))
+    texts = np.array([str(index) for index in range(number)])
+    return Images(
+        np.memmap(path, np.uint8, "r", shape=(number, size, size, 3)),
+        rng.integers(0, len(taxonomy.CONDITIONS), number),
+        np.ones(number, np.int64),
+        *[texts] * 4,
+    )
+
+
+def _input(config: ml_collections.ConfigDict, images: Images, batches: int) -> tf.data.Dataset:
+    training = config.training
+    order = np.random.default_rng(0).integers(0, 2 * len(images), batches * training.batch_size)
+    return classifier_input.training_batches(
+        (images, images),
+        order,
+        np.ones(len(taxonomy.CONDITIONS), np.float32),
+        classifier_input.Jitter(**config.augmentation),
+        config.model.input_size,
+        training.batch_size,
+        seed=0,
+    )
+
+
+def _seconds_of_reading(batches: Any, number: int) -> float:
+    started = time.perf_counter()
+    for _ in range(number):
+        next(batches)
+    return time.perf_counter() - started
+
+
+def measure(
+    config: ml_collections.ConfigDict, folder: str, turns: int, num_images: int
+) -> List[Tuple[float, float]]:
+    """Returns images/s of the input and of training, turn by turn."""
+    batch = config.training.batch_size
+    read_batches, steps = 40, 5
+    size = config.model.input_size
+    data = _input(config, _write_images(folder, num_images // 2, size), read_batches + 10)
+    tf.keras.mixed_precision.set_global_policy(building.choose_precision(config.training.precision))
+    model = classifier.build(
+        size, len(taxonomy.CONDITIONS), config.model.alpha, config.model.dropout, "none"
+    )
+    classifier.compile_model(model, classifier.Training(**config.training))
+    fixed = tf.data.Dataset.from_tensors(next(iter(data))).repeat()
+    model.fit(fixed, steps_per_epoch=2, verbose=0)
+    speeds = []
+    for _ in range(turns):
+        # An iterator of its own for each turn: between turns none reads ahead.
+        batches = iter(data)
+        _seconds_of_reading(batches, 5)
+        reading = batch * read_batches / _seconds_of_reading(batches, read_batches)
+        del batches
+        started = time.perf_counter()
+        model.fit(fixed, steps_per_epoch=steps, verbose=0)
+        speeds.append((reading, batch * steps / (time.perf_counter() - started)))
+    return speeds
+
+
+def main(_: Sequence[str]) -> None:
+    """Measures and prints."""
+    print("{:44}{:>12}{:>12}{:>8}".format("", "input/s", "training/s", "ratio"))
+    for config in (demo.get_config(), paper.get_config()):
+        size, batch = config.model.input_size, config.training.batch_size
+        with tempfile.TemporaryDirectory() as folder:
+            speeds = measure(config, folder, _TURNS.value, _NUM_IMAGES.value)
+        reading, training = (statistics.median(column) for column in zip(*speeds))
+        ratio = statistics.median(one / other for one, other in speeds)
+        name = f"{config.name}: {size}x{size}, width {config.model.alpha}, batch {batch}"
+        print(f"{name:44}{reading:12.0f}{training:12.1f}{ratio:8.1f}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
