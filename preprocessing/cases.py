@@ -9,7 +9,18 @@ import csv
 import dataclasses
 import math
 import pathlib
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from preprocessing import taxonomy
 
@@ -173,10 +184,14 @@ def _check_header(header: Sequence[str], path: pathlib.Path) -> None:
         raise ValueError(f"{path}: column {', '.join(twice)} appears more than once")
 
 
-def _rows(path: pathlib.Path) -> Iterable[Tuple[int, List[str]]]:
-    """Yields (line the row starts on, cells), the header included."""
+def csv_rows(path: pathlib.Path, delimiter: str = ",") -> Iterator[Tuple[int, List[str]]]:
+    """Yields (line the row starts on, cells), the header included.
+
+    Raises:
+      ValueError: the file is not UTF-8 text or not a CSV.
+    """
     with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, delimiter=delimiter)
         line = 1
         try:
             for cells in reader:
@@ -236,7 +251,7 @@ def read_cases(
     folder = pathlib.Path(image_dir) if image_dir else source.parent
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    rows = iter(_rows(source))
+    rows = csv_rows(source)
     header = [name.strip() for name in next(rows, (1, []))[1]]
     _check_header(header, source)
     photographs: List[Photograph] = []
@@ -290,3 +305,20 @@ def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
                 ]
             )
     temporary.replace(target)
+
+
+def write_csv(
+    path: Union[str, pathlib.Path], header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Writes a UTF-8 CSV, row by row."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_rejections(
+    path: Union[str, pathlib.Path], rejections: Iterable[Sequence[object]]
+) -> None:
+    """Writes what was not used; each has the fields of a `Rejection`."""
+    write_csv(path, Rejection._fields, rejections)

@@ -1,7 +1,7 @@
 """The files beside the records: counts, rejections, windows, contact sheet."""
 
-import csv
 import hashlib
+import itertools
 import json
 import pathlib
 import platform
@@ -13,13 +13,6 @@ import PIL
 
 from preprocessing import cases, contact_sheet, examples, shards, taxonomy
 from preprocessing.plans import Settings
-
-
-def _write_csv(path: pathlib.Path, header: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def _summaries(work: pathlib.Path, names: Sequence[str]) -> Iterator[shards.Summary]:
@@ -64,12 +57,8 @@ def write_dataset_files(
         notes["rejections"] += len(summary.rejections)
         notes["crops_showing_part_of_roi"] += sum(row[-1] < 0.999 for row in summary.crops)
     rejected = (row for summary in _summaries(work, names) for row in summary.rejections)
-    _write_csv(
-        work / "rejected.csv",
-        cases.Rejection._fields,
-        (row for group in (row_rejections, rejected) for row in group),
-    )
-    _write_csv(
+    cases.write_rejections(work / "rejected.csv", itertools.chain(row_rejections, rejected))
+    cases.write_csv(
         work / "crops.csv",
         shards.CROP_COLUMNS,
         (row for summary in _summaries(work, names) for row in summary.crops),

@@ -82,13 +82,19 @@ _ALIASES: Dict[str, str] = {
 }
 
 
-def _normalize(name: str) -> str:
+def normalize(name: str) -> str:
+    """Returns a name without case and punctuation, for comparing spellings."""
     return re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
 
 
 _CODES = {name: code for code, name in enumerate(CONDITIONS)}
-_LOOKUP = {_normalize(name): name for name in CONDITIONS}
-_LOOKUP.update({_normalize(alias): name for alias, name in _ALIASES.items()})
+_LOOKUP = {normalize(name): name for name in CONDITIONS}
+_LOOKUP.update({normalize(alias): name for alias, name in _ALIASES.items()})
+
+
+def spellings() -> Dict[str, str]:
+    """Returns every accepted spelling, as `normalize` leaves it, with its condition."""
+    return dict(_LOOKUP)
 
 
 def canonical(name: str) -> str:
@@ -105,7 +111,7 @@ def canonical(name: str) -> str:
     Raises:
       ValueError: the name is not known; the message names the closest one.
     """
-    normalized = _normalize(name)
+    normalized = normalize(name)
     if normalized in _LOOKUP:
         return _LOOKUP[normalized]
     close = difflib.get_close_matches(normalized, _LOOKUP, n=1, cutoff=0.0)

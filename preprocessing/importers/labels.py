@@ -1,0 +1,117 @@
+"""From the labels of a collection to conditions of the taxonomy."""
+
+import difflib
+import pathlib
+from typing import Dict, Mapping, Optional, Set, Tuple
+
+from preprocessing import cases, taxonomy
+from preprocessing.importers import diseases
+
+MAPPING_COLUMNS = ("label", "condition")
+
+
+class UnmappedLabelError(ValueError):
+    """A label that does not say which condition it is; the message tells why."""
+
+
+class LabelMapping:
+    """Which condition each label of a collection becomes.
+
+    Labels are compared without case and punctuation.
+    """
+
+    def __init__(
+        self,
+        conditions: Mapping[str, str] = diseases.CONDITIONS,
+        undecided: Mapping[str, str] = diseases.UNDECIDED,
+        overrides: Optional[Mapping[str, str]] = None,
+    ):
+        """Makes a mapping.
+
+        Args:
+          conditions: condition by label.
+          undecided: labels that leave the condition open, and why.
+          overrides: the user's own, condition by label; they win.
+        """
+        self._conditions = {
+            taxonomy.normalize(label): (label, taxonomy.canonical(condition))
+            for label, condition in conditions.items()
+        }
+        self._undecided = {taxonomy.normalize(label): why for label, why in undecided.items()}
+        self._overrides = {
+            taxonomy.normalize(label): (label, taxonomy.canonical(condition))
+            for label, condition in (overrides or {}).items()
+        }
+        self._used: Set[str] = set()
+        self._unknown: Dict[str, str] = {}
+
+    def condition(self, label: str) -> str:
+        """Returns the condition of a label.
+
+        Raises:
+          UnmappedLabelError: the label is not known (the message names the closest), or
+            leaves the condition open.
+        """
+        name = taxonomy.normalize(label)
+        if name in self._overrides:
+            self._used.add(name)
+            return self._overrides[name][1]
+        if name in self._conditions:
+            return self._conditions[name][1]
+        if not label.strip():
+            raise UnmappedLabelError("label: the cell is empty")
+        if name in self._undecided:
+            raise UnmappedLabelError(
+                f"label {label!r} leaves the condition open: {self._undecided[name]}"
+            )
+        if name not in self._unknown:  # Thousands of rows may share one; the search is slow.
+            close = difflib.get_close_matches(name, self._conditions, n=1, cutoff=0.0)
+            known, condition = self._conditions[close[0]]
+            self._unknown[name] = f"is not known; closest is {known!r} ({condition})"
+        raise UnmappedLabelError(f"label {label!r} {self._unknown[name]}")
+
+    def unused_overrides(self) -> Tuple[str, ...]:
+        """Returns the user's labels that nobody has asked for so far."""
+        return tuple(
+            label for name, (label, _) in self._overrides.items() if name not in self._used
+        )
+
+
+def read_overrides(path: str) -> Dict[str, str]:
+    """Reads a user's mapping: a CSV with the columns label and condition.
+
+    Returns:
+      Condition, in the taxonomy's spelling, by label.
+
+    Raises:
+      ValueError: no such file, other columns, a row without label, an unknown
+        condition, a label with two conditions, or no row.
+    """
+    if not pathlib.Path(path).is_file():
+        raise ValueError(f"{path}: no such file")
+    rows = cases.csv_rows(pathlib.Path(path))
+    header = [name.strip().lower() for name in next(rows, (1, []))[1]]
+    if header != list(MAPPING_COLUMNS):
+        raise ValueError(
+            f"{path}: needs the columns {','.join(MAPPING_COLUMNS)}; "
+            f"found {','.join(header) or 'nothing'}"
+        )
+    overrides: Dict[str, Tuple[str, str]] = {}
+    for line, cells in rows:
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            if len(cells) != 2:
+                raise ValueError(f"{len(cells)} cells where the header has 2")
+            label, condition = cells[0].strip(), taxonomy.canonical(cells[1])
+            name = taxonomy.normalize(label)
+            if not name:
+                raise ValueError(f"label: {label!r} is no name")
+            earlier = overrides.setdefault(name, (label, condition))[1]
+            if earlier != condition:
+                raise ValueError(f"{label!r} is {earlier} further up and {condition} here")
+        except ValueError as error:
+            raise ValueError(f"{path}: row {line}: {error}") from error
+    if not overrides:
+        raise ValueError(f"{path}: no row")
+    return dict(overrides.values())

@@ -1,0 +1,85 @@
+import pathlib
+
+from absl.testing import absltest, parameterized
+
+from preprocessing import taxonomy
+from preprocessing.importers import diseases, labels
+
+
+class LabelMappingTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("basal-cell-carcinoma-nodular", "Basal Cell Carcinoma"),
+        ("nodular-melanoma-(nm)", "Melanoma"),
+        ("Post-Inflammatory hyperpigmentation", "Post Inflammatory Hyperpigmentation"),
+        ("Lichen planus/lichenoid eruption", "Other"),
+        ("urticaria pigmentosa", "Other"),
+        ("wart", "Verruca Vulgaris"),
+    )
+    def test_known_names(self, label, condition):
+        self.assertEqual(labels.LabelMapping().condition(label), condition)
+
+    def test_names_lead_into_the_taxonomy_and_are_not_undecided_too(self):
+        self.assertContainsSubset(diseases.CONDITIONS.values(), taxonomy.CONDITIONS)
+        self.assertEmpty(set(diseases.CONDITIONS) & set(diseases.UNDECIDED))
+        for name in (*diseases.CONDITIONS, *diseases.UNDECIDED):
+            self.assertEqual(taxonomy.normalize(name), name)
+
+    def test_no_name_overrules_the_taxonomy(self):
+        for name, condition in taxonomy.spellings().items():
+            self.assertEqual(diseases.CONDITIONS[name], condition)
+
+    @parameterized.parameters(
+        (
+            "Acute dermatitis, NOS",
+            "label 'Acute dermatitis, NOS' leaves the condition open: it may",
+        ),
+        ("melanomma", r"label 'melanomma' is not known; closest is 'melanoma' \(Melanoma\)"),
+        ("pilomatrixoma", r"closest is 'pilomatricoma' \(Other\)"),
+        (" ", "label: the cell is empty"),
+    )
+    def test_what_cannot_be_mapped(self, label, reason):
+        with self.assertRaisesRegex(labels.UnmappedLabelError, reason):
+            labels.LabelMapping().condition(label)
+
+    def test_overrides_win_and_unused_ones_are_known(self):
+        overrides = {"Acute dermatitis, NOS": "eczema", "Milia": "Cyst", "rash": "Other"}
+        mapping = labels.LabelMapping(overrides=overrides)
+        self.assertEqual(mapping.unused_overrides(), tuple(overrides))
+        self.assertEqual(mapping.condition("acute-dermatitis-nos"), "Eczema")
+        self.assertEqual(mapping.condition("milia"), "Cyst")
+        self.assertEqual(mapping.unused_overrides(), ("rash",))
+
+
+class ReadOverridesTest(parameterized.TestCase):
+    def _read(self, text):
+        path = pathlib.Path(self.create_tempdir().full_path, "mapping.csv")
+        path.write_bytes(text.encode("utf-8"))
+        return labels.read_overrides(str(path))
+
+    def test_reads(self):
+        text = '\ufeffLabel , condition\r\n"abrasion, scrape",other\r\n\r\nfoo,BCC\r\nFOO,bcc\r\n'
+        self.assertEqual(
+            self._read(text), {"abrasion, scrape": "Other", "foo": "Basal Cell Carcinoma"}
+        )
+
+    @parameterized.parameters(
+        ("", "needs the columns label,condition; found nothing"),
+        ("a,b\n", "needs the columns label,condition; found a,b"),
+        ("label,condition\n", "no row"),
+        ("label,condition\nx,melanomma\n", "row 2: unknown condition 'melanomma'; closest is 'Mel"),
+        ("label,condition\nx,\n", "row 2: unknown condition ''"),
+        ("label,condition\n--,Acne\n", "row 2: label: '--' is no name"),
+        ("label,condition\nx,Acne,1\n", "row 2: 3 cells where the header has 2"),
+        ("label,condition\nx,Acne\nX,Cyst\n", "row 3: 'X' is Acne further up and Cyst here"),
+    )
+    def test_refuses(self, text, reason):
+        with self.assertRaisesRegex(ValueError, f"mapping.csv: {reason}"):
+            self._read(text)
+
+    def test_no_file(self):
+        with self.assertRaisesRegex(ValueError, "^/nowhere.csv: no such file$"):
+            labels.read_overrides("/nowhere.csv")
+
+
+if __name__ == "__main__":
+    absltest.main()
