@@ -16,7 +16,7 @@ from typing import Sequence
 from absl import flags
 
 from preprocessing import cases
-from preprocessing.importers import importing
+from preprocessing.importers import importing, labels
 
 _FORMAT = flags.DEFINE_enum(
     "format", None, sorted(importing.FORMATS), "The data set.", required=True
@@ -37,12 +37,31 @@ _ESTIMATE = flags.DEFINE_bool(
     "Fill unknown Fitzpatrick types from the typology angle (ITA) of the skin outside the lesion, "
     "marked as estimated. Agreement with dermatologists is moderate.",
 )
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --output.")
+_MAPPING = flags.DEFINE_string(
+    "mapping",
+    None,
+    "A CSV with the columns label,condition: what labels of the data set become, where you want it "
+    "otherwise.",
+)
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace an existing --output and its .rejected.csv."
+)
 
 
-def _print_report(report: importing.Report, input_dir: str, output: str) -> None:
-    for condition, count in sorted(report.mapped.items(), key=lambda item: -item[1]):
-        print(f"  {count:6d}  {condition}")
+def _print_labels(report: importing.Report) -> None:
+    order = list(report.conditions)
+    ranked = sorted(report.labels.items(), key=lambda item: (order.index(item[0][1]), -item[1]))
+    for (label, condition), count in ranked:
+        print(f"  {count:6d}  {label} -> {condition}")
+    for reason, count in sorted(report.unmapped.items(), key=lambda item: -item[1]):
+        print(f"  {count:6d}  not used: {reason}")
+    for label in report.unused_overrides:
+        print(f"--mapping: label {label!r} does not occur")
+    print("conditions: " + ", ".join(f"{n} {name}" for name, n in report.conditions.items()))
+
+
+def _print_report(report: importing.Report, input_dir: str, output: str, rejected: str) -> None:
+    _print_labels(report)
     for title, counts in (("ROIs", report.roi_sources), ("skin type", report.skin_type_sources)):
         print(f"{title}: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
     both, equal, near = report.agreement
@@ -51,11 +70,16 @@ def _print_report(report: importing.Report, input_dir: str, output: str) -> None
             f"estimated against annotated skin types, {both} photographs: "
             f"{equal / both:.0%} equal, {near / both:.0%} at most one type apart"
         )
-    for rejection in report.rejections[:10]:
+    for note in report.notes:
+        print(note)
+    others = [rejection for rejection in report.rejections if rejection.stage != "label"]
+    for rejection in others[:10]:
         print(f"not used: row {rejection.row} {rejection.image_id}: {rejection.reason}")
-    if len(report.rejections) > 10:
-        print(f"not used: {len(report.rejections) - 10} more")
+    if len(others) > 10:
+        print(f"not used: {len(others) - 10} more")
     print(f"{output}: {len(report.photographs)} photographs, {len(report.rejections)} not used")
+    if report.rejections:
+        print(f"{rejected}: what was not used, and why")
     elsewhere = os.path.dirname(output) != input_dir
     where = f" --image_dir={input_dir}" if elsewhere else ""
     print(f"next: bazel run //preprocessing:preprocess -- --cases={output}{where} --output_dir=...")
@@ -65,13 +89,19 @@ def main(_: Sequence[str]) -> None:
     """Imports and reports."""
     output = os.path.normpath(command_line.user_path(_OUTPUT.value))
     input_dir = os.path.normpath(command_line.user_path(_INPUT_DIR.value))
-    if os.path.exists(output) and not _OVERWRITE.value:
-        raise ValueError(f"{output}: exists; choose another --output or pass --overwrite")
-    report = importing.import_photographs(_FORMAT.value, input_dir, _ESTIMATE.value)
+    rejected = os.path.splitext(output)[0] + ".rejected.csv"
+    for path in (output, rejected):
+        if os.path.exists(path) and not _OVERWRITE.value:
+            raise ValueError(f"{path}: exists; choose another --output or pass --overwrite")
+    overrides = None
+    if _MAPPING.value:
+        overrides = labels.read_overrides(command_line.user_path(_MAPPING.value))
+    report = importing.import_photographs(_FORMAT.value, input_dir, _ESTIMATE.value, overrides)
     os.makedirs(os.path.dirname(output), exist_ok=True)
+    cases.write_rejections(rejected, report.rejections)
     cases.write_cases(output, report.photographs)
     print(importing.FORMATS[_FORMAT.value].source)
-    _print_report(report, input_dir, output)
+    _print_report(report, input_dir, output, rejected)
 
 
 if __name__ == "__main__":

@@ -339,6 +339,7 @@ UNDECIDED: Mapping[str, str] = {
     "inflammatory dermatosis": "it may be nearly any rash",
     "keratosis": "it may be Actinic Keratosis, SK/ISK or Other",
     "koebner phenomenon": "a finding, not a disease",
+    "lesion": "a finding, not a disease",
     "localized skin infection": "it may be Folliculitis, Tinea or Other",
     "o e pustules": "a finding, not a disease",
     "psoriasiform dermatitis": "it may be Psoriasis, Eczema or Other",

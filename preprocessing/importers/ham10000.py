@@ -8,9 +8,10 @@ Medicine 26:1229. The table names no patients: photographs of one lesion share
 
 from typing import Mapping
 
-from preprocessing import taxonomy
 from preprocessing.cases import Photograph
-from preprocessing.importers.formats import Format
+from preprocessing.importers import tables
+from preprocessing.importers.formats import Entry, Format
+from preprocessing.importers.labels import LabelMapping
 
 CONDITIONS = {
     "akiec": "Actinic Keratosis",
@@ -23,26 +24,30 @@ CONDITIONS = {
 }
 
 
-def _parse(cells: Mapping[str, str]) -> Photograph:
-    diagnosis = cells["dx"].lower()
-    if diagnosis not in CONDITIONS:
-        raise ValueError(f"dx: {cells['dx']!r} is not one of {', '.join(CONDITIONS)}")
-    return Photograph(
+def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
+    photograph = Photograph(
         case_id=cells["lesion_id"],
         patient_id=cells["lesion_id"],
         image_id=cells["image_id"],
         image=cells["image_id"],
-        condition=taxonomy.canonical(CONDITIONS[diagnosis]),
+        condition=mapping.condition(cells["dx"]),
         fitzpatrick=None,
         extra={key: value for key, value in cells.items() if key != "image_id"},
     )
+    return Entry(photograph, cells["dx"])
 
 
 FORMAT = Format(
     name="ham10000",
-    metadata_names=("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab"),
-    columns=("lesion_id", "image_id", "dx"),
-    parse=_parse,
-    mask_suffix="_segmentation",
     source="HAM10000 (doi.org/10.7910/DVN/DBW86T, CC BY-NC 4.0)",
+    read=tables.reader(
+        names=("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab"),
+        columns=("lesion_id", "image_id", "dx"),
+        image_column="image_id",
+        parse=_parse,
+        collection="HAM10000",
+    ),
+    conditions=CONDITIONS,
+    undecided={},
+    mask_suffix="_segmentation",
 )

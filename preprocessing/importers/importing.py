@@ -1,32 +1,25 @@
-"""From a public data set's folder to a case manifest."""
+"""From a public collection's folder to a case manifest."""
 
 import collections
 import concurrent.futures
-import csv
 import dataclasses
 import functools
 import os
 import pathlib
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-import numpy as np
 import tqdm
-from PIL import Image
-from scipy import ndimage
 
-from preprocessing import photographs, skin
-from preprocessing.cases import Box, Photograph, Rejection
-from preprocessing.importers import ham10000, pad_ufes_20
-from preprocessing.importers.formats import Format
+from preprocessing.cases import Photograph, Rejection
+from preprocessing.importers import coco, ddi, fitzpatrick17k, ham10000, pad_ufes_20, scin
+from preprocessing.importers.files import PhotographFiles, stem
+from preprocessing.importers.formats import Contents, Entry, Format
+from preprocessing.importers.measuring import Job, Measured, measure
 
 FORMATS: Mapping[str, Format] = {
-    module.FORMAT.name: module.FORMAT for module in (pad_ufes_20, ham10000)
+    module.FORMAT.name: module.FORMAT
+    for module in (pad_ufes_20, ham10000, fitzpatrick17k, ddi, scin, coco)
 }
-_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-# Components smaller than these shares of the photograph, or of the largest
-# component, are specks of the brush.
-_SPECK_OF_PHOTOGRAPH = 2e-4
-_SPECK_OF_LARGEST = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,171 +28,82 @@ class Report:
 
     Attributes:
       photographs: the manifest's rows.
-      rejections: rows that are not in it, and why.
-      mapped: number of rows by condition.
-      roi_sources: number of rows by origin of the ROIs: "mask" or "skin".
+      rejections: rows, photographs and annotations that are not in it, and why.
+      labels: number of rows by (label of the collection, condition).
+      unmapped: number of rejections by what is wrong with their label.
+      unused_overrides: labels of the user's mapping that do not occur.
+      roi_sources: number of rows by origin of the ROIs: "boxes", "mask" or "skin".
       skin_type_sources: number of rows by origin of the skin type: "annotated",
-        "estimated" or "unknown".
+        "self_reported", "pair", "pair_estimated", "estimated" or "unknown".
       agreement: (rows with annotation and estimate, equal ones, at most one type
         apart).
+      notes: see `formats.Contents`.
     """
 
     photographs: List[Photograph]
     rejections: List[Rejection]
-    mapped: Mapping[str, int]
+    labels: Mapping[Tuple[str, str], int]
+    unmapped: Mapping[str, int]
+    unused_overrides: Tuple[str, ...]
     roi_sources: Mapping[str, int]
     skin_type_sources: Mapping[str, int]
     agreement: Tuple[int, int, int]
+    notes: Tuple[str, ...]
+
+    @property
+    def conditions(self) -> Mapping[str, int]:
+        """Number of rows by condition, most frequent first."""
+        return dict(collections.Counter(row.condition for row in self.photographs).most_common())
 
 
-def boxes_from_mask(mask: np.ndarray) -> Tuple[Box, ...]:
-    """Returns the bounding boxes of a mask's connected components, without specks.
-
-    Args:
-      mask: bool [H, W].
-
-    Returns:
-      Boxes in pixels, largest component first; empty for an empty mask.
-    """
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    slices = ndimage.find_objects(labels)
-    smallest = max(_SPECK_OF_PHOTOGRAPH * mask.size, _SPECK_OF_LARGEST * areas.max(initial=0))
-    boxes = []
-    for index in np.argsort(-areas, kind="stable"):
-        if areas[index] >= smallest:
-            rows, columns = slices[index]
-            boxes.append(Box(columns.start, rows.start, columns.stop, rows.stop))
-    return tuple(boxes)
+def _skin_type(entry: Entry, estimate: Optional[int]) -> Tuple[Optional[int], str]:
+    """Returns the skin type and who says it: annotation before estimate."""
+    annotated = entry.photograph.fitzpatrick
+    if annotated is not None:
+        return annotated, entry.skin_type_source
+    if entry.skin_types:
+        lighter, darker = entry.skin_types
+        if estimate is None:
+            return darker, "pair"
+        return min(max(estimate, lighter), darker), "pair_estimated"
+    return (None, "") if estimate is None else (estimate, "estimated")
 
 
-def find_files(input_dir: str, mask_suffix: str) -> Tuple[Dict[str, str], Dict[str, str]]:
-    """Finds photographs and masks in whatever folders they lie.
-
-    Returns:
-      Photographs and masks by the photograph's name without folder and extension,
-      as paths relative to `input_dir`. Of two with the same name the first by path
-      counts.
-    """
-    images: Dict[str, str] = {}
-    masks: Dict[str, str] = {}
-    for folder, folders, names in os.walk(input_dir):
-        folders.sort()
-        for name in sorted(names):
-            stem, extension = os.path.splitext(name)
-            if extension.lower() not in _EXTENSIONS or name.startswith("."):
-                continue
-            path = os.path.relpath(os.path.join(folder, name), input_dir)
-            if stem.endswith(mask_suffix):
-                masks.setdefault(stem[: -len(mask_suffix)], path)
-            else:
-                images.setdefault(stem, path)
-    return images, masks
-
-
-def read_table(input_dir: str, layout: Format) -> List[Tuple[int, Dict[str, str]]]:
-    """Reads the metadata table: (row number, cells by column).
-
-    Raises:
-      ValueError: no such table, or not the data set's columns.
-    """
-    folder = pathlib.Path(input_dir)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder")
-    found = [folder / name for name in layout.metadata_names if (folder / name).is_file()]
-    if not found:
-        raise ValueError(
-            f"{folder}: no {layout.metadata_names[0]}; is this {layout.source}, --format="
-            f"{layout.name}?"
-        )
-    with open(found[0], newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, delimiter="\t" if found[0].suffix == ".tab" else ",")
-        missing = [name for name in layout.columns if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{found[0]}: not {layout.name}: column {', '.join(missing)} missing")
-        return [
-            (reader.line_num, {key: (value or "").strip() for key, value in cells.items() if key})
-            for cells in reader
-        ]
-
-
-class _Measured(NamedTuple):
-    rois: Tuple[Box, ...]
-    roi_source: str
-    estimate: Optional[Tuple[int, float]]
-
-
-def measure(
-    paths: Tuple[str, Optional[str]], input_dir: str, estimate_skin_type: bool
-) -> Union[_Measured, str]:
-    """Finds the ROIs of one photograph, and its skin type if asked to.
-
-    Args:
-      paths: photograph and mask (or None), relative to `input_dir`.
-      input_dir: the data set's folder.
-      estimate_skin_type: whether to measure it.
-
-    Returns:
-      The findings, or the reason why there are none.
-    """
-    try:
-        image = photographs.read_photograph(os.path.join(input_dir, paths[0]))
-        mask = None
-        if paths[1]:
-            mask = photographs.read_photograph(os.path.join(input_dir, paths[1])).convert("L")
-            if mask.size != image.size:
-                mask = mask.resize(image.size, Image.Resampling.NEAREST)
-            mask = mask.point(lambda value: 255 * (value > 127))
-    except ValueError as error:
-        return str(error)
-    if mask is not None:
-        rois, source = boxes_from_mask(np.asarray(mask) > 0), "mask"
-        if not rois:
-            return f"{os.path.join(input_dir, paths[1] or '')}: the mask is empty"
-    else:
-        rois, source = (skin.skin_box(image),), "skin"
-    estimate = None
-    if estimate_skin_type:
-        estimate = skin.estimate_fitzpatrick(image, rois if source == "mask" else (), mask)
-    return _Measured(rois, source, estimate)
-
-
-def _completed(photograph: Photograph, path: str, found: _Measured) -> Photograph:
-    skin_type, source = photograph.fitzpatrick, "annotated"
-    if skin_type is None:
-        skin_type, source = (found.estimate[0], "estimated") if found.estimate else (None, "")
+def _completed(entry: Entry, path: str, found: Measured) -> Photograph:
+    skin_type, source = _skin_type(entry, found.estimate[0] if found.estimate else None)
     extra = {"roi_source": found.roi_source, "fitzpatrick_source": source}
     if found.estimate:
         extra["ita"] = f"{found.estimate[1]:.1f}"
     return dataclasses.replace(
-        photograph,
-        image=pathlib.PurePath(path).as_posix(),
+        entry.photograph,
+        image=path,
         fitzpatrick=skin_type,
         rois=found.rois,
-        extra={**extra, **photograph.extra},
+        extra={**extra, **entry.photograph.extra},
     )
 
 
-_Paths = Tuple[str, Optional[str]]
-
-
-def _find_rows(
-    input_dir: str, layout: Format
-) -> Tuple[List[Tuple[Photograph, _Paths]], List[Rejection]]:
-    """Matches the table's rows with photographs and masks."""
-    images, masks = find_files(input_dir, layout.mask_suffix)
-    found: List[Tuple[Photograph, _Paths]] = []
+def _find_files(
+    contents: Contents, files: PhotographFiles
+) -> Tuple[List[Tuple[Entry, Job]], List[Rejection]]:
+    """Matches entries with photographs and masks."""
+    found: List[Tuple[Entry, Job]] = []
     rejections = []
-    for row, cells in read_table(input_dir, layout):
+    rows: Dict[str, int] = {}
+    names = collections.Counter(stem(entry.photograph.image) for entry in contents.entries)
+    for entry in contents.entries:
+        row = entry.photograph
         try:
-            photograph = dataclasses.replace(layout.parse(cells), row=row)
-            if photograph.image not in images:
-                raise ValueError(f"image: no file {photograph.image}.* below {input_dir}")
+            if row.image_id in rows:
+                raise ValueError(
+                    f"image_id: {row.image_id!r} is already on row {rows[row.image_id]}"
+                )
+            path = files.find(row.image, anywhere=names[stem(row.image)] == 1)
+            rows[row.image_id] = row.row
         except ValueError as error:
-            name = cells.get("image_id") or cells.get("img_id", "")
-            rejections.append(Rejection(row, name, "", "row", str(error)))
+            rejections.append(Rejection(row.row, row.image_id, row.image, "file", str(error)))
             continue
-        found.append((photograph, (images[photograph.image], masks.get(photograph.image))))
+        found.append((entry, Job(path, files.mask_of(path), row.rois, entry.frame)))
     return found, rejections
 
 
@@ -209,14 +113,19 @@ def _compare(pairs: Sequence[Tuple[int, int]]) -> Tuple[int, int, int]:
 
 
 def import_photographs(
-    format_name: str, input_dir: str, estimate_skin_type: bool = False, workers: int = 0
+    format_name: str,
+    input_dir: str,
+    estimate_skin_type: bool = False,
+    overrides: Optional[Mapping[str, str]] = None,
+    workers: int = 0,
 ) -> Report:
-    """Reads a data set's table, photographs and masks.
+    """Reads a collection's tables, photographs and masks.
 
     Args:
       format_name: a key of `FORMATS`.
-      input_dir: the data set's folder, unpacked.
+      input_dir: the collection's folder, unpacked.
       estimate_skin_type: fill unknown skin types from the ITA of the skin.
+      overrides: condition by label, which win over the collection's own mapping.
       workers: processes; 0 takes one per core.
 
     Returns:
@@ -227,30 +136,39 @@ def import_photographs(
     """
     if format_name not in FORMATS:
         raise ValueError(f"format {format_name!r} is not one of {', '.join(sorted(FORMATS))}")
-    pending, rejections = _find_rows(input_dir, FORMATS[format_name])
+    layout = FORMATS[format_name]
+    mapping = layout.mapping(overrides)
+    contents = layout.read(pathlib.Path(input_dir), mapping)
+    pending, missing = _find_files(contents, PhotographFiles(input_dir, layout.mask_suffix))
+    rejections = [*contents.rejections, *missing]
     work = functools.partial(measure, input_dir=input_dir, estimate_skin_type=estimate_skin_type)
+    labels: collections.Counter = collections.Counter()
     kept, skin_types = [], []
     with concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        results = pool.map(work, (paths for _, paths in pending), chunksize=16)
+        results = pool.map(work, (job for _, job in pending), chunksize=16)
         bar = tqdm.tqdm(results, total=len(pending), unit=" photographs", disable=None)
-        for (photograph, paths), found in zip(pending, bar):
+        for (entry, job), found in zip(pending, bar):
+            row = entry.photograph
             if isinstance(found, str):
-                where = photograph.image_id, paths[0]
-                rejections.append(Rejection(photograph.row, *where, "photograph", found))
+                rejections.append(Rejection(row.row, row.image_id, job.image, "photograph", found))
                 continue
-            kept.append(_completed(photograph, paths[0], found))
-            if photograph.fitzpatrick and found.estimate:
-                skin_types.append((photograph.fitzpatrick, found.estimate[0]))
+            kept.append(_completed(entry, job.image, found))
+            labels[entry.label, row.condition] += 1
+            if row.fitzpatrick and found.estimate:
+                skin_types.append((row.fitzpatrick, found.estimate[0]))
     if not kept:
         why = f"; row {rejections[0].row}: {rejections[0].reason}" if rejections else ""
         raise ValueError(f"{input_dir}: no usable row{why}")
     return Report(
         photographs=kept,
         rejections=rejections,
-        mapped=collections.Counter(photograph.condition for photograph in kept),
-        roi_sources=collections.Counter(photograph.extra["roi_source"] for photograph in kept),
+        labels=labels,
+        unmapped=collections.Counter(one.reason for one in rejections if one.stage == "label"),
+        unused_overrides=mapping.unused_overrides(),
+        roi_sources=collections.Counter(row.extra["roi_source"] for row in kept),
         skin_type_sources=collections.Counter(
-            photograph.extra["fitzpatrick_source"] or "unknown" for photograph in kept
+            row.extra["fitzpatrick_source"] or "unknown" for row in kept
         ),
         agreement=_compare(skin_types),
+        notes=contents.notes,
     )

@@ -1,4 +1,3 @@
-import csv
 import pathlib
 
 import numpy as np
@@ -6,40 +5,17 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from preprocessing.cases import Box
-from preprocessing.importers import importing
-
-
-def _write_photograph(path, tone=(204, 158, 122), size=(120, 90)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    pixels = np.array(tone) + rng.normal(0, 3, (size[1], size[0], 3))
-    pixels[30:50, 40:70] *= 0.5
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
-
-
-def _write_mask(path, size=(120, 90)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mask = np.zeros((size[1], size[0]), np.uint8)
-    mask[size[1] // 3 : size[1] * 5 // 9, size[0] // 3 : size[0] * 7 // 12] = 255
-    mask[1, 1] = 255  # A speck.
-    Image.fromarray(mask).save(path)
-
-
-def _write_table(path, rows):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+from preprocessing.importers import importing, testing_files
 
 
 def _ham10000(folder):
     rows = []
     for n, diagnosis in enumerate(("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")):
         name = f"ISIC_{n:07d}"
-        _write_photograph(folder / f"HAM10000_images_part_{1 + n % 2}" / f"{name}.jpg")
-        _write_mask(folder / "HAM10000_segmentations" / f"{name}_segmentation.png")
+        testing_files.write_photograph(folder / f"HAM10000_images_part_{1 + n % 2}" / f"{name}.jpg")
+        testing_files.write_mask(folder / "HAM10000_segmentations" / f"{name}_segmentation.png")
         rows.append({"lesion_id": f"HAM_{n // 2}", "image_id": name, "dx": diagnosis, "age": "50"})
-    _write_table(folder / "HAM10000_metadata.csv", rows)
+    testing_files.write_table(folder / "HAM10000_metadata.csv", rows)
 
 
 def _pad(folder):
@@ -47,7 +23,7 @@ def _pad(folder):
     types = ("2.0", "", "", "6.0", "9", "1.0")
     for n, diagnosis in enumerate(("BCC", "ACK", "NEV", "SEK", "SCC", "XXX")):
         name = f"PAT_{n}_{n}_7.png"
-        _write_photograph(folder / "imgs_part_1" / name)
+        testing_files.write_photograph(folder / "imgs_part_1" / name)
         rows.append(
             {
                 "patient_id": f"PAT_{n}",
@@ -57,22 +33,9 @@ def _pad(folder):
                 "img_id": name,
             }
         )
-    _write_mask(folder / "masks" / "PAT_0_0_7_mask.png")
+    testing_files.write_mask(folder / "masks" / "PAT_0_0_7_mask.png")
     rows.append({**rows[0], "img_id": "PAT_9_9_9.png"})
-    _write_table(folder / "metadata.csv", rows)
-
-
-class BoxesFromMaskTest(absltest.TestCase):
-    def test_components_without_specks(self):
-        mask = np.zeros((100, 120), bool)
-        mask[10:30, 20:60] = True
-        mask[50:60, 5:15] = True
-        mask[90, 90] = True
-        self.assertEqual(importing.boxes_from_mask(mask), (Box(20, 10, 60, 30), Box(5, 50, 15, 60)))
-
-    def test_diagonal_pixels_touch_and_empty_is_empty(self):
-        self.assertLen(importing.boxes_from_mask(np.eye(20, dtype=bool)), 1)
-        self.assertEmpty(importing.boxes_from_mask(np.zeros((5, 5), bool)))
+    testing_files.write_table(folder / "metadata.csv", rows)
 
 
 class ImportTest(parameterized.TestCase):
@@ -123,7 +86,7 @@ class ImportTest(parameterized.TestCase):
         self.assertGreater((x1 - x0) * (y1 - y0), 0.9 * 120 * 90)
         reasons = " | ".join(rejection.reason for rejection in report.rejections)
         self.assertIn("fitzpatrick: '9' is not 1..6 or empty", reasons)
-        self.assertIn("diagnostic: 'XXX' is not one of ACK, BCC, MEL, NEV, SCC, SEK", reasons)
+        self.assertIn("label 'XXX' is not known; closest is ", reasons)
         self.assertIn(f"image: no file PAT_9_9_9.* below {self.folder}", reasons)
         self.assertEqual(dict(report.roi_sources), {"mask": 1, "skin": 3})
 
@@ -133,9 +96,103 @@ class ImportTest(parameterized.TestCase):
         self.assertEqual([row.fitzpatrick for row in report.photographs], [2, 3, 3, 6])
         self.assertEqual(report.agreement, (2, 0, 1))
 
+    def test_fitzpatrick17k_with_photographs_that_are_gone(self):
+        rows = [
+            {
+                "md5hash": f"{number:032x}",
+                "fitzpatrick_scale": scale,
+                "fitzpatrick_centaur": "-1",
+                "label": label,
+                "nine_partition_label": "x",
+                "three_partition_label": "x",
+                "qc": "",
+                "url": "https://example.org",
+                "url_alphanum": "x",
+            }
+            for number, (scale, label) in enumerate(
+                [
+                    ("2", "acne"),
+                    ("-1", "acne vulgaris"),
+                    ("5", "milia"),
+                    ("4", "akne"),
+                    ("3", "acne"),
+                ]
+            )
+        ]
+        rows.append(rows[0])
+        testing_files.write_table(self.folder / "fitzpatrick17k.csv", rows)
+        for number in (0, 1, 2):
+            name = f"images/{number:032x}.jpg"
+            testing_files.write_photograph(self.folder / name)
+        report = self._import("fitzpatrick17k", estimate_skin_type=True)
+        self.assertEqual([row.fitzpatrick for row in report.photographs], [2, 3, 5])
+        self.assertEqual(report.photographs[0].image, f"images/{0:032x}.jpg")
+        self.assertEqual(
+            dict(report.labels),
+            {("acne", "Acne"): 1, ("acne vulgaris", "Acne"): 1, ("milia", "Other"): 1},
+        )
+        self.assertEqual(report.conditions, {"Acne": 2, "Other": 1})
+        self.assertEqual(
+            dict(report.unmapped), {"label 'akne' is not known; closest is 'acne' (Acne)": 1}
+        )
+        self.assertEqual(
+            [(one.row, one.stage, one.reason) for one in report.rejections[1:]],
+            [
+                (6, "file", f"image: no file {4:032x}.* below {self.folder}"),
+                (7, "file", f"image_id: '{0:032x}' is already on row 2"),
+            ],
+        )
+
+    def test_ddi_makes_one_type_of_a_pair(self):
+        tones = (("12", "TONE"), ("34", "TONE"), ("56", "TONE"), ("12", "DARK_TONE"), ("", "TONE"))
+        lines = [",DDI_ID,DDI_file,skin_tone,malignant,disease"]
+        for number, (tone, color) in enumerate(tones):
+            name = f"{number:06d}.png"
+            testing_files.write_photograph(self.folder / name, getattr(testing_files, color))
+            lines.append(f"{number},{number + 1},{name},{tone},False,lipoma")
+        (self.folder / "ddi_metadata.csv").write_text("\n".join(lines))
+        rows = self._import("ddi").photographs
+        self.assertEqual([row.fitzpatrick for row in rows], [2, 4, 6, 2, None])
+        sources = [row.extra["fitzpatrick_source"] for row in rows]
+        self.assertEqual(sources, ["pair"] * 4 + [""])
+        report = self._import("ddi", estimate_skin_type=True)
+        # The estimate is 3; the nearest type of each pair.
+        self.assertEqual([row.fitzpatrick for row in report.photographs], [2, 3, 5, 2, 3])
+        self.assertEqual(dict(report.skin_type_sources), {"pair_estimated": 4, "estimated": 1})
+        self.assertEqual(report.agreement, (0, 0, 0))
+
+    def test_coco_boxes_of_a_scaled_photograph(self):
+        images = [
+            {"id": n, "file_name": f"p{n}\\x.jpg", "width": 240, "height": height}
+            for n, height in ((1, 180), (2, 180), (3, 240))
+        ]
+        entries = [
+            {"image_id": n, "category_id": 1, "bbox": [80, 60, 500, 40], "skin_type": "FST3"}
+            for n in (1, 2, 3)
+        ]
+        data = {
+            "images": images,
+            "annotations": entries,
+            "categories": [{"id": 1, "name": "verruca vulgaris"}],
+        }
+        testing_files.write_json(self.folder / "result.json", data)
+        for name in ("p1", "p3"):
+            testing_files.write_photograph(self.folder / name / "x.jpg")
+        report = self._import("coco", overrides={"verruca-vulgaris": "Other", "foo": "Acne"})
+        (row,) = report.photographs
+        self.assertEqual((row.image, row.condition), ("p1/x.jpg", "Other"))
+        self.assertEqual((row.rois, row.extra["roi_source"]), ((Box(40, 30, 120, 50),), "boxes"))
+        self.assertEqual(report.unused_overrides, ("foo",))
+        # Another patient's x.jpg is not taken for the one that is missing.
+        self.assertEqual(
+            [(one.image_id, one.stage) for one in report.rejections],
+            [("p2/x", "file"), ("p3/x", "photograph")],
+        )
+        self.assertIn("drawn on 240x240 pixels", report.rejections[1].reason)
+
     def test_masks_of_another_size_and_broken_files(self):
         _ham10000(self.folder)
-        _write_mask(
+        testing_files.write_mask(
             self.folder / "HAM10000_segmentations/ISIC_0000000_segmentation.png", (240, 180)
         )
         empty = self.folder / "HAM10000_segmentations/ISIC_0000001_segmentation.png"
@@ -148,16 +205,16 @@ class ImportTest(parameterized.TestCase):
         self.assertRegex(reasons[1], r"ISIC_0000002\.jpg: not an image that can be read")
 
     def test_wrong_folder_or_format(self):
-        with self.assertRaisesRegex(ValueError, "format 'coco' is not one of ham10000, pad_ufes"):
-            self._import("coco")
+        with self.assertRaisesRegex(ValueError, "format 'isic' is not one of coco, ddi, fitzpat"):
+            self._import("isic")
         with self.assertRaisesRegex(ValueError, r"no metadata\.csv; is this PAD-UFES-20"):
             self._import("pad_ufes_20")
         (self.folder / "metadata.csv").write_text("a,b\n")
-        with self.assertRaisesRegex(ValueError, "not pad_ufes_20: column patient_id, lesion_id"):
+        with self.assertRaisesRegex(ValueError, "not PAD-UFES-20: column patient_id, lesion_id"):
             self._import("pad_ufes_20")
         with self.assertRaisesRegex(ValueError, "/nowhere: no such folder"):
             importing.import_photographs("ham10000", "/nowhere")
-        _write_table(
+        testing_files.write_table(
             self.folder / "HAM10000_metadata.csv",
             [{"lesion_id": "x", "image_id": "y", "dx": "mel"}],
         )

@@ -8,8 +8,10 @@ nobody noted it.
 import pathlib
 from typing import Mapping
 
-from preprocessing import cases, taxonomy
-from preprocessing.importers.formats import Format
+from preprocessing import cases
+from preprocessing.importers import tables
+from preprocessing.importers.formats import Entry, Format
+from preprocessing.importers.labels import LabelMapping
 
 CONDITIONS = {
     "ACK": "Actinic Keratosis",
@@ -21,29 +23,31 @@ CONDITIONS = {
 }
 
 
-def _parse(cells: Mapping[str, str]) -> cases.Photograph:
-    diagnosis = cells["diagnostic"].upper()
-    if diagnosis not in CONDITIONS:
-        raise ValueError(
-            f"diagnostic: {cells['diagnostic']!r} is not one of {', '.join(CONDITIONS)}"
-        )
+def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
     name = pathlib.PurePath(cells["img_id"]).stem
-    return cases.Photograph(
+    photograph = cases.Photograph(
         case_id=f"{cells['patient_id']}_{cells['lesion_id']}",
         patient_id=cells["patient_id"],
         image_id=name,
         image=name,
-        condition=taxonomy.canonical(CONDITIONS[diagnosis]),
+        condition=mapping.condition(cells["diagnostic"]),
         fitzpatrick=cases.parse_fitzpatrick(cells["fitspatrick"]),
         extra={key: value for key, value in cells.items() if key != "patient_id"},
     )
+    return Entry(photograph, cells["diagnostic"])
 
 
 FORMAT = Format(
     name="pad_ufes_20",
-    metadata_names=("metadata.csv",),
-    columns=("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"),
-    parse=_parse,
-    mask_suffix="_mask",
     source="PAD-UFES-20 (doi.org/10.17632/zr7vgbcyr2.1, CC BY 4.0)",
+    read=tables.reader(
+        names=("metadata.csv",),
+        columns=("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"),
+        image_column="img_id",
+        parse=_parse,
+        collection="PAD-UFES-20",
+    ),
+    conditions=CONDITIONS,
+    undecided={},
+    mask_suffix="_mask",
 )

@@ -1,6 +1,5 @@
 from absl.testing import absltest, parameterized
 
-from preprocessing import taxonomy
 from preprocessing.importers import pad_ufes_20
 
 _CELLS = {
@@ -13,12 +12,13 @@ _CELLS = {
 }
 
 
-class PadUfes20Test(parameterized.TestCase):
-    def test_conditions_are_in_the_taxonomy(self):
-        self.assertContainsSubset(pad_ufes_20.CONDITIONS.values(), taxonomy.CONDITIONS)
+def _photograph(**cells):
+    return pad_ufes_20._parse({**_CELLS, **cells}, pad_ufes_20.FORMAT.mapping()).photograph
 
+
+class PadUfes20Test(parameterized.TestCase):
     def test_a_row(self):
-        row = pad_ufes_20.FORMAT.parse(_CELLS)
+        row = _photograph()
         self.assertEqual((row.case_id, row.patient_id), ("PAT_1_22", "PAT_1"))
         self.assertEqual(row.image_id, row.image)
         self.assertEqual((row.image, row.condition), ("PAT_1_22_7", "Basal Cell Carcinoma"))
@@ -26,8 +26,11 @@ class PadUfes20Test(parameterized.TestCase):
 
     @parameterized.parameters(("", None), ("1.0", 1), ("6", 6))
     def test_skin_type(self, text, expected):
-        row = pad_ufes_20.FORMAT.parse({**_CELLS, "fitspatrick": text})
-        self.assertEqual(row.fitzpatrick, expected)
+        self.assertEqual(_photograph(fitspatrick=text).fitzpatrick, expected)
+
+    def test_an_unknown_diagnosis(self):
+        with self.assertRaisesRegex(ValueError, "label 'XXX' is not known; closest is"):
+            _photograph(diagnostic="XXX")
 
 
 if __name__ == "__main__":

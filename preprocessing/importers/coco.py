@@ -1,0 +1,196 @@
+"""COCO detection JSON: your own photographs, annotated with CVAT, Label Studio and others.
+
+Categories are conditions, or regions such as "lesion" with the condition as an
+attribute. Attributes, of the image or of its annotations (CVAT's labels have them):
+
+| attribute | other names | meaning |
+|---|---|---|
+| `condition` | `diagnosis` | the condition, if the category does not say it |
+| `fitzpatrick` | `fitzpatrick_skin_type`, `skin_type` | 1 to 6, I to VI, FST1 to FST6 |
+| `case_id` | `case` | the consultation; without it, the patient |
+| `patient_id` | `patient` | the person; without it, the case, else the photograph |
+| `annotator` | `completed_by` | who drew the box |
+| `confidence` | `score` | of the annotator, above 0 |
+
+A photograph that several people annotated (in one file by `annotator`, or as several
+image entries, or in several files) becomes one: condition by vote, boxes that more
+than half of them drew, at an overlap of 0.5, median skin type. The manifest has one
+condition per photograph: one on which a person marked several is rejected.
+"""
+
+import collections
+import pathlib
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+
+from preprocessing import annotations
+from preprocessing.cases import Box, Photograph, Rejection
+from preprocessing.importers import coco_json, coco_sheets, formats, tables
+from preprocessing.importers.coco_sheets import Sheet, attribute, image_id
+from preprocessing.importers.formats import Contents, Entry, Format
+from preprocessing.importers.labels import LabelMapping
+from preprocessing.importers.skin_types import parse_skin_type
+
+
+def _condition(sheet: Sheet, mapping: LabelMapping) -> Tuple[str, str]:
+    """Returns (condition, label) of a photograph.
+
+    Raises:
+      ValueError: nobody says it, a person marked several, or people disagree.
+    """
+    votes = []
+    for annotator, markings in sheet.by_annotator().items():
+        conditions = sorted({marking.condition for marking in markings})
+        if len(conditions) > 1:
+            raise ValueError(
+                f"several conditions, {' and '.join(conditions)}, marked by {annotator}; the "
+                "manifest has one per photograph"
+            )
+        votes.append({conditions[0]: max(marking.mark.confidence for marking in markings)})
+    labels = {attribute(image.attributes, "condition") for image in sheet.images} - {""}
+    if labels:
+        label = sheet.said("condition")
+        condition = mapping.condition(label)
+        others = sorted({name for vote in votes for name in vote} - {condition})
+        if others:
+            raise ValueError(
+                f"the image's condition is {condition}, its annotations' {' and '.join(others)}"
+            )
+        return condition, label
+    if not votes:
+        reason = f"none of its {sheet.total} annotations can be used"
+        raise ValueError(reason if sheet.total else "it has no annotation")
+    result = annotations.vote(votes)
+    if result.winner is None:
+        raise ValueError(f"its annotators disagree: {' or '.join(result.tied)}")
+    chosen = [marking.label for marking in sheet.markings if marking.condition == result.winner]
+    return result.winner, collections.Counter(chosen).most_common(1)[0][0]
+
+
+def _rois(sheet: Sheet) -> Tuple[Tuple[Box, ...], List[str]]:
+    """Returns the boxes of a photograph, and why others are not among them.
+
+    Raises:
+      ValueError: there are boxes, but none that enough annotators drew.
+    """
+    marks = [marking.mark for marking in sheet.markings]
+    annotators = max(len(sheet.by_annotator()), len(sheet.images))
+    if annotators == 1 or not marks:
+        return tuple(mark.box for mark in marks), []
+    needed = annotations.majority(annotators)
+    clusters = annotations.cluster_boxes(marks)
+    rois = tuple(cluster.box for cluster in clusters if len(cluster.marks) >= needed)
+    if not rois:
+        raise ValueError(f"no box that {needed} of its {annotators} annotators drew")
+    alone = [
+        f"box {' '.join(f'{value:g}' for value in cluster.box)!r} was drawn by "
+        f"{len(cluster.marks)} of {annotators} annotators"
+        for cluster in clusters
+        if len(cluster.marks) < needed
+    ]
+    return rois, alone
+
+
+def _skin_types(sheet: Sheet) -> Dict[str, int]:
+    """Returns the skin type that each annotator gave: the median over their boxes."""
+    found = {}
+    for annotator, markings in sheet.by_annotator().items():
+        types = [parse_skin_type(attribute(one.attributes, "fitzpatrick")) for one in markings]
+        median = annotations.median_skin_type([value for value in types if value])
+        if median:
+            found[annotator] = median
+    return found
+
+
+def _skin_type(sheet: Sheet) -> Optional[int]:
+    types = [parse_skin_type(attribute(one.attributes, "fitzpatrick")) for one in sheet.images]
+    known = [value for value in types if value] or list(_skin_types(sheet).values())
+    return annotations.median_skin_type(known)
+
+
+def _extra(sheet: Sheet, label: str) -> Dict[str, str]:
+    """Returns the columns to carry along: every attribute, different values joined."""
+    values: Dict[str, Dict[str, None]] = {"label": {label: None}}
+    sources = [one.attributes for one in sheet.images] + [one.attributes for one in sheet.markings]
+    for attributes in sources:
+        for key, value in attributes.items():
+            values.setdefault(key, {})[value] = None
+    values["annotators"] = dict.fromkeys(sheet.by_annotator())
+    return dict(formats.extra_columns({key: ";".join(found) for key, found in values.items()}))
+
+
+def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[Rejection]]:
+    condition, label = _condition(sheet, mapping)
+    rois, alone = _rois(sheet)
+    case, patient = sheet.said("case_id"), sheet.said("patient_id")
+    first = sheet.images[0]
+    sizes = sorted({image.size for image in sheet.images if image.size})
+    if len(sizes) > 1 and not sheet.upright:
+        raise ValueError(f"annotated at different sizes: {' and '.join(map(str, sizes))}")
+    name = image_id(path)
+    photograph = Photograph(
+        case_id=case or patient or name,
+        patient_id=patient or case or name,
+        image_id=name,
+        image=path,
+        condition=condition,
+        fitzpatrick=_skin_type(sheet),
+        rois=rois,
+        extra=_extra(sheet, label),
+        row=first.position,
+    )
+    entry = Entry(photograph, label, frame=None if sheet.upright else first.size)
+    return entry, [Rejection(first.position, name, path, "annotation", reason) for reason in alone]
+
+
+def _notes(sheets: Iterable[Sheet], entries: Sequence[Entry]) -> Tuple[str, ...]:
+    conditions, skin_types, overlaps = [], [], []
+    for sheet in sheets:
+        people = sheet.by_annotator()
+        said = {name: {one.condition for one in markings} for name, markings in people.items()}
+        conditions.append({name: min(found) for name, found in said.items() if len(found) == 1})
+        try:
+            skin_types.append(_skin_types(sheet))
+        except ValueError:
+            pass  # The photograph is among the rejections for it.
+        overlap = annotations.mean_pairwise_iou([marking.mark for marking in sheet.markings])
+        if overlap is not None:
+            overlaps.append(overlap)
+    notes = [
+        annotations.agreement("condition", conditions),
+        annotations.agreement("skin type", skin_types, numbers=True),
+    ]
+    texts = [str(one) for one in notes if one]
+    if overlaps:
+        texts.append(
+            f"boxes: {len(overlaps)} photographs with several annotators, mean pairwise IoU "
+            f"{sum(overlaps) / len(overlaps):.2f}"
+        )
+    alone = sum(entry.photograph.patient_id == entry.photograph.image_id for entry in entries)
+    if alone:
+        texts.append(
+            f"{alone} photographs name no patient and no case: those of one person may be in "
+            "different splits"
+        )
+    return tuple(texts)
+
+
+def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
+    sheets, rejections = coco_sheets.collect(coco_json.read_exports(folder), mapping)
+    entries = []
+    for path, sheet in sheets.items():
+        try:
+            entry, alone = _entry(path, sheet, mapping)
+        except ValueError as error:
+            row = sheet.images[0].position
+            rejections.append(tables.rejection(row, image_id(path), path, error))
+            continue
+        entries.append(entry)
+        rejections += alone
+    return Contents(entries, rejections, _notes(sheets.values(), entries))
+
+
+FORMAT = Format(
+    name="coco",
+    source="COCO detection JSON (your own photographs, under your own terms)",
+    read=_read,
+)

@@ -1,0 +1,188 @@
+"""What a COCO detection JSON says, as CVAT, Label Studio and others write it.
+
+The format is cocodataset.org's `images`, `annotations`, `categories`; beyond it:
+
+- CVAT has an `attributes` dictionary in each annotation.
+- Label Studio has an image entry per *annotation task*, so that a photograph with
+  several annotators comes several times, and (with
+  LABEL_STUDIO_FORCE_ANNOTATOR_EXPORT) an `annotator` in each annotation. Photographs
+  it did not download are named by URL.
+- `file_name` may be a Windows path.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+import urllib.parse
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from preprocessing.importers import files
+
+# Keys of the format itself; what else an entry holds is an attribute of it.
+_IMAGE_KEYS = frozenset(
+    {"id", "width", "height", "file_name", "license", "flickr_url", "coco_url", "date_captured"}
+    | {"attributes"}
+)
+_ANNOTATION_KEYS = frozenset(
+    {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd", "ignore"}
+    | {"attributes"}
+)
+# CVAT's own attributes, which describe the drawing and not the lesion.
+_DRAWING = frozenset({"occluded", "rotation", "track_id", "keyframe", "is_crowd"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """An entry of `images`.
+
+    Attributes:
+      position: its place in the file, from 1.
+      name: `file_name` as a path with forward slashes.
+      size: (width, height), or None where it is not said.
+      attributes: what else it says, by name in lower case with underscores.
+    """
+
+    position: int
+    name: str
+    size: Optional[Tuple[int, int]]
+    attributes: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Annotation:
+    """An entry of `annotations`.
+
+    Attributes:
+      position: its place in the file, from 1.
+      image_id: the `id` of its image.
+      category: name of its category, or "".
+      attributes: see `Image`.
+      entry: the entry itself, for `coco_boxes`.
+    """
+
+    position: int
+    image_id: Any
+    category: str
+    attributes: Mapping[str, str]
+    entry: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """One file.
+
+    Attributes:
+      path: where it is.
+      images: by `id`.
+      unnamed: positions of images without `id` or `file_name`.
+      annotations: in the file's order.
+      upright: whether boxes are in pixels of the photograph as people see it whatever
+        size the file says: Label Studio writes the size before EXIF orientation.
+    """
+
+    path: pathlib.Path
+    images: Mapping[Any, Image]
+    unnamed: Sequence[int]
+    annotations: Sequence[Annotation]
+    upright: bool
+
+
+def _text(value: Any) -> str:
+    """Writes an attribute's value; of a person, the e-mail address or number."""
+    if isinstance(value, Mapping):
+        value = value.get("email") or value.get("id") or json.dumps(value, sort_keys=True)
+    if isinstance(value, (list, tuple)):
+        return ";".join(_text(part) for part in value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else str(value).strip()
+
+
+def _attributes(entry: Mapping[str, Any], own: frozenset) -> Dict[str, str]:
+    found = {key: value for key, value in entry.items() if key not in own}
+    inner = entry.get("attributes")
+    if isinstance(inner, Mapping):
+        found.update((key, value) for key, value in inner.items() if key not in _DRAWING)
+    texts = {re.sub(r"\W+", "_", str(key).strip().lower()): _text(found[key]) for key in found}
+    return {key: text for key, text in texts.items() if text}
+
+
+def _id(value: Any) -> Any:
+    """Returns an identifier, or None for what cannot be one."""
+    return value if isinstance(value, (int, float, str)) else None
+
+
+def _path(file_name: str) -> str:
+    """Returns the path that a `file_name` stands for, with forward slashes."""
+    if "://" in file_name or file_name.startswith(("/data/local-files/", "/data/upload/")):
+        url = urllib.parse.urlsplit(file_name)
+        inside = urllib.parse.parse_qs(url.query).get("d")  # Label Studio's local storage.
+        file_name = inside[0] if inside else urllib.parse.unquote(url.path)
+    return "/".join(files.split_path(file_name))
+
+
+def _size(entry: Mapping[str, Any]) -> Optional[Tuple[int, int]]:
+    size = entry.get("width"), entry.get("height")
+    if all(isinstance(side, (int, float)) and side >= 1 for side in size):
+        return int(size[0]), int(size[1])  # type: ignore[arg-type]
+    return None
+
+
+def _entries(data: Mapping[str, Any], key: str, path: pathlib.Path) -> List[Mapping[str, Any]]:
+    entries = data[key]
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise ValueError(f"{path}: {key!r} is not a list of objects")
+    return entries
+
+
+def _export(data: Mapping[str, Any], path: pathlib.Path) -> Export:
+    images: Dict[Any, Image] = {}
+    unnamed = []
+    for position, entry in enumerate(_entries(data, "images", path), 1):
+        name = _path(str(entry.get("file_name") or ""))
+        number = _id(entry.get("id"))
+        if not name or number is None:
+            unnamed.append(position)
+            continue
+        if number in images and images[number].name != name:
+            raise ValueError(f"{path}: image id {number!r} is {images[number].name} and {name}")
+        images[number] = Image(position, name, _size(entry), _attributes(entry, _IMAGE_KEYS))
+    categories = {
+        _id(entry.get("id")): _text(entry.get("name"))
+        for entry in _entries(data, "categories", path)
+    }
+    annotations = [
+        Annotation(
+            position=position,
+            image_id=_id(entry.get("image_id")),
+            category=categories.get(_id(entry.get("category_id")), ""),
+            attributes=_attributes(entry, _ANNOTATION_KEYS),
+            entry=entry,
+        )
+        for position, entry in enumerate(_entries(data, "annotations", path), 1)
+    ]
+    info = data.get("info")
+    contributor = info.get("contributor") if isinstance(info, Mapping) else None
+    return Export(path, images, unnamed, annotations, contributor == "Label Studio")
+
+
+def read_exports(folder: pathlib.Path) -> List[Export]:
+    """Reads every COCO JSON below a folder; other JSON files are passed over.
+
+    Raises:
+      ValueError: no such folder, no such file, or one that is broken.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
+    exports = []
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}: not a JSON file: {error}") from error
+        if isinstance(data, dict) and {"images", "annotations", "categories"} <= set(data):
+            exports.append(_export(data, path))
+    if not exports:
+        raise ValueError(f"{folder}: no JSON file with images, annotations and categories below it")
+    return exports

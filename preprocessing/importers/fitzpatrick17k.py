@@ -1,0 +1,72 @@
+"""Fitzpatrick17k: 16,577 clinical photographs from two atlases, 114 labels.
+
+Groh et al. 2021, CVPR workshops, arxiv.org/abs/2104.09957,
+github.com/mattgroh/fitzpatrick17k; CC BY-NC-SA 3.0. The table comes without the
+photographs, which are downloaded from its `url` column and named `<md5hash>.jpg`;
+some are gone, and those rows are rejected. No patients are named, and the atlases
+show the same lesion several times: each photograph is a group of its own.
+
+Two services annotated skin types, -1 where they could not tell.
+`fitzpatrick_scale` counts, as in the paper; where it is unknown,
+`fitzpatrick_centaur`. Of the about 500 rows that dermatologists checked (`qc`),
+those they found wrongly labelled are rejected.
+"""
+
+from typing import List, Mapping, Sequence
+
+from preprocessing import annotations
+from preprocessing.cases import Photograph
+from preprocessing.importers import formats, tables
+from preprocessing.importers.formats import Entry, Format
+from preprocessing.importers.labels import LabelMapping
+from preprocessing.importers.skin_types import parse_skin_type
+
+_SKIN_TYPES = ("fitzpatrick_scale", "fitzpatrick_centaur")
+
+
+def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
+    name = cells["md5hash"]
+    if not name:
+        raise ValueError("md5hash: the cell is empty")
+    if cells["qc"].startswith("3"):
+        raise ValueError(f"qc: dermatologists found it {cells['qc'][1:].strip().lower()}")
+    types = [parse_skin_type(cells[column]) for column in _SKIN_TYPES]
+    photograph = Photograph(
+        case_id=name,
+        patient_id=name,
+        image_id=name,
+        image=name,
+        condition=mapping.condition(cells["label"]),
+        fitzpatrick=types[0] or types[1],
+        extra=formats.extra_columns(cells),
+    )
+    return Entry(photograph, cells["label"])
+
+
+def _notes(rows: Sequence[tables.Row]) -> List[str]:
+    judged = []
+    for _, cells in rows:
+        try:
+            types = {column: parse_skin_type(cells[column]) for column in _SKIN_TYPES}
+        except ValueError:
+            continue
+        judged.append({column: value for column, value in types.items() if value})
+    agreement = annotations.agreement("skin type, the two services", judged, numbers=True)
+    return [
+        *([str(agreement)] if agreement else []),
+        "no patients are named: photographs of one person may be in different splits",
+    ]
+
+
+FORMAT = Format(
+    name="fitzpatrick17k",
+    source="Fitzpatrick17k (arxiv.org/abs/2104.09957, CC BY-NC-SA 3.0)",
+    read=tables.reader(
+        names=("fitzpatrick17k.csv",),
+        columns=("md5hash", "fitzpatrick_scale", "fitzpatrick_centaur", "label", "qc"),
+        image_column="md5hash",
+        parse=_parse,
+        collection="Fitzpatrick17k",
+        notes=_notes,
+    ),
+)

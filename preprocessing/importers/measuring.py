@@ -1,0 +1,144 @@
+"""What only a photograph's pixels tell: where its ROIs are, and its skin type."""
+
+import os
+from typing import NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from preprocessing import photographs, skin
+from preprocessing.cases import Box
+
+# Components smaller than these shares of the photograph, or of the largest
+# component, are specks of the brush.
+_SPECK_OF_PHOTOGRAPH = 2e-4
+_SPECK_OF_LARGEST = 0.02
+
+
+class Job(NamedTuple):
+    """A photograph to measure.
+
+    Attributes:
+      image: its path.
+      mask: that of its mask, or None.
+      rois: the boxes that people drew.
+      frame: (width, height) they were drawn on, or None for the photograph's own.
+    """
+
+    image: str
+    mask: Optional[str] = None
+    rois: Tuple[Box, ...] = ()
+    frame: Optional[Tuple[int, int]] = None
+
+
+class Measured(NamedTuple):
+    """What was found.
+
+    Attributes:
+      rois: boxes in pixels, inside the photograph.
+      roi_source: "boxes" that people drew, "mask" or "skin".
+      estimate: (skin type, ITA in degrees), or None.
+    """
+
+    rois: Tuple[Box, ...]
+    roi_source: str
+    estimate: Optional[Tuple[int, float]]
+
+
+def boxes_from_mask(mask: np.ndarray) -> Tuple[Box, ...]:
+    """Returns the bounding boxes of a mask's connected components, without specks.
+
+    Args:
+      mask: bool [H, W].
+
+    Returns:
+      Boxes in pixels, largest component first; empty for an empty mask.
+    """
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    slices = ndimage.find_objects(labels)
+    smallest = max(_SPECK_OF_PHOTOGRAPH * mask.size, _SPECK_OF_LARGEST * areas.max(initial=0))
+    boxes = []
+    for index in np.argsort(-areas, kind="stable"):
+        if areas[index] >= smallest:
+            rows, columns = slices[index]
+            boxes.append(Box(columns.start, rows.start, columns.stop, rows.stop))
+    return tuple(boxes)
+
+
+def fit_boxes(
+    boxes: Sequence[Box], frame: Optional[Tuple[int, int]], size: Tuple[int, int]
+) -> Tuple[Box, ...]:
+    """Brings boxes to a photograph that was scaled since, and cuts off what sticks out.
+
+    Args:
+      boxes: in pixels of `frame`.
+      frame: (width, height) that they were drawn on; None for the photograph's own.
+      size: (width, height) of the photograph, upright.
+
+    Raises:
+      ValueError: the photograph has another shape, or a box is outside it.
+    """
+    width, height = size
+    scale = (1.0, 1.0) if frame is None else (width / frame[0], height / frame[1])
+    # Scaling rounds each side to whole pixels.
+    if frame and abs(frame[0] * height - frame[1] * width) > max(frame) + max(size):
+        raise ValueError(
+            f"boxes were drawn on {frame[0]}x{frame[1]} pixels, the photograph has "
+            f"{width}x{height} after EXIF orientation"
+        )
+    fitted = []
+    for box in boxes:
+        inside = Box(
+            max(box.x0 * scale[0], 0.0),
+            max(box.y0 * scale[1], 0.0),
+            min(box.x1 * scale[0], width),
+            min(box.y1 * scale[1], height),
+        )
+        if inside.x0 >= inside.x1 or inside.y0 >= inside.y1:
+            corners = " ".join(f"{value:g}" for value in box)
+            raise ValueError(f"box {corners!r} is outside the {width}x{height} photograph")
+        fitted.append(inside)
+    return tuple(fitted)
+
+
+def _read_mask(path: str, size: Tuple[int, int]) -> Image.Image:
+    mask = photographs.read_photograph(path).convert("L")
+    if mask.size != size:
+        mask = mask.resize(size, Image.Resampling.NEAREST)
+    return mask.point(lambda value: 255 * (value > 127))
+
+
+def measure(job: Job, input_dir: str, estimate_skin_type: bool) -> Union[Measured, str]:
+    """Finds the ROIs of one photograph, and its skin type if asked to.
+
+    Boxes that people drew count before a mask, a mask before the region of skin.
+
+    Args:
+      job: the photograph; its paths are relative to `input_dir`.
+      input_dir: the collection's folder.
+      estimate_skin_type: whether to measure it.
+
+    Returns:
+      The findings, or the reason why there are none.
+    """
+    path = os.path.join(input_dir, job.image)
+    mask = None
+    try:
+        image = photographs.read_photograph(path)
+        if job.rois:
+            rois, source = fit_boxes(job.rois, job.frame, image.size), "boxes"
+        elif job.mask:
+            mask = _read_mask(os.path.join(input_dir, job.mask), image.size)
+            rois, source = boxes_from_mask(np.asarray(mask) > 0), "mask"
+            if not rois:
+                raise ValueError(f"{os.path.join(input_dir, job.mask)}: the mask is empty")
+        else:
+            rois, source = (skin.skin_box(image),), "skin"
+    except ValueError as error:
+        return str(error)
+    estimate = None
+    if estimate_skin_type:
+        estimate = skin.estimate_fitzpatrick(image, rois if source != "skin" else (), mask)
+    return Measured(rois, source, estimate)

@@ -1,0 +1,90 @@
+import pathlib
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from preprocessing.cases import Box
+from preprocessing.importers import measuring, testing_files
+from preprocessing.importers.measuring import Job
+
+
+class BoxesFromMaskTest(absltest.TestCase):
+    def test_components_without_specks(self):
+        mask = np.zeros((100, 120), bool)
+        mask[10:30, 20:60] = True
+        mask[50:60, 5:15] = True
+        mask[90, 90] = True
+        self.assertEqual(measuring.boxes_from_mask(mask), (Box(20, 10, 60, 30), Box(5, 50, 15, 60)))
+
+    def test_diagonal_pixels_touch_and_empty_is_empty(self):
+        self.assertLen(measuring.boxes_from_mask(np.eye(20, dtype=bool)), 1)
+        self.assertEmpty(measuring.boxes_from_mask(np.zeros((5, 5), bool)))
+
+
+class FitBoxesTest(parameterized.TestCase):
+    def test_as_they_are(self):
+        boxes = (Box(1.5, 2, 3, 4),)
+        self.assertEqual(measuring.fit_boxes(boxes, None, (10, 20)), boxes)
+        self.assertEqual(measuring.fit_boxes(boxes, (10, 20), (10, 20)), boxes)
+
+    def test_cut_off_at_the_frame(self):
+        found = measuring.fit_boxes([Box(-3, 5, 12, 25)], (10, 20), (10, 20))
+        self.assertEqual(found, (Box(0, 5, 10, 20),))
+
+    def test_scaled_since(self):
+        # 4000x3000 to 1001x750: sides rounded to whole pixels.
+        (found,) = measuring.fit_boxes([Box(400, 300, 800, 1500)], (4000, 3000), (1001, 750))
+        np.testing.assert_allclose(found, (100.1, 75, 200.2, 375))
+
+    @parameterized.parameters(((3000, 4000),), ((4000, 2900),))
+    def test_another_shape(self, size):
+        with self.assertRaisesRegex(ValueError, r"drawn on 4000x3000 pixels, .* has \d+x\d+ after"):
+            measuring.fit_boxes([Box(0, 0, 9, 9)], (4000, 3000), size)
+
+    @parameterized.parameters(((10, 0, 12, 5),), ((-5, 0, 0, 5),), ((0, 20, 5, 30),))
+    def test_outside(self, corners):
+        with self.assertRaisesRegex(ValueError, r"box '.*' is outside the 10x20 photograph"):
+            measuring.fit_boxes([Box(*corners)], None, (10, 20))
+
+
+class MeasureTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        testing_files.write_photograph(self.folder / "x.png")
+        testing_files.write_mask(self.folder / "m.png")
+
+    def _measure(self, *job, estimate=True):
+        return measuring.measure(Job(*job), str(self.folder), estimate)
+
+    def test_boxes_before_the_mask_before_the_skin(self):
+        drawn = (Box(1, 2, 30, 40),)
+        self.assertEqual(self._measure("x.png", "m.png", drawn)[:2], (drawn, "boxes"))
+        self.assertEqual(self._measure("x.png", "m.png")[:2], ((testing_files.LESION,), "mask"))
+        (roi,), source, (skin_type, degrees) = self._measure("x.png")
+        self.assertEqual((source, skin_type), ("skin", 3))
+        self.assertAlmostEqual(degrees, 35, delta=6)
+        self.assertGreater((roi.x1 - roi.x0) * (roi.y1 - roi.y0), 0.9 * 120 * 90)
+        self.assertIsNone(self._measure("x.png", estimate=False).estimate)
+
+    def test_reasons(self):
+        Image.new("L", (120, 90)).save(self.folder / "empty.png")
+        (self.folder / "broken.png").write_bytes(b"")
+        self.assertEqual(
+            self._measure("x.png", "empty.png"), f"{self.folder}/empty.png: the mask is empty"
+        )
+        self.assertRegex(self._measure("broken.png"), "broken.png: not an image that can be read")
+        self.assertRegex(self._measure("x.png", "broken.png"), "broken.png: not an image")
+        self.assertRegex(
+            self._measure("x.png", None, (Box(500, 0, 600, 9),)), "is outside the 120x90"
+        )
+
+    def test_a_mask_of_another_size(self):
+        testing_files.write_mask(self.folder / "large.png", (240, 180))
+        (roi,), _, _ = self._measure("x.png", "large.png")
+        np.testing.assert_allclose(roi, testing_files.LESION, atol=1)
+
+
+if __name__ == "__main__":
+    absltest.main()
