@@ -124,7 +124,7 @@ def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[
     case, patient = sheet.said("case_id"), sheet.said("patient_id")
     first = sheet.images[0]
     sizes = sorted({image.size for image in sheet.images if image.size})
-    if len(sizes) > 1 and not sheet.upright:
+    if len(sizes) > 1:
         raise ValueError(f"annotated at different sizes: {' and '.join(map(str, sizes))}")
     name = image_id(path)
     photograph = Photograph(
@@ -138,7 +138,7 @@ def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[
         extra=_extra(sheet, label),
         row=first.position,
     )
-    entry = Entry(photograph, label, frame=None if sheet.upright else first.size)
+    entry = Entry(photograph, label, frame=first.size, turned_frame=sheet.turned_size)
     return entry, [Rejection(first.position, name, path, "annotation", reason) for reason in alone]
 
 

@@ -77,15 +77,14 @@ class Export:
       images: by `id`.
       unnamed: positions of images without `id` or `file_name`.
       annotations: in the file's order.
-      upright: whether boxes are in pixels of the photograph as people see it whatever
-        size the file says: Label Studio writes the size before EXIF orientation.
+      label_studio: whether Label Studio wrote it.
     """
 
     path: pathlib.Path
     images: Mapping[Any, Image]
     unnamed: Sequence[int]
     annotations: Sequence[Annotation]
-    upright: bool
+    label_studio: bool
 
 
 def _text(value: Any) -> str:

@@ -64,7 +64,7 @@ class CocoJsonTest(parameterized.TestCase):
         self.assertEqual(annotation.category, "Melanoma")
         self.assertEqual(annotation.attributes, {"skin_type": "4", "patient_id": "p1"})
         self.assertEqual(annotation.entry, entry)
-        self.assertFalse(export.upright)
+        self.assertFalse(export.label_studio)
 
     def test_label_studio(self):
         image = {"width": 640, "height": 480, "id": 0, "file_name": "images\\1a2b3c4d-a.jpg"}
@@ -89,7 +89,7 @@ class CocoJsonTest(parameterized.TestCase):
             export.annotations[0].attributes,
             {"annotator": "ada@example.org", "completed_by": "7", "tags": "a;1"},
         )
-        self.assertTrue(export.upright)
+        self.assertTrue(export.label_studio)
 
     @parameterized.parameters(
         ("..\\..\\media\\upload\\1\\a.jpg", "media/upload/1/a.jpg"),

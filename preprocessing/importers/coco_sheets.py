@@ -50,13 +50,14 @@ class Sheet:
 
     Attributes:
       images: its entries in `images`; several if several people had it as a task.
-      upright: see `coco_json.Export`.
+      turned_size: whether the images' size may be the one before EXIF orientation. Label
+        Studio writes that; of its annotations only outlines are drawn to it.
       total: annotations, usable or not.
       markings: the usable ones.
     """
 
     images: List[Image] = dataclasses.field(default_factory=list)
-    upright: bool = False
+    turned_size: bool = False
     total: int = 0
     markings: List[Marking] = dataclasses.field(default_factory=list)
 
@@ -147,7 +148,7 @@ def collect(
             rejections.append(Rejection(position, "", "", "row", reason))
         for image in export.images.values():
             sheets[image.name].images.append(image)
-            sheets[image.name].upright |= export.upright
+            sheets[image.name].turned_size |= export.label_studio
         for annotation in export.annotations:
             found = export.images.get(annotation.image_id)
             try:
@@ -158,6 +159,8 @@ def collect(
                 nameless = f"{name} image {annotation.image_id}"
                 marking = _marking(annotation, nameless, found, mapping)
                 sheets[found.name].markings.append(marking)
+                if annotation.entry.get("segmentation"):
+                    sheets[found.name].turned_size = False
             except ValueError as error:
                 rejections.append(_of_annotation(annotation.position, found, name, error))
     return sheets, rejections

@@ -263,13 +263,22 @@ class CocoTest(parameterized.TestCase):
         )
         (entry,) = contents.entries
         self.assertEqual(entry.photograph.rois, (Box(10, 20, 40, 55),))
-        self.assertIsNone(entry.frame)
+        self.assertEqual((entry.frame, entry.turned_frame), ((90, 120), True))
         contents = self._read(
             images,
             [_annotation(0, "Melanoma"), _annotation(1, "Melanoma", (60, 20, 30, 30))],
             info={"contributor": "Label Studio"},
         )
         self.assertEqual(contents.rejections[0].reason, "no box that 2 of its 3 annotators drew")
+
+    def test_outlines_of_label_studio_are_drawn_to_the_size_it_says(self):
+        outline = {"segmentation": [[10, 20, 40, 20, 40, 60]]}
+        contents = self._read(
+            [_image(0)],
+            [_annotation(0, "Melanoma"), _annotation(0, "Melanoma", top=outline)],
+            info={"contributor": "Label Studio"},
+        )
+        self.assertFalse(contents.entries[0].turned_frame)
 
     def test_completed_by(self):
         ada, bob = ({"completed_by": {"id": n, "email": f"{n}@x.org"}} for n in (1, 2))

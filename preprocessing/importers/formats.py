@@ -24,6 +24,8 @@ class Entry:
         a choice of; `photograph.fitzpatrick` is None then.
       skin_type_source: who says `photograph.fitzpatrick`.
       frame: (width, height) that the ROIs were drawn on; None for the photograph's own.
+      turned_frame: whether `frame` may be the size before EXIF orientation, although the
+        ROIs are upright.
     """
 
     photograph: Photograph
@@ -31,6 +33,7 @@ class Entry:
     skin_types: Tuple[int, ...] = ()
     skin_type_source: str = ANNOTATED
     frame: Optional[Tuple[int, int]] = None
+    turned_frame: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -103,7 +103,8 @@ def _find_files(
         except ValueError as error:
             rejections.append(Rejection(row.row, row.image_id, row.image, "file", str(error)))
             continue
-        found.append((entry, Job(path, files.mask_of(path), row.rois, entry.frame)))
+        job = Job(path, files.mask_of(path), row.rois, entry.frame, entry.turned_frame)
+        found.append((entry, job))
     return found, rejections
 
 

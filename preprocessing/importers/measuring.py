@@ -23,13 +23,15 @@ class Job(NamedTuple):
       image: its path.
       mask: that of its mask, or None.
       rois: the boxes that people drew.
-      frame: (width, height) they were drawn on, or None for the photograph's own.
+      frame: see `formats.Entry`.
+      turned_frame: see `formats.Entry`.
     """
 
     image: str
     mask: Optional[str] = None
     rois: Tuple[Box, ...] = ()
     frame: Optional[Tuple[int, int]] = None
+    turned_frame: bool = False
 
 
 class Measured(NamedTuple):
@@ -68,7 +70,10 @@ def boxes_from_mask(mask: np.ndarray) -> Tuple[Box, ...]:
 
 
 def fit_boxes(
-    boxes: Sequence[Box], frame: Optional[Tuple[int, int]], size: Tuple[int, int]
+    boxes: Sequence[Box],
+    frame: Optional[Tuple[int, int]],
+    size: Tuple[int, int],
+    turned_frame: bool = False,
 ) -> Tuple[Box, ...]:
     """Brings boxes to a photograph that was scaled since, and cuts off what sticks out.
 
@@ -76,10 +81,13 @@ def fit_boxes(
       boxes: in pixels of `frame`.
       frame: (width, height) that they were drawn on; None for the photograph's own.
       size: (width, height) of the photograph, upright.
+      turned_frame: whether `frame` may have its sides the other way round.
 
     Raises:
       ValueError: the photograph has another shape, or a box is outside it.
     """
+    if turned_frame and frame == size[::-1]:
+        frame = size
     width, height = size
     scale = (1.0, 1.0) if frame is None else (width / frame[0], height / frame[1])
     # Scaling rounds each side to whole pixels.
@@ -128,7 +136,7 @@ def measure(job: Job, input_dir: str, estimate_skin_type: bool) -> Union[Measure
     try:
         image = photographs.read_photograph(path)
         if job.rois:
-            rois, source = fit_boxes(job.rois, job.frame, image.size), "boxes"
+            rois, source = fit_boxes(job.rois, job.frame, image.size, job.turned_frame), "boxes"
         elif job.mask:
             mask = _read_mask(os.path.join(input_dir, job.mask), image.size)
             rois, source = boxes_from_mask(np.asarray(mask) > 0), "mask"

@@ -42,6 +42,12 @@ class FitBoxesTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, r"drawn on 4000x3000 pixels, .* has \d+x\d+ after"):
             measuring.fit_boxes([Box(0, 0, 9, 9)], (4000, 3000), size)
 
+    def test_a_frame_before_exif_orientation(self):
+        boxes = (Box(1, 2, 3, 18),)
+        self.assertEqual(measuring.fit_boxes(boxes, (20, 10), (10, 20), turned_frame=True), boxes)
+        with self.assertRaisesRegex(ValueError, "drawn on 20x10 pixels"):
+            measuring.fit_boxes(boxes, (20, 10), (5, 10), turned_frame=True)
+
     @parameterized.parameters(((10, 0, 12, 5),), ((-5, 0, 0, 5),), ((0, 20, 5, 30),))
     def test_outside(self, corners):
         with self.assertRaisesRegex(ValueError, r"box '.*' is outside the 10x20 photograph"):
@@ -67,6 +73,20 @@ class MeasureTest(absltest.TestCase):
         self.assertAlmostEqual(degrees, 35, delta=6)
         self.assertGreater((roi.x1 - roi.x0) * (roi.y1 - roi.y0), 0.9 * 120 * 90)
         self.assertIsNone(self._measure("x.png", estimate=False).estimate)
+
+    def test_a_phone_photograph_stored_on_its_side(self):
+        # 120x90 pixels in the file, 90x120 as people and annotation tools see it.
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        with Image.open(self.folder / "x.png") as image:
+            image.save(self.folder / "phone.jpg", exif=exif)
+        drawn = (Box(40, 40, 60, 110),)
+        found = self._measure("phone.jpg", None, drawn, (120, 90), True)
+        self.assertEqual(found[:2], (drawn, "boxes"))
+        self.assertRegex(
+            self._measure("phone.jpg", None, drawn, (120, 90), False),
+            "drawn on 120x90 pixels, the photograph has 90x120 after EXIF orientation",
+        )
 
     def test_reasons(self):
         Image.new("L", (120, 90)).save(self.folder / "empty.png")

@@ -1,9 +1,9 @@
 """SCIN, Skin Condition Image Network: 5,033 cases that people sent in, 10,407 photographs.
 
 Ward et al. 2024, arxiv.org/abs/2402.18545, github.com/google-research-datasets/scin;
-SCIN Data Use License. Two tables are
-joined on `case_id`, a text (the numbers do not fit a double). A case has up to three
-photographs and stands in for the patient, who is not named.
+SCIN Data Use License. Two tables are joined on `case_id`, a text (the numbers do not
+fit a double). A case has up to three photographs and stands in for the patient, who
+is not named.
 
 Up to three dermatologists gave each case a differential. Its condition is the one
 with the most weight in `weighted_skin_condition_label`, after labels of the same
@@ -19,7 +19,7 @@ source "self_reported".
 
 import ast
 import pathlib
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from preprocessing import annotations, taxonomy
 from preprocessing.cases import Photograph, Rejection
@@ -35,7 +35,6 @@ _SKIN_TYPE = "dermatologist_fitzpatrick_skin_type_label_"
 _NAMES = "dermatologist_skin_condition_on_label_name"
 _CONFIDENCES = "dermatologist_skin_condition_confidence"
 _WEIGHTS = "weighted_skin_condition_label"
-_COLLECTION = "SCIN"
 
 
 def _literal(cells: Mapping[str, str], column: str, kind: type) -> Any:
@@ -133,6 +132,8 @@ def _skin_type(cells: Mapping[str, str]) -> Tuple[Optional[int], str]:
 
 def _parse(cells: Mapping[str, str], row: int, mapping: LabelMapping) -> List[Entry]:
     """Makes the entries of a case: one per photograph."""
+    if not any(cells[column] for column in _IMAGES):
+        raise ValueError("image_1_path: the case has no photograph")
     _check_gradable(cells)
     condition, label, share = _vote(cells, mapping)
     skin_type, source = _skin_type(cells)
@@ -156,55 +157,53 @@ def _parse(cells: Mapping[str, str], row: int, mapping: LabelMapping) -> List[En
     ]
 
 
-def _labels_by_case(rows: List[tables.Row]) -> Tuple[Dict[str, tables.Row], List[Rejection]]:
-    by_case: Dict[str, tables.Row] = {}
+def _rejections(row: int, cells: Mapping[str, str], error: ValueError) -> List[Rejection]:
+    """Rejects each photograph of a case, or the row if it names none."""
+    paths = [cells[column] for column in _IMAGES if cells.get(column)] or [""]
+    return [tables.rejection(row, files.stem(path), path, error) for path in paths]
+
+
+def _by_case(
+    rows: Iterable[tables.Row], table: str
+) -> Tuple[Dict[str, tables.Row], List[Rejection]]:
+    """Returns the rows by `case_id`, and rejections of those without one of their own."""
+    found: Dict[str, tables.Row] = {}
     rejections = []
     for row, cells in rows:
-        name = cells["case_id"]
-        if not name or name in by_case:
-            where = f"is already on row {by_case[name][0]}" if name else "is empty"
-            reason = f"scin_labels.csv: case_id: {name!r} {where}"
-            rejections.append(Rejection(row, "", "", "row", reason))
+        case = cells["case_id"]
+        if case and case not in found:
+            found[case] = row, cells
             continue
-        by_case[name] = row, cells
-    return by_case, rejections
+        where = f"is already on row {found[case][0]}" if case else "is empty"
+        rejections += _rejections(row, cells, ValueError(f"{table}: case_id: {case!r} {where}"))
+    return found, rejections
 
 
 def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
     columns = [name + number for name in (_GRADABLE, _SKIN_TYPE) for number in _DERMATOLOGISTS]
-    cases, rejections = tables.read_table(
-        folder, ["scin_cases.csv"], ["case_id", "fitzpatrick_skin_type", *_IMAGES], _COLLECTION
-    )
-    rows, ragged = tables.read_table(
-        folder,
-        ["scin_labels.csv"],
-        ["case_id", _NAMES, _CONFIDENCES, _WEIGHTS, *columns],
-        _COLLECTION,
-    )
-    labels, repeated = _labels_by_case(rows)
-    rejections += ragged + repeated
+    found = []
+    rejections: List[Rejection] = []
+    for table, needed in (
+        ("scin_cases.csv", ["fitzpatrick_skin_type", *_IMAGES]),
+        ("scin_labels.csv", [_NAMES, _CONFIDENCES, _WEIGHTS, *columns]),
+    ):
+        rows, ragged = tables.read_table(folder, [table], ["case_id", *needed], "SCIN")
+        by_case, repeated = _by_case(rows, table)
+        found.append(by_case)
+        rejections += ragged + repeated
+    cases, labels = found
     entries: List[Entry] = []
-    seen: Dict[str, int] = {}
-    for row, cells in cases:
-        case = cells["case_id"]
+    for case, (row, cells) in cases.items():
         try:
-            if seen.setdefault(case, row) != row:
-                raise ValueError(f"case_id: {case!r} is already on row {seen[case]}")
             if case not in labels:
                 raise ValueError(f"case_id: {case!r} is not in scin_labels.csv")
-            found = _parse({**cells, **labels[case][1]}, row, mapping)
-            if not found:
-                raise ValueError("image_1_path: the case has no photograph")
+            entries += _parse({**cells, **labels[case][1]}, row, mapping)
         except ValueError as error:
-            paths = [cells[column] for column in _IMAGES if cells[column]] or [""]
-            rejections += [tables.rejection(row, files.stem(path), path, error) for path in paths]
-            continue
-        entries += found
-    rejections += [
-        Rejection(labels[case][0], "", "", "row", f"case_id: {case!r} is not in scin_cases.csv")
-        for case in labels
-        if case not in seen
-    ]
+            rejections += _rejections(row, cells, error)
+    for case, (row, cells) in labels.items():
+        if case not in cases:
+            error = ValueError(f"case_id: {case!r} is not in scin_cases.csv")
+            rejections += _rejections(row, cells, error)
     return Contents(entries, rejections, _notes([cells for _, cells in labels.values()]))
 
 

@@ -216,12 +216,12 @@ class ScinTest(parameterized.TestCase):
                 for one in contents.rejections
             ],
             [
+                (4, "6", "'a' is already on row 2"),
                 (5, "", "'d' is already on row 4"),
                 (7, "", "'' is empty"),
                 (3, "3", _NO),
                 (3, "4", _NO),
                 (3, "5", _NO),
-                (4, "6", "'a' is already on row 2"),
                 (5, "7", "'c' is not in scin_labels.csv"),
                 (6, "", "the case has no photograph"),
                 (6, "", "'e' is not in scin_cases.csv"),
