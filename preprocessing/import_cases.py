@@ -77,9 +77,9 @@ def _print_report(report: importing.Report, input_dir: str, output: str, rejecte
         print(f"not used: row {rejection.row} {rejection.image_id}: {rejection.reason}")
     if len(others) > 10:
         print(f"not used: {len(others) - 10} more")
-    print(f"{output}: {len(report.photographs)} photographs, {len(report.rejections)} not used")
-    if report.rejections:
-        print(f"{rejected}: what was not used, and why")
+    what = f"{len(report.rejections)} rows or annotations, see {rejected}"
+    print(f"not used: {what if report.rejections else 'nothing'}")
+    print(f"{output}: {len(report.photographs)} photographs")
     elsewhere = os.path.dirname(output) != input_dir
     where = f" --image_dir={input_dir}" if elsewhere else ""
     print(f"next: bazel run //preprocessing:preprocess -- --cases={output}{where} --output_dir=...")

@@ -82,7 +82,7 @@ def _rois(sheet: Sheet) -> Tuple[Tuple[Box, ...], List[str]]:
     if not rois:
         raise ValueError(f"no box that {needed} of its {annotators} annotators drew")
     alone = [
-        f"box {' '.join(f'{value:g}' for value in cluster.box)!r} was drawn by "
+        f"box {' '.join(f'{value:.0f}' for value in cluster.box)!r} was drawn by "
         f"{len(cluster.marks)} of {annotators} annotators"
         for cluster in clusters
         if len(cluster.marks) < needed

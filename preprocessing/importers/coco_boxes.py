@@ -5,6 +5,7 @@ from typing import Any, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+from preprocessing import cases
 from preprocessing.cases import Box
 
 
@@ -84,5 +85,5 @@ def box_of(entry: Mapping[str, Any]) -> Box:
     if found is None:
         raise ValueError("no bbox, and no segmentation to take one from")
     if found.x0 >= found.x1 or found.y0 >= found.y1:
-        raise ValueError(f"box {' '.join(f'{value:g}' for value in found)!r} is empty")
+        raise ValueError(f"box {cases.format_rois([found])!r} is empty")
     return found

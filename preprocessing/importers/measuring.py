@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from preprocessing import photographs, skin
+from preprocessing import cases, photographs, skin
 from preprocessing.cases import Box
 
 # Components smaller than these shares of the photograph, or of the largest
@@ -98,15 +98,11 @@ def fit_boxes(
         )
     fitted = []
     for box in boxes:
-        inside = Box(
-            max(box.x0 * scale[0], 0.0),
-            max(box.y0 * scale[1], 0.0),
-            min(box.x1 * scale[0], width),
-            min(box.y1 * scale[1], height),
-        )
+        inside = Box(*np.clip(np.multiply(box, 2 * scale), 0, 2 * size).round(2).tolist())
         if inside.x0 >= inside.x1 or inside.y0 >= inside.y1:
-            corners = " ".join(f"{value:g}" for value in box)
-            raise ValueError(f"box {corners!r} is outside the {width}x{height} photograph")
+            raise ValueError(
+                f"box {cases.format_rois([box])!r} is outside the {width}x{height} photograph"
+            )
         fitted.append(inside)
     return tuple(fitted)
 

@@ -202,8 +202,8 @@ def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
             rejections += _rejections(row, cells, error)
     for case, (row, cells) in labels.items():
         if case not in cases:
-            error = ValueError(f"case_id: {case!r} is not in scin_cases.csv")
-            rejections += _rejections(row, cells, error)
+            alone = ValueError(f"case_id: {case!r} is not in scin_cases.csv")
+            rejections += _rejections(row, cells, alone)
     return Contents(entries, rejections, _notes([cells for _, cells in labels.values()]))
 
 
