@@ -8,16 +8,20 @@ import numpy as np
 from preprocessing import cases
 from preprocessing.cases import Box
 
+# Larger numbers are no pixels; JSON's may be of any length.
+_LARGEST = 1e9
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) <= _LARGEST  # Not so for NaN.
+
 
 def _numbers(value: Any, count: int) -> Optional[List[float]]:
-    """Returns finite numbers (`count` of them, or an even number for 0), or None."""
-    if not isinstance(value, (list, tuple)):
+    """Returns `count` numbers (for 0 an even number of them), or None."""
+    if not isinstance(value, (list, tuple)) or not all(map(_is_number, value)):
         return None
-    if len(value) != count if count else not value or len(value) % 2:
-        return None
-    if not all(isinstance(one, (int, float)) and math.isfinite(one) for one in value):
-        return None
-    return [float(one) for one in value]
+    fits = len(value) == count if count else value and len(value) % 2 == 0
+    return [float(one) for one in value] if fits else None
 
 
 def _box_of_polygons(polygons: Sequence[Any]) -> Optional[Box]:
@@ -30,20 +34,26 @@ def _box_of_polygons(polygons: Sequence[Any]) -> Optional[Box]:
 
 
 def _box_of_runs(segmentation: Mapping[str, Any]) -> Optional[Box]:
-    """Returns the box around an uncompressed run-length mask, column by column."""
+    """Returns the box around a run-length mask that is not compressed.
+
+    Runs of zeros and of ones take turns, down one column after the other.
+    """
     size, runs = _numbers(segmentation.get("size"), 2), segmentation.get("counts")
-    if size is None or not isinstance(runs, list):
+    if size is None or not isinstance(runs, list) or not all(map(_is_number, runs)):
         return None
     height = int(size[0])
-    lengths = np.array(runs, dtype=np.int64)
+    lengths = np.array(runs, np.int64)
     if height < 1 or (lengths < 0).any() or lengths.sum() != height * int(size[1]):
         return None
-    pixels = np.flatnonzero(np.repeat(np.arange(len(lengths)) % 2, lengths))
-    if not len(pixels):
+    ends = np.cumsum(lengths)
+    marked = lengths[1::2] > 0
+    first, last = (ends - lengths)[1::2][marked], ends[1::2][marked] - 1
+    if not len(first):
         return None
-    columns, rows = pixels // height, pixels % height
-    ends = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-    return Box(*(float(end) for end in ends))
+    within = (first // height == last // height).all()
+    top, bottom = (min(first % height), max(last % height)) if within else (0, height - 1)
+    corners = first[0] // height, top, last[-1] // height + 1, bottom + 1
+    return Box(*(float(value) for value in corners))
 
 
 def _around_turned(box: Box, degrees: float) -> Box:

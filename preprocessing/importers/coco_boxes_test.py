@@ -51,6 +51,17 @@ class BoxOfTest(parameterized.TestCase):
         mask[0, 0] = 1  # Begins with no zeros.
         self.assertEqual(box_of({"segmentation": _runs(mask)}), Box(0, 0, 8, 5))
 
+    @parameterized.parameters(range(5))
+    def test_any_mask_without_bbox(self, seed):
+        rng = np.random.default_rng(seed)
+        mask = np.zeros((7, 11), int)
+        top, left = rng.integers(0, 7), rng.integers(0, 11)
+        mask[top:, left:] = rng.random((7 - top, 11 - left)) < 0.7
+        mask[top, left] = 1
+        rows, columns = np.nonzero(mask)
+        expected = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        self.assertEqual(box_of({"segmentation": _runs(mask)}), expected)
+
     @parameterized.parameters(
         ([],),
         ([[1, 2, 3]],),
@@ -59,6 +70,9 @@ class BoxOfTest(parameterized.TestCase):
         ([[1, 2, 3, float("nan")]],),
         ({"size": [4, 4], "counts": "PPYo0"},),
         ({"size": [4, 4], "counts": [16]},),
+        ({"size": [4, 4], "counts": [None, 16]},),
+        ({"size": [4, 4], "counts": [10**30]},),
+        ({"size": [10**400, 4], "counts": [1]},),
         ({"size": [4, 4], "counts": [3, 5]},),
         ({"size": [4, 4], "counts": [20, -4]},),
         ({"size": [4], "counts": [16]},),

@@ -95,7 +95,8 @@ def _text(value: Any) -> str:
         return ";".join(_text(part) for part in value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return "" if value is None else str(value).strip()
+    # A manifest's cell holds no control characters.
+    return "" if value is None else re.sub(r"[\x00-\x1f]+", " ", str(value)).strip()
 
 
 def _attributes(entry: Mapping[str, Any], own: frozenset) -> Dict[str, str]:
@@ -123,7 +124,7 @@ def _path(file_name: str) -> str:
 
 def _size(entry: Mapping[str, Any]) -> Optional[Tuple[int, int]]:
     size = entry.get("width"), entry.get("height")
-    if all(isinstance(side, (int, float)) and side >= 1 for side in size):
+    if all(isinstance(side, (int, float)) and 1 <= side < 1e9 for side in size):
         return int(size[0]), int(size[1])  # type: ignore[arg-type]
     return None
 

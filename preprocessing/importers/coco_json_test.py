@@ -106,8 +106,13 @@ class CocoJsonTest(parameterized.TestCase):
 
     def test_image_attributes(self):
         image = {"id": "x", "file_name": "a.jpg", "case_id": 17, "attributes": {"fitzpatrick": "V"}}
+        image.update(width=float("inf"), height=5)
+        image["attributes"]["note"] = "a\0\n b "
         (export,) = self._read(_data([image]))
-        self.assertEqual(export.images["x"].attributes, {"case_id": "17", "fitzpatrick": "V"})
+        self.assertIsNone(export.images["x"].size)
+        self.assertEqual(
+            export.images["x"].attributes, {"case_id": "17", "fitzpatrick": "V", "note": "a  b"}
+        )
 
     def test_what_is_not_there(self):
         (export,) = self._read(

@@ -2,8 +2,8 @@ import collections
 import pathlib
 
 from absl.testing import absltest, parameterized
-from sklearn import metrics
 
+from preprocessing import annotations
 from preprocessing.importers import fitzpatrick17k, testing_files
 
 # All labels of the collection.
@@ -134,9 +134,7 @@ class Fitzpatrick17kTest(parameterized.TestCase):
                 for n, (one, other) in enumerate(zip(scale, centaur))
             )
         )
-        kappa = metrics.cohen_kappa_score(
-            scale[:4], centaur[:4], labels=range(1, 7), weights="quadratic"
-        )
+        kappa = annotations.cohen_kappa(list(zip(scale[:4], centaur[:4])), quadratic=True)
         self.assertEqual(
             contents.notes[0],
             "skin type, the two services: 4 cases with several annotators, 50% of pairs equal, "
