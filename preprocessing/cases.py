@@ -278,43 +278,38 @@ def read_cases(
 
 
 def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
-    """Writes a manifest that `read_cases` reads back unchanged.
-
-    The file appears under its name only when it is complete.
-    """
+    """Writes a manifest that `read_cases` reads back unchanged."""
     extra = list(dict.fromkeys(key for photograph in photographs for key in photograph.extra))
     marks = ["synthetic"] if any(photograph.synthetic for photograph in photographs) else []
-    target = pathlib.Path(path)
-    temporary = target.with_name(target.name + ".tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*REQUIRED_COLUMNS, "split", *marks, *extra])
-        for photograph in photographs:
-            writer.writerow(
-                [
-                    photograph.case_id,
-                    photograph.patient_id,
-                    photograph.image_id,
-                    photograph.image,
-                    photograph.condition,
-                    photograph.fitzpatrick or "",
-                    format_rois(photograph.rois),
-                    photograph.split or "",
-                    *(int(photograph.synthetic) for _ in marks),
-                    *(photograph.extra.get(key, "") for key in extra),
-                ]
-            )
-    temporary.replace(target)
+    rows = (
+        [
+            photograph.case_id,
+            photograph.patient_id,
+            photograph.image_id,
+            photograph.image,
+            photograph.condition,
+            photograph.fitzpatrick or "",
+            format_rois(photograph.rois),
+            photograph.split or "",
+            *(int(photograph.synthetic) for _ in marks),
+            *(photograph.extra.get(key, "") for key in extra),
+        ]
+        for photograph in photographs
+    )
+    write_csv(path, [*REQUIRED_COLUMNS, "split", *marks, *extra], rows)
 
 
 def write_csv(
     path: Union[str, pathlib.Path], header: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
-    """Writes a UTF-8 CSV, row by row."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    """Writes a UTF-8 CSV, which appears under its name only when it is complete."""
+    target = pathlib.Path(path)
+    temporary = target.with_name(target.name + ".tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
+    temporary.replace(target)
 
 
 def write_rejections(

@@ -1,4 +1,6 @@
-"""Turns a public data set into a case manifest.
+"""Turns a public data set, or an annotation tool's COCO export, into a case manifest.
+
+What is not used is listed beside the manifest, in <output>.rejected.csv.
 
 Example, with a data set that stays where it is and a manifest of your own:
 
@@ -19,7 +21,7 @@ from preprocessing import cases
 from preprocessing.importers import importing, labels
 
 _FORMAT = flags.DEFINE_enum(
-    "format", None, sorted(importing.FORMATS), "The data set.", required=True
+    "format", None, sorted(importing.FORMATS), "How the data set is laid out.", required=True
 )
 _INPUT_DIR = flags.DEFINE_string(
     "input_dir", None, "Its unpacked folder; only read.", required=True

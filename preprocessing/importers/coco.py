@@ -168,8 +168,8 @@ def _notes(sheets: Iterable[Sheet], entries: Sequence[Entry]) -> Tuple[str, ...]
     alone = sum(entry.photograph.patient_id == entry.photograph.image_id for entry in entries)
     if alone:
         texts.append(
-            f"{alone} photographs name no patient and no case: those of one person may be in "
-            "different splits"
+            f"{alone} of {len(entries)} photographs name no patient and no case: those of one "
+            "person may be in different splits"
         )
     return tuple(texts)
 

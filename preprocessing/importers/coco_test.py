@@ -112,7 +112,7 @@ class CocoTest(parameterized.TestCase):
         self.assertEqual(
             contents.notes,
             (
-                "1 photographs name no patient and no case: those of one person may be in "
+                "1 of 3 photographs name no patient and no case: those of one person may be in "
                 "different splits",
             ),
         )
@@ -248,7 +248,7 @@ class CocoTest(parameterized.TestCase):
                 "skin type: 1 cases with several annotators, 0% of pairs equal, 100% at most one "
                 "apart, Cohen's kappa (quadratic weights) 0.00",
                 "boxes: 1 photographs with several annotators, mean pairwise IoU 0.25",
-                "1 photographs name no patient and no case: those of one person may be in "
+                "1 of 1 photographs name no patient and no case: those of one person may be in "
                 "different splits",
             ),
         )

@@ -28,8 +28,8 @@ def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
     name = cells["md5hash"]
     if not name:
         raise ValueError("md5hash: the cell is empty")
-    if cells["qc"].startswith("3"):
-        raise ValueError(f"qc: dermatologists found it {cells['qc'][1:].strip().lower()}")
+    if "wrongly" in cells["qc"].lower():
+        raise ValueError(f"qc: {cells['qc']!r}")
     types = [parse_skin_type(cells[column]) for column in _SKIN_TYPES]
     photograph = Photograph(
         case_id=name,

@@ -117,7 +117,7 @@ class Fitzpatrick17kTest(parameterized.TestCase):
         self.assertEqual(
             [(one.row, one.stage, one.reason.split(";")[0]) for one in contents.rejections],
             [
-                (3, "row", "qc: dermatologists found it wrongly labelled"),
+                (3, "row", "qc: '3 Wrongly labelled'"),
                 (4, "row", "skin type: '7' is not one of 1 to 6, I to VI, FST1 to FST6 or unknown"),
                 (5, "label", "label 'psoriasys' is not known"),
                 (6, "label", "label: the cell is empty"),

@@ -89,17 +89,19 @@ def _find_files(
     """Matches entries with photographs and masks."""
     found: List[Tuple[Entry, Job]] = []
     rejections = []
-    rows: Dict[str, int] = {}
-    names = collections.Counter(stem(entry.photograph.image) for entry in contents.entries)
+    taken: Dict[Tuple[str, str], int] = {}
+    # Rejected photographs count too: another's file must not be taken for theirs.
+    images = {entry.photograph.image for entry in contents.entries}
+    images.update(rejection.image for rejection in contents.rejections)
+    names = collections.Counter(map(stem, images))
     for entry in contents.entries:
         row = entry.photograph
         try:
-            if row.image_id in rows:
-                raise ValueError(
-                    f"image_id: {row.image_id!r} is already on row {rows[row.image_id]}"
-                )
             path = files.find(row.image, anywhere=names[stem(row.image)] == 1)
-            rows[row.image_id] = row.row
+            for key in (("image_id", row.image_id), ("image", path)):
+                if key in taken:
+                    raise ValueError(f"{key[0]}: {key[1]!r} is already on row {taken[key]}")
+            taken[("image_id", row.image_id)] = taken[("image", path)] = row.row
         except ValueError as error:
             rejections.append(Rejection(row.row, row.image_id, row.image, "file", str(error)))
             continue

@@ -175,9 +175,13 @@ class ImportTest(parameterized.TestCase):
             "annotations": entries,
             "categories": [{"id": 1, "name": "verruca vulgaris"}],
         }
-        testing_files.write_json(self.folder / "result.json", data)
+        # p4/y.jpg is missing; the unusable p5/y.jpg must not be taken for it.
+        images += [{"id": n, "file_name": f"p{n}/y.jpg"} for n in (4, 5)]
+        entries.append({"image_id": 4, "category_id": 1, "bbox": [80, 60, 500, 40]})
+        testing_files.write_photograph(self.folder / "p5" / "y.jpg")
         for name in ("p1", "p3"):
             testing_files.write_photograph(self.folder / name / "x.jpg")
+        testing_files.write_json(self.folder / "result.json", data)
         report = self._import("coco", overrides={"verruca-vulgaris": "Other", "foo": "Acne"})
         (row,) = report.photographs
         self.assertEqual((row.image, row.condition), ("p1/x.jpg", "Other"))
@@ -186,9 +190,9 @@ class ImportTest(parameterized.TestCase):
         # Another patient's x.jpg is not taken for the one that is missing.
         self.assertEqual(
             [(one.image_id, one.stage) for one in report.rejections],
-            [("p2/x", "file"), ("p3/x", "photograph")],
+            [("p5/y", "row"), ("p2/x", "file"), ("p4/y", "file"), ("p3/x", "photograph")],
         )
-        self.assertIn("drawn on 240x240 pixels", report.rejections[1].reason)
+        self.assertIn("drawn on 240x240 pixels", report.rejections[-1].reason)
 
     def test_masks_of_another_size_and_broken_files(self):
         _ham10000(self.folder)

@@ -57,7 +57,9 @@ def _weights(cells: Mapping[str, str]) -> Tuple[Dict[str, float], Dict[str, floa
     confidences = _literal(cells, _CONFIDENCES, list)
     weights = _literal(cells, _WEIGHTS, dict)
     if len(names) != len(confidences):
-        raise ValueError(f"{_CONFIDENCES}: {len(confidences)} of them for {len(names)} names")
+        if not weights:
+            raise ValueError(f"{_CONFIDENCES}: {len(confidences)} of them for {len(names)} names")
+        names = []  # Then nothing breaks ties.
     summed: Dict[str, float] = {}
     try:
         for name, confidence in zip(names, confidences):

@@ -134,6 +134,13 @@ class ScinTest(parameterized.TestCase):
             reason, "weighted_skin_condition_label: Eczema and Tinea have the same weight"
         )
 
+    def test_confidences_that_do_not_fit_break_no_ties(self):
+        names = "['Eczema', 'Tinea']"
+        (entry,), _ = self._only(names=names)
+        self.assertEqual(entry.photograph.condition, "Eczema")
+        _, reason = self._only(names=names, weights="{'Eczema': 0.5, 'Tinea': 0.5}")
+        self.assertEndsWith(reason, "Eczema and Tinea have the same weight")
+
     def test_without_weights_ranks_of_the_confidences(self):
         (entry,), _ = self._only(
             weights="", names="['Tinea', 'Eczema', 'Tinea']", confidences="[2, 3, 2]"
@@ -175,7 +182,7 @@ class ScinTest(parameterized.TestCase):
         ({"weights": "__import__('os')"}, "is not a Python dict"),
         ({"weights": "{'Eczema': 'a'}"}, r"weighted_.*: not a number in .*'a'"),
         ({"weights": "{'Eczema': -1}"}, "weight -1.0 of 'Eczema' is not a finite number"),
-        ({"names": "['Eczema', 'Tinea']"}, "confidence: 1 of them for 2 names"),
+        ({"names": "['Eczema', 'Tinea']", "weights": ""}, "confidence: 1 of them for 2 names"),
         ({"names": "[Eczema"}, r"label_name: '\[Eczema' is not a Python list"),
         ({"fst1": "FST7"}, "skin type: 'FST7' is not one of"),
         ({"weights": "{'Eczemma': 1}"}, "label 'Eczemma' is not known; closest is 'eczema'"),
