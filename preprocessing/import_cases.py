@@ -49,6 +49,9 @@ _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace an existing --output and its .rejected.csv."
 )
 
+# Rejections of one stage that are shown.
+_EXAMPLES = 5
+
 
 def _print_labels(report: importing.Report) -> None:
     order = list(report.conditions)
@@ -60,6 +63,17 @@ def _print_labels(report: importing.Report) -> None:
     for label in report.unused_overrides:
         print(f"--mapping: label {label!r} does not occur")
     print("conditions: " + ", ".join(f"{n} {name}" for name, n in report.conditions.items()))
+
+
+def _print_rejections(rejections: Sequence[cases.Rejection]) -> None:
+    """Shows a few of each stage; those for their label are counted with the labels."""
+    stages = dict.fromkeys(one.stage for one in rejections if one.stage != "label")
+    for stage in stages:
+        found = [one for one in rejections if one.stage == stage]
+        for one in found[:_EXAMPLES]:
+            print(f"not used: row {one.row} {one.image_id}: {one.reason}")
+        if len(found) > _EXAMPLES:
+            print(f"not used: {len(found) - _EXAMPLES} more for their {stage}")
 
 
 def _print_report(report: importing.Report, input_dir: str, output: str, rejected: str) -> None:
@@ -74,11 +88,7 @@ def _print_report(report: importing.Report, input_dir: str, output: str, rejecte
         )
     for note in report.notes:
         print(note)
-    others = [rejection for rejection in report.rejections if rejection.stage != "label"]
-    for rejection in others[:10]:
-        print(f"not used: row {rejection.row} {rejection.image_id}: {rejection.reason}")
-    if len(others) > 10:
-        print(f"not used: {len(others) - 10} more")
+    _print_rejections(report.rejections)
     what = f"{len(report.rejections)} rows or annotations, see {rejected}"
     print(f"not used: {what if report.rejections else 'nothing'}")
     print(f"{output}: {len(report.photographs)} photographs")
