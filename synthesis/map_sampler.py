@@ -93,6 +93,9 @@ def _moved(box: Box, image_size: int, rng: np.random.Generator) -> Box:
 def vary(layout: Layout, image_size: int, rng: np.random.Generator) -> Layout:
     """Keeps a random non-empty subset of the boxes and moves each of them.
 
+    To mirror the map as well would change nothing: a box may be moved to any place in
+    the frame, each as likely as its mirror image.
+
     Args:
       layout: of a crop of `image_size`.
       image_size: rows and columns.
