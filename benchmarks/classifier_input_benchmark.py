@@ -2,9 +2,10 @@
 
   bazel run //benchmarks:classifier_input_benchmark
 
-Photographs and as many synthetic images, gathered from files mapped into memory and
-jittered as in every arm of //evaluation:augmentation, in turns with training steps on
-one fixed batch. Printed: medians over the turns, and the median of the turns' ratios.
+Photographs and as many synthetic images, gathered from files mapped into memory (and
+still in the page cache) and jittered as in every arm of //evaluation:augmentation, in
+turns with training steps on one fixed batch. Printed: medians over the turns, and the
+median of the turns' ratios.
 """
 
 from preprocessing import command_line  # isort: skip  (sets the log level first)
@@ -77,9 +78,8 @@ def measure(
     size = config.model.input_size
     data = _input(config, _write_images(folder, num_images // 2, size), read_batches + 10)
     tf.keras.mixed_precision.set_global_policy(building.choose_precision(config.training.precision))
-    model = classifier.build(
-        size, len(taxonomy.CONDITIONS), config.model.alpha, config.model.dropout, "none"
-    )
+    network = {key: value for key, value in config.model.items() if key != "input_size"}
+    model = classifier.build(size, len(taxonomy.CONDITIONS), weights="none", **network)
     classifier.compile_model(model, classifier.Training(**config.training))
     fixed = tf.data.Dataset.from_tensors(next(iter(data))).repeat()
     model.fit(fixed, steps_per_epoch=2, verbose=0)

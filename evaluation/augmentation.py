@@ -19,7 +19,7 @@ import functools
 import os
 import pathlib
 import sys
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 from absl import flags
 from ml_collections import config_flags
@@ -29,13 +29,16 @@ from evaluation import (
     augmentation_report,
     augmentation_results,
     augmentation_study,
+    classification_statistics,
     classifier,
     classifier_predictions,
     synthetic_sources,
 )
+from evaluation.augmentation_arms import Arm
 from evaluation.augmentation_study import Study
+from preprocessing import examples
 from synthesis import data_flags, run_flags
-from synthesis.map_requests import AXES
+from synthesis.trained_generator import TrainedGenerator
 from training import configurations
 
 # bazel: deps = //evaluation/classifier_configs:*
@@ -55,12 +58,14 @@ _RATIO = flags.DEFINE_list(
     "ratio", [], "Further arms with so many synthetic images to one photograph, e.g. 0.5,1,2,5."
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Of the trainings; every arm has each.")
-_NUM_SYNTHETIC = flags.DEFINE_integer("num_synthetic", 20_000, "Images to generate.")
+_NUM_SYNTHETIC = flags.DEFINE_integer(
+    "num_synthetic", 20_000, "Images to generate; more where --ratio takes more."
+)
 _BALANCE = flags.DEFINE_list(
     "balance",
     ["condition"],
-    "Which gaps of the training data the synthetic images fill: condition, skin_type or both; "
-    'empty ("--balance=") is as common as in training.',
+    "Which gaps of the training data the synthetic images fill: condition, skin_type or "
+    'condition,skin_type; empty ("--balance=") is as common as in training.',
 )
 _SYNTHETIC_DIR = flags.DEFINE_string(
     "synthetic_dir", None, "Output of //synthesis:generate, instead of generating."
@@ -72,7 +77,7 @@ _FROM_PREDICTIONS = flags.DEFINE_string(
     "from_predictions", None, "Stored predictions to redo the statistics of, without training."
 )
 _REPLICATES = flags.DEFINE_integer(
-    "replicates", augmentation_results.REPLICATES, "Of the bootstraps."
+    "replicates", classification_statistics.REPLICATES, "Of the bootstraps."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results of another experiment.")
 
@@ -84,73 +89,94 @@ def _numbers(flag: "flags.FlagHolder[List[str]]", kind: type) -> List:
         raise ValueError(f"--{flag.name}={','.join(flag.value)}: {error}") from error
 
 
+def _exclusive(given: str, others: Sequence[str]) -> None:
+    """Raises ValueError for flags that have no meaning beside another."""
+    for name in others:
+        if flags.FLAGS[name].present:
+            raise ValueError(f"--{given} and --{name} exclude each other")
+
+
+def _synthetic(
+    generator: TrainedGenerator, data_dir: str, workdir: str, arms: Sequence[Arm]
+) -> Optional[synthetic_sources.SyntheticSource]:
+    if all(arm.kind == augmentation_arms.REAL for arm in arms):
+        return None
+    if _SYNTHETIC_DIR.value:
+        _exclusive("synthetic_dir", ("num_synthetic", "balance"))
+        return synthetic_sources.given(command_line.user_path(_SYNTHETIC_DIR.value), data_dir)
+    photographs = examples.read_info(data_dir).count("full", "train")
+    return synthetic_sources.planned(
+        generator,
+        data_dir,
+        os.path.join(workdir, "synthetic"),
+        max(_NUM_SYNTHETIC.value, augmentation_arms.synthetic_images_needed(arms, photographs)),
+        [axis for axis in _BALANCE.value if axis],
+    )
+
+
 def _study() -> Study:
-    """Checks the flags and paints the synthetic images."""
-    config = _CONFIG.value
+    """Makes the study of the flags; they are checked before anything is painted."""
     generator = run_flags.generator()
     data_dir = data_flags.data_dir(generator)
-    workdir = command_line.user_path(
-        _WORKDIR.value or os.path.join(generator.run_dir, "evaluation", "augmentation")
-    )
+    default = os.path.join(generator.run_dir, "evaluation", "augmentation")
+    workdir = command_line.user_path(_WORKDIR.value or default)
     arms = augmentation_arms.make_arms(_ARMS.value, _numbers(_RATIO, float))
     weights = _WEIGHTS.value
     if weights not in (classifier.NO_WEIGHTS, classifier.IMAGENET):
         weights = command_line.user_path(weights)
-    if _SYNTHETIC_DIR.value:
-        synthetic = synthetic_sources.read(command_line.user_path(_SYNTHETIC_DIR.value), data_dir)
-    else:
-        synthetic = synthetic_sources.generate(
-            generator,
-            data_dir,
-            os.path.join(workdir, "synthetic"),
-            _NUM_SYNTHETIC.value,
-            [axis for axis in AXES if axis in _BALANCE.value],
-        )
     return Study(
         data_dir=data_dir,
-        config=config,
+        config=_CONFIG.value,
         arms=arms,
         seeds=_numbers(_SEEDS, int),
         weights=weights,
-        synthetic=synthetic,
+        synthetic=_synthetic(generator, data_dir, workdir, arms),
         workdir=workdir,
         extra_test=command_line.user_path(_EXTRA_TEST.value) if _EXTRA_TEST.value else None,
+        overwrite=_OVERWRITE.value,
     )
 
 
-def _report(predictions_dir: str, workdir: str, notes: Sequence[str]) -> None:
+def _report(
+    predictions_dir: str, workdir: str, wanted: Optional[Sequence[classifier_predictions.Key]]
+) -> None:
     results = []
-    for test_set in ("test", "extra"):
-        arms = classifier_predictions.read(predictions_dir, test_set)
+    for test_set in (augmentation_study.TEST, augmentation_study.EXTRA):
+        arms = classifier_predictions.read(predictions_dir, test_set, wanted)
         if arms:
             results.append(augmentation_results.compute(test_set, arms, _REPLICATES.value))
     if not results:
         raise ValueError(f"{predictions_dir}: no predictions there")
-    paths = augmentation_report.write(results, workdir, notes, _OVERWRITE.value)
+    paths = augmentation_report.write(results, workdir, _OVERWRITE.value)
     for one in results:
         print(augmentation_report.screen(one))
     print("\n" + "\n".join(paths))
 
 
-def main(_: Sequence[str]) -> None:
-    """Trains, measures, writes and prints."""
-    if _FROM_PREDICTIONS.value:
-        predictions_dir = command_line.user_path(_FROM_PREDICTIONS.value)
-        default = os.path.dirname(predictions_dir)
-        _report(predictions_dir, command_line.user_path(_WORKDIR.value or default), ())
-        return
+def _experiment() -> None:
     study = _study()
-    data = augmentation_study.read_data(study)
     try:
-        augmentation_study.run(study, data)
+        augmentation_study.run(study, augmentation_study.read_data(study))
     except KeyboardInterrupt:
         print(
             f"\nstopped; continue with the same options and --workdir={study.workdir}",
             file=sys.stderr,
         )
         sys.exit(130)
-    _report(study.predictions_dir, study.workdir, augmentation_study.notes(data))
+    _report(study.predictions_dir, study.workdir, study.plan())
     print(f"next: tensorboard --logdir {os.path.join(study.workdir, 'logs')}")
+
+
+def main(_: Sequence[str]) -> None:
+    """Trains, measures, writes and prints."""
+    if not _FROM_PREDICTIONS.value:
+        _experiment()
+        return
+    training_flags = ("arms", "ratio", "seeds", "weights", "extra_test", "synthetic_dir", "run_dir")
+    _exclusive("from_predictions", training_flags)
+    predictions_dir = command_line.user_path(_FROM_PREDICTIONS.value)
+    default = os.path.dirname(predictions_dir)
+    _report(predictions_dir, command_line.user_path(_WORKDIR.value or default), None)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def make_arms(names: Sequence[str], ratios: Sequence[float]) -> List[Arm]:
       ratios: of further arms `real+synthetic x<ratio>`.
 
     Raises:
-      ValueError: an unknown name, or a ratio that is not positive.
+      ValueError: an unknown name, or ratios that are not positive and distinct.
     """
     unknown = [name for name in names if name not in NAMES]
     if unknown:
@@ -51,8 +51,15 @@ def make_arms(names: Sequence[str], ratios: Sequence[float]) -> List[Arm]:
     for ratio in ratios:
         if not 0 < ratio < np.inf:
             raise ValueError(f"ratio {ratio} is not positive")
+    if len({f"{ratio:g}" for ratio in ratios}) < len(ratios):
+        raise ValueError(f"ratios {list(ratios)} are not distinct")
     arms = [Arm(name, name) for name in NAMES if name == REAL or name in names]
     return arms + [Arm(f"{SYNTHETIC} x{ratio:g}", SYNTHETIC, ratio) for ratio in ratios]
+
+
+def synthetic_images_needed(arms: Sequence[Arm], photographs: int) -> int:
+    """Returns how many synthetic images the ratios take."""
+    return max([round(arm.ratio * photographs) for arm in arms if arm.ratio], default=0)
 
 
 def order(protocol: Mapping[str, Any]) -> Tuple[int, float]:
@@ -177,10 +184,3 @@ def class_weights(arm: Arm, drawn_from: Mixture, num_classes: int) -> np.ndarray
     mixed = (1 - drawn_from.share) * real + drawn_from.share * synthetic
     weights = np.divide(mixed, real, out=np.ones(num_classes), where=real > 0)
     return (weights / np.sum(real * weights)).astype(np.float32)
-
-
-def describe(arm: Arm, drawn_from: Mixture) -> Tuple[int, float]:
-    """Returns how many synthetic images an arm has, and their share of the training."""
-    if arm.kind != SYNTHETIC:
-        return 0, 0.0
-    return len(drawn_from.synthetic), drawn_from.share

@@ -70,7 +70,9 @@ class ArmsTest(parameterized.TestCase):
         mixed = arms.mixture(arm, _REAL, _SYNTHETIC, 0.9)
         self.assertLen(mixed.synthetic, 50)
         self.assertAlmostEqual(mixed.share, 1 / 3)
-        self.assertEqual(arms.describe(arm, mixed), (50, mixed.share))
+        self.assertEqual(arms.synthetic_images_needed([Arm("r", "real"), arm], 100), 50)
+        with self.assertRaisesRegex(ValueError, r"ratios \[2, 2.0\] are not distinct"):
+            arms.make_arms([], [2, 2.0])
         with self.assertRaisesRegex(ValueError, "'x' takes 300 synthetic images; there are 200"):
             arms.mixture(Arm("x", arms.SYNTHETIC, 3), _REAL, _SYNTHETIC, 0.0)
 

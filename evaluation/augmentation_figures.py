@@ -1,12 +1,13 @@
 """Figures of the augmentation experiment: the paper's Figure 8 and more."""
 
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
 from matplotlib import pyplot
 
 from evaluation import augmentation_arms, plots
 from evaluation.augmentation_results import ArmResult, Results
+from evaluation.cluster_bootstrap import Estimate
 from preprocessing import taxonomy
 
 COLORS = {
@@ -20,6 +21,13 @@ _MOST_CELLS_WITH_NUMBERS = 10
 
 def _main_arms(results: Results) -> List[ArmResult]:
     return [arm for arm in results.arms if arm.protocol["ratio"] is None]
+
+
+def whiskers(estimates: Sequence[Estimate]) -> np.ndarray:
+    """Returns lengths below and above, [2, N]; NaN, which draws none, without interval."""
+    below = [one.value - one.low for one in estimates]
+    above = [one.high - one.value for one in estimates]
+    return np.maximum([below, above], 0.0)
 
 
 def draw_f1(results: Results, path: str) -> str:
@@ -40,13 +48,11 @@ def draw_f1(results: Results, path: str) -> str:
     for number, arm in enumerate(arms):
         estimates = [arm.summary.per_class["f1"][code] for code in codes]
         values = np.array([one.value for one in estimates])
-        ends = np.array([(one.low, one.high) for one in estimates])
-        errors = np.nan_to_num(np.abs(ends - values[:, None])).T
         axes.barh(
             np.arange(len(codes)) + (number - (len(arms) - 1) / 2) * height,
             values,
             height,
-            xerr=errors,
+            xerr=whiskers(estimates),
             color=COLORS[arm.protocol["kind"]],
             error_kw={"elinewidth": 0.8, "capsize": 1.5, "ecolor": "#333333"},
             label=arm.name,
@@ -87,6 +93,8 @@ def draw_confusion(results: Results, path: str) -> str:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         if len(present) <= _MOST_CELLS_WITH_NUMBERS:
             for (row, column), share in np.ndenumerate(shares):
+                if np.isnan(share):
+                    continue
                 color = "white" if share > 0.5 else "black"
                 axes.text(
                     column,
@@ -121,9 +129,9 @@ def draw_ratios(results: Results, path: str) -> str:
     ):
         estimates = [arm.summary.overall[name] for _, arm in arms]
         values = np.array([one.value for one in estimates])
-        ends = np.array([(one.low, one.high) for one in estimates])
-        errors = np.nan_to_num(np.abs(ends - values[:, None])).T
-        axes.errorbar(ratios, values, yerr=errors, fmt="o-", color=color, capsize=3, label=title)
+        axes.errorbar(
+            ratios, values, yerr=whiskers(estimates), fmt="o-", color=color, capsize=3, label=title
+        )
     axes.set_xlabel("synthetic images to one photograph")
     axes.set_ylim(0, 1)
     axes.grid(alpha=0.3)

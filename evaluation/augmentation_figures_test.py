@@ -11,6 +11,7 @@ from evaluation import (
     classifier_predictions,
     classifier_testing,
 )
+from evaluation.cluster_bootstrap import Estimate
 
 
 def _has(path, color):
@@ -27,7 +28,7 @@ class AugmentationFiguresTest(absltest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             classifier_testing.write_study(root, [0.5, 0.6, 0.5, 0.5, 0.6], [2.0], seeds=(0,))
             arms = classifier_predictions.read(root)
-        cls.results = augmentation_results.compute("test", arms, 20)
+        cls.results = augmentation_results.compute("test", arms, 200)
 
     def setUp(self):
         super().setUp()
@@ -39,10 +40,20 @@ class AugmentationFiguresTest(absltest.TestCase):
             self.assertTrue(_has(self.path, color), color)
 
     def test_one_arm_alone(self):
-        alone = augmentation_results.Results("test", self.results.arms[:1], ())
+        alone = augmentation_results.Results("test", self.results.arms[:1], (), 200)
         augmentation_figures.draw_f1(alone, self.path)
         colors = list(augmentation_figures.COLORS.values())
         self.assertEqual([_has(self.path, color) for color in colors], [True, False, False, False])
+
+    def test_numbers_without_interval_have_no_whiskers(self):
+        known, unknown = Estimate(0.5, 0.4, 0.7), Estimate(0.5)
+        np.testing.assert_allclose(
+            augmentation_figures.whiskers([known, unknown]), [[0.1, np.nan], [0.2, np.nan]]
+        )
+        # A value outside its interval has nothing on that side.
+        np.testing.assert_allclose(
+            augmentation_figures.whiskers([Estimate(0.5, 0.6, 0.7)]), [[0.0], [0.2]]
+        )
 
     def test_confusion(self):
         augmentation_figures.draw_confusion(self.results, self.path)

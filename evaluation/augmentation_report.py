@@ -5,21 +5,21 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 import pandas as pd
 
-from evaluation import augmentation_arms, augmentation_figures, result_files
-from evaluation import classification_statistics as statistics
-from evaluation.augmentation_results import (
-    SMALLEST_GROUP,
-    ArmResult,
-    Comparison,
-    Results,
-    verdict,
+from evaluation import (
+    augmentation_arms,
+    augmentation_figures,
+    augmentation_results,
+    result_files,
 )
+from evaluation import classification_statistics as statistics
+from evaluation.augmentation_results import ArmResult, Comparison, Results, verdict
 from evaluation.classification_statistics import Difference
 from preprocessing import taxonomy
 
 _OVERALL_TITLES = {
     "top_1": "top-1",
     "balanced_accuracy": "balanced accuracy",
+    "macro_precision": "macro precision",
     "macro_f1": "macro F1",
 }
 _TEST_TITLES = {"test": "Test photographs", "extra": "Photographs of another data set"}
@@ -50,12 +50,17 @@ def _overall(results: Results) -> List[str]:
             arm.name,
             f"{arm.protocol['synthetic_images']:,}" if arm.protocol["synthetic_images"] else "",
             *(f"{arm.summary.overall[name]:.3f}" for name in statistics.OVERALL),
-            f"{arm.calibration:.3f}",
+            f"{arm.calibration:.3f} ({arm.calibration_floor:.3f})",
         ]
         for arm in results.arms
     ]
-    header = ["arm", "synthetic images", *_OVERALL_TITLES.values(), "calibration error"]
-    return _table(header, rows)
+    header = ["arm", "synthetic images", *_OVERALL_TITLES.values(), "calibration error (chance)"]
+    majority = augmentation_results.majority_accuracy(results)
+    return [
+        *_table(header, rows),
+        "",
+        f"Always naming the most common condition has a top-1 of {majority:.3f}.",
+    ]
 
 
 def _comparisons(results: Results) -> List[str]:
@@ -102,6 +107,18 @@ def _classes(results: Results) -> List[str]:
     return _table(header, rows)
 
 
+def _precision_and_recall(results: Results) -> List[str]:
+    rows = []
+    for code, condition in enumerate(taxonomy.CONDITIONS):
+        if results.arms[0].summary.support[code]:
+            pairs = [
+                [arm.summary.per_class[name][code].value for name in ("precision", "recall")]
+                for arm in results.arms
+            ]
+            rows.append([condition, *(f"{one:.2f} / {two:.2f}" for one, two in pairs)])
+    return _table(["precision / recall of", *(arm.name for arm in results.arms)], rows)
+
+
 def _skin_types(results: Results) -> List[str]:
     types = sorted(results.arms[0].skin_types)
     names = [f"type {one}" if one else "unknown" for one in types]
@@ -113,47 +130,54 @@ def _skin_types(results: Results) -> List[str]:
 
 def _protocol(results: Results) -> List[str]:
     real = results.arms[0]
-    protocol = real.protocol
-    config = protocol["config"]
-    training = config["training"]
-    patients = real.predictions.table["patient_id"].nunique()
-    number = protocol["test_photographs"][results.test_set]
+    study = real.protocol["study"]
+    model, training = study["config"]["model"], study["config"]["training"]
+    table = real.predictions.table
     seeds = ", ".join(map(str, real.predictions.seeds))
     chance = "One seed: the chance of another training is in no interval."
     if len(real.predictions.seeds) > 1:
-        chance = "Few seeds understate how much another training would differ."
+        chance = "The chance of another training is in them by the spread of the seeds."
     return [
-        f"{number:,} photographs of {patients:,} patients. MobileNet V1, width "
-        f"{config['model']['alpha']}, {config['model']['input_size']}x"
-        f"{config['model']['input_size']}, weights {_weights(protocol)}; at most "
-        f"{training['steps']:,} steps of {training['batch_size']} images in every arm, weights of "
-        f"the best validation {training['monitor']}; seeds {seeds}. "
-        f"{protocol['photographs']:,} photographs to train on, "
-        f"{protocol['validation_photographs']:,} to validate.",
+        f"{len(table):,} photographs of {table['patient_id'].nunique():,} patients. MobileNet V1, "
+        f"width {model['alpha']}, {model['input_size']}x{model['input_size']}, weights "
+        f"{_weights(study)}; at most {training['steps']:,} steps of {training['batch_size']} "
+        f"images in every arm, weights of the best validation {training['monitor']}; seeds "
+        f"{seeds}. {sum(study['photographs'].values()):,} photographs to train on, "
+        f"{study['validation_photographs']:,} to validate.",
         "",
-        "Numbers are means over the seeds with 95% percentile bootstrap intervals that draw "
-        "patients and seeds; differences are paired. Bold: p < 0.05, for F1 after Holm's "
-        "correction for the number of conditions. The t-test is the paper's and takes images for "
-        f"independent. McNemar's test is of the mean of an arm's seeds. {chance} The training of "
-        "the generator is not repeated, so its chance is in no interval. Skin types of fewer than "
-        f"{SMALLEST_GROUP} photographs are not judged.",
+        f"Numbers are means over the seeds with 95% intervals of a bootstrap of patients "
+        f"({results.replicates:,} replicates); differences are paired. {chance} Conditions of "
+        f"fewer than {statistics.FEWEST_OF_CLASS} patients have none and are not tested. Bold: p < "
+        "0.05, for F1 after Holm's correction for the number of tested conditions; real+synthetic "
+        "less real is the question, the other comparisons explore. The t-test is the paper's and "
+        "takes images for independent; McNemar's test is of the mean of an arm's seeds. "
+        "Calibration error: in brackets what chance alone shows of a calibrated classifier. The "
+        "training of the generator is not repeated, so its chance is in no interval. Skin types of "
+        f"fewer than {augmentation_results.SMALLEST_GROUP} photographs are not judged.",
     ]
 
 
-def _weights(protocol: Mapping[str, Any]) -> str:
-    weights = protocol["weights"]
+def _weights(study: Mapping[str, Any]) -> str:
+    weights = study["weights"]
     return weights if len(weights) < 20 else f"from a file (sha256 {weights[:12]})"
 
 
-def markdown(all_results: Sequence[Results], notes: Sequence[str] = ()) -> str:
+def markdown(all_results: Sequence[Results]) -> str:
     """Returns the report as Markdown, the verdict first."""
     lines = ["# Does synthetic data help a classifier?", ""]
     for results in all_results:
         lines += [f"## {_TEST_TITLES[results.test_set]}", "", verdict(results), ""]
-        parts = (_overall, _comparisons, _classes, _skin_types, _protocol)
+        parts = (
+            _overall,
+            _comparisons,
+            _classes,
+            _precision_and_recall,
+            _skin_types,
+            _protocol,
+        )
         for part in parts:
             lines += [*part(results), ""]
-    lines += [f"Note: {note}." for note in notes]
+        lines += [f"Note: {note}." for note in augmentation_results.notes(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -199,7 +223,6 @@ def screen(results: Results) -> str:
 def write(
     all_results: Sequence[Results],
     output_dir: str,
-    notes: Sequence[str] = (),
     overwrite: bool = False,
 ) -> List[str]:
     """Writes augmentation.md, .csv, .json and figures.
@@ -207,7 +230,6 @@ def write(
     Args:
       all_results: one for each test set.
       output_dir: folder.
-      notes: what a reader should know.
       overwrite: whether results of another experiment may be replaced.
 
     Returns:
@@ -217,26 +239,27 @@ def write(
       ValueError: results of another experiment are there.
     """
     folder = pathlib.Path(output_dir)
+    first = all_results[0]
     protocol = {
-        results.test_set: [
-            training["protocol"]
-            for arm in results.arms
-            for training in arm.predictions.trainings
-        ]
-        for results in all_results
-    }  # fmt: skip
+        "study": first.arms[0].protocol["study"],
+        "replicates": first.replicates,
+        "tests": {
+            results.test_set: results.arms[0].predictions.trainings[0]["test"]
+            for results in all_results
+        },
+    }
     path = folder / "augmentation.json"
-    result_files.check(path, protocol, overwrite)
+    result_files.check(path, protocol, overwrite, "--workdir")
     content = {
         "verdict": {results.test_set: verdict(results) for results in all_results},
-        "notes": list(notes),
+        "notes": {results.test_set: augmentation_results.notes(results) for results in all_results},
         "results": {results.test_set: results.as_dict() for results in all_results},
         "protocol": protocol,
     }
     result_files.write(path, content)
     rows = [row for results in all_results for row in _csv_rows(results)]
     result_files.write_text(folder / "augmentation.csv", pd.DataFrame(rows).to_csv(index=False))
-    result_files.write_text(folder / "augmentation.md", markdown(all_results, notes))
+    result_files.write_text(folder / "augmentation.md", markdown(all_results))
     paths = [str(folder / f"augmentation.{kind}") for kind in ("md", "csv", "json")]
     for results in all_results:
         paths += _draw(results, folder)

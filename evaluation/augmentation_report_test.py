@@ -27,13 +27,13 @@ class AugmentationReportTest(absltest.TestCase):
                 root, [0.5, 0.6, 0.5, 0.5, 0.6, 0.7], tests=("test", "extra"), **options
             )
             return [
-                augmentation_results.compute(test, classifier_predictions.read(root, test), 100)
+                augmentation_results.compute(test, classifier_predictions.read(root, test), 200)
                 for test in ("test", "extra")
             ]
 
     def test_writes_every_form(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
-        paths = augmentation_report.write(self.results, str(folder), ["a remark"])
+        paths = augmentation_report.write(self.results, str(folder))
         names = ["augmentation.md", "augmentation.csv", "augmentation.json"]
         for suffix in ("", "_extra"):
             names += [f"{name}{suffix}.png" for name in ("figure_8", "confusion", "ratios")]
@@ -50,11 +50,14 @@ class AugmentationReportTest(absltest.TestCase):
         self.assertIn("| Melanoma | 60 | ", text)
         self.assertNotIn("| Acne |", text)
         self.assertIn("type 3, n = 48", text)
-        self.assertIn("Note: a remark.", text)
+        self.assertIn("Note: without a test image, so undefined: Acne.", text)
+        self.assertIn("Always naming the most common condition has a top-1 of 0.250.", text)
+        self.assertIn("| precision / recall of | real |", text)
         self.assertNotIn("nan", text)
         content = json.loads((folder / "augmentation.json").read_text())
         self.assertEqual(content["verdict"]["test"], verdict)
-        self.assertLen(content["protocol"]["test"], 12)
+        self.assertEqual(content["protocol"]["replicates"], 200)
+        self.assertEqual(content["protocol"]["study"]["weights"], "none")
         self.assertIn("tensorflow", content["packages"])
         frame = pd.read_csv(folder / "augmentation.csv")
         self.assertLen(frame, 2 * 6 * 27)
@@ -67,7 +70,7 @@ class AugmentationReportTest(absltest.TestCase):
         folder = self.create_tempdir().full_path
         augmentation_report.write(self.results, folder)
         augmentation_report.write(self.results, folder)
-        with self.assertRaisesRegex(ValueError, "another protocol; choose another"):
+        with self.assertRaisesRegex(ValueError, "another protocol; choose another --workdir"):
             augmentation_report.write(self.results[:1], folder)
         augmentation_report.write(self.results[:1], folder, overwrite=True)
 

@@ -1,21 +1,24 @@
 """What the stored predictions of the augmentation experiment say."""
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from evaluation import augmentation_arms, cluster_bootstrap
+from evaluation import augmentation_arms
 from evaluation import classification_statistics as statistics
 from evaluation.classification_statistics import Difference, Summary
 from evaluation.classifier_predictions import ArmPredictions
 from evaluation.cluster_bootstrap import Estimate
 from preprocessing import taxonomy
 
-REPLICATES = 2000
-_CALIBRATION_REPLICATES = 300
 # Fewer test images of a skin type than this are listed, not judged.
 SMALLEST_GROUP = 20
+
+
+def _finite(value: float) -> Optional[float]:
+    """Returns a number for JSON, which knows no NaN."""
+    return value if np.isfinite(value) else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,17 +51,16 @@ class Comparison:
         """Returns the fields for JSON."""
 
         def entry(one: Difference) -> Dict[str, Any]:
-            ps = {"p": one.p, "p_adjusted": one.p_adjusted}
-            finite = {name: p if np.isfinite(p) else None for name, p in ps.items()}
-            return {**one.estimate.as_dict(), **finite, "significant": one.significant}
+            ps = {"p": _finite(one.p), "p_adjusted": _finite(one.p_adjusted)}
+            return {**one.estimate.as_dict(), **ps, "significant": one.significant}
 
         return {
             "first": self.first,
             "second": self.second,
             "overall": {name: entry(one) for name, one in self.overall.items()},
             "f1": {name: entry(one) for name, one in zip(taxonomy.CONDITIONS, self.classes)},
-            "paired_t_test_p": self.t_test,
-            "mcnemar_p": self.mcnemar,
+            "paired_t_test_p": _finite(self.t_test),
+            "mcnemar_p": _finite(self.mcnemar),
         }
 
 
@@ -70,13 +72,15 @@ class ArmResult:
       predictions: what they are computed from.
       summary: numbers over all classes and by class.
       calibration: expected calibration error, mean over the trainings.
+      calibration_floor: the same of a perfectly calibrated classifier of these scores.
       skin_types: accuracy by Fitzpatrick type (0 is unknown), with its number of images.
       confusion: counts by label and prediction, summed over the trainings.
     """
 
     predictions: ArmPredictions
     summary: Summary
-    calibration: Estimate
+    calibration: float
+    calibration_floor: float
     skin_types: Mapping[int, Tuple[int, Estimate]]
     confusion: np.ndarray
 
@@ -96,10 +100,11 @@ class ArmResult:
             "arm": self.name,
             "seeds": list(self.predictions.seeds),
             "synthetic_images": self.protocol["synthetic_images"],
-            "synthetic_share": self.protocol["synthetic_share"],
+            "share": self.protocol["share"],
             "outcomes": [training["outcome"] for training in self.predictions.trainings],
             "overall": {name: one.as_dict() for name, one in self.summary.overall.items()},
-            "calibration_error": self.calibration.as_dict(),
+            "calibration_error": self.calibration,
+            "calibration_error_if_calibrated": self.calibration_floor,
             "per_class": {
                 condition: {
                     "test_images": self.summary.support[code],
@@ -124,11 +129,13 @@ class Results:
       test_set: "test" or "extra".
       arms: `real` first.
       comparisons: every arm with `real`, then `real+synthetic` with its controls.
+      replicates: of the bootstraps.
     """
 
     test_set: str
     arms: Sequence[ArmResult]
     comparisons: Sequence[Comparison]
+    replicates: int
 
     def comparison(self, first: str, second: str) -> Comparison:
         """Returns the comparison of two arms; KeyError where there is none."""
@@ -145,22 +152,6 @@ class Results:
         }
 
 
-def _calibration(arm: ArmPredictions) -> Estimate:
-    labels = arm.labels
-
-    def error(rows: np.ndarray) -> List[float]:
-        return [
-            float(
-                np.mean(
-                    [statistics.calibration_error(labels[rows], one[rows]) for one in arm.scores]
-                )
-            )
-        ]
-
-    patients = arm.table["patient_id"].tolist()
-    return cluster_bootstrap.estimate(error, patients, replicates=_CALIBRATION_REPLICATES)[0]
-
-
 def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[int, Tuple[int, Estimate]]:
     types = arm.table["fitzpatrick"].to_numpy()
     found = {}
@@ -175,20 +166,23 @@ def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[int, Tuple[int, 
     return found
 
 
-def measure_arm(arm: ArmPredictions, replicates: int = REPLICATES) -> ArmResult:
+def measure_arm(arm: ArmPredictions, replicates: int = statistics.REPLICATES) -> ArmResult:
     """Computes the numbers of one arm."""
     predictions = arm.predictions()
     return ArmResult(
         predictions=arm,
         summary=statistics.summarize(predictions, replicates),
-        calibration=_calibration(arm),
+        calibration=float(
+            np.mean([statistics.calibration_error(arm.labels, one) for one in arm.scores])
+        ),
+        calibration_floor=float(np.mean([statistics.calibration_floor(one) for one in arm.scores])),
         skin_types=_by_skin_type(arm, replicates),
         confusion=statistics.confusion(predictions).sum(axis=0),
     )
 
 
 def compare(
-    first: ArmPredictions, second: ArmPredictions, replicates: int = REPLICATES
+    first: ArmPredictions, second: ArmPredictions, replicates: int = statistics.REPLICATES
 ) -> Comparison:
     """Compares two arms.
 
@@ -208,7 +202,9 @@ def compare(
     )
 
 
-def compute(test_set: str, arms: Sequence[ArmPredictions], replicates: int = REPLICATES) -> Results:
+def compute(
+    test_set: str, arms: Sequence[ArmPredictions], replicates: int = statistics.REPLICATES
+) -> Results:
     """Computes all numbers of an experiment.
 
     Args:
@@ -233,7 +229,14 @@ def compute(test_set: str, arms: Sequence[ArmPredictions], replicates: int = REP
         test_set=test_set,
         arms=[measure_arm(arm, replicates) for arm in arms],
         comparisons=[compare(by_name[one], by_name[two], replicates) for one, two in pairs],
+        replicates=replicates,
     )
+
+
+def majority_accuracy(results: Results) -> float:
+    """Returns the accuracy of always saying the test set's most common condition."""
+    support = results.arms[0].summary.support
+    return max(support) / sum(support)
 
 
 def verdict(results: Results) -> str:
@@ -245,21 +248,53 @@ def verdict(results: Results) -> str:
     names = {arm.name for arm in results.arms}
     if augmentation_arms.SYNTHETIC not in names:
         return "No verdict on synthetic images: there is no arm real+synthetic."
+    sentences = []
+    if max(arm.summary.overall["top_1"].value for arm in results.arms) <= majority_accuracy(
+        results
+    ):
+        sentences.append(
+            "No classifier is better than always naming the most common condition "
+            f"({majority_accuracy(results):.3f}): they tell little of synthetic images."
+        )
     comparison = results.comparison(augmentation_arms.REAL, augmentation_arms.SYNTHETIC)
-    top_1 = comparison.overall["top_1"]
-    sentences = [
-        f"Adding synthetic images changes top-1 accuracy by {_points(top_1)}: "
-        f"{_judged(top_1)}; {_classes(comparison)}."
-    ]
+    sentences.append(f"Adding synthetic images changes {_changes(comparison)}.")
     for control in (augmentation_arms.OVERSAMPLED, augmentation_arms.CLASS_WEIGHTS):
         if control in names:
             other = results.comparison(control, augmentation_arms.SYNTHETIC)
-            change = other.overall["top_1"]
             sentences.append(
-                f"Against {control}, which has the same frequencies without synthetic images, "
-                f"the change is {_points(change)}: {_judged(change)}; {_classes(other)}."
+                f"Against {control}, which has the same frequencies without synthetic images: "
+                f"{_changes(other)}."
             )
     return " ".join(sentences)
+
+
+def _changes(comparison: Comparison) -> str:
+    top_1, macro_f1 = (comparison.overall[name] for name in ("top_1", "macro_f1"))
+    return (
+        f"top-1 accuracy by {_points(top_1)}, {_judged(top_1)}; macro F1 by {_points(macro_f1)}, "
+        f"{_judged(macro_f1)}; {_classes(comparison)}"
+    )
+
+
+def notes(results: Results) -> List[str]:
+    """Returns what a reader should know of conditions without photographs."""
+    real = results.arms[0]
+    trained = real.protocol["study"]["photographs"]
+    lines = []
+    for name, count in zip(taxonomy.CONDITIONS, real.summary.support):
+        if count and name not in trained:
+            lines.append(
+                f"{name} has {count} test images and no photograph to train on: arms without "
+                "synthetic images of it can only err"
+            )
+    untested = [
+        name
+        for name, count in zip(taxonomy.CONDITIONS, real.summary.support)
+        if name in trained and not count
+    ]
+    if untested:
+        lines.append(f"without a test image, so undefined: {', '.join(untested)}")
+    return lines
 
 
 def _points(one: Difference) -> str:

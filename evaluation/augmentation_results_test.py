@@ -28,6 +28,8 @@ class AugmentationResultsTest(absltest.TestCase):
         self.assertLess(change.p_adjusted, 0.05)
         text = augmentation_results.verdict(results)
         self.assertRegex(text, r"top-1 accuracy by \+1\d\.\d points \(95% interval \+.*better")
+        self.assertRegex(text, r"macro F1 by \+1\d\.\d points")
+        self.assertNotIn("No classifier is better", text)
         self.assertRegex(text, r"Melanoma \+0\.\d\d")
         self.assertRegex(text, r"Against real\+oversampled, .* significantly better")
         self.assertRegex(text, r"Against real\+class_weights, ")
@@ -40,7 +42,7 @@ class AugmentationResultsTest(absltest.TestCase):
         self.assertNotIn("better", text)
 
     def test_harm_is_called_so(self):
-        text = augmentation_results.verdict(self._compute([0.8, 0.4, 0.8, 0.8]))
+        text = augmentation_results.verdict(self._compute([0.8, 0.4, 0.8, 0.8], seeds=(0,)))
         self.assertRegex(text, r"by -\d\d\.\d points .*significantly worse")
 
     def test_numbers_of_an_arm(self):
@@ -53,10 +55,9 @@ class AugmentationResultsTest(absltest.TestCase):
             metrics.accuracy_score(predictions.labels, predictions.predicted[0]),
         )
         # 0.7 is said each time; the error is the distance to how often it is right.
-        self.assertAlmostEqual(
-            arm.calibration.value, abs(0.7 - predictions.correct.mean()), places=5
-        )
-        self.assertLess(arm.calibration.low, arm.calibration.value + 1e-9)
+        self.assertAlmostEqual(arm.calibration, abs(0.7 - predictions.correct.mean()), places=5)
+        # Of 240 right with a chance of 0.7: mean absolute error sqrt(2 / pi * 0.21 / 240).
+        self.assertAlmostEqual(arm.calibration_floor, 0.0236, delta=0.006)
         self.assertEqual(sorted(arm.skin_types), [1, 2, 3, 4, 5])
         number, estimate = arm.skin_types[3]
         of_type = arm.predictions.table["fitzpatrick"].to_numpy() == 3
@@ -80,6 +81,21 @@ class AugmentationResultsTest(absltest.TestCase):
         self.assertEqual(number, 10)
         self.assertTrue(np.isnan(estimate.value))
 
+    def test_classifiers_that_learnt_nothing_are_told(self):
+        text = augmentation_results.verdict(self._compute([0.2] * 4))
+        self.assertIn("No classifier is better than always naming the most common condition", text)
+        self.assertIn("(0.250)", text)
+
+    def test_conditions_without_photographs_are_noted(self):
+        self.assertEqual(
+            augmentation_results.notes(self._compute([0.5] * 2, seeds=(0,))),
+            [
+                "Psoriasis has 60 test images and no photograph to train on: arms without "
+                "synthetic images of it can only err",
+                "without a test image, so undefined: Acne",
+            ],
+        )
+
     def test_is_json(self):
         content = self._compute([0.6] * 4).as_dict()
         stored = json.loads(json.dumps(content, allow_nan=False))
@@ -95,7 +111,7 @@ class AugmentationResultsTest(absltest.TestCase):
         arms = classifier_predictions.read(root)
         with self.assertRaisesRegex(ValueError, "no predictions of the arm 'real'"):
             augmentation_results.compute("test", arms[1:], 10)
-        only = augmentation_results.compute("test", arms[:1], 10)
+        only = augmentation_results.compute("test", arms[:1], 20)
         self.assertIn("No verdict", augmentation_results.verdict(only))
 
 

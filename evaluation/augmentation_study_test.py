@@ -14,7 +14,6 @@ from evaluation import (
 )
 from evaluation.augmentation_study import Study
 from evaluation.classifier_configs import demo, paper
-from preprocessing import taxonomy
 from synthesis import trained_generator
 from training import testing_data
 
@@ -39,7 +38,7 @@ class AugmentationStudyTest(absltest.TestCase):
         cls.folder = pathlib.Path(folder.name)
         testing_data.train_run(folder.name, steps=2)
         generator = trained_generator.load(str(cls.folder / "runs" / "small"))
-        cls.synthetic = synthetic_sources.generate(
+        cls.synthetic = synthetic_sources.planned(
             generator, str(cls.folder / "data"), str(cls.folder / "synthetic"), 30, ["condition"]
         )
 
@@ -56,13 +55,7 @@ class AugmentationStudyTest(absltest.TestCase):
         return Study(**{**settings, **fields})
 
     def test_trains_every_arm_and_stores_what_it_says(self):
-        extra = self.create_tempdir().full_path
-        testing_data.write_dataset(extra, per_split=(3, 3, 3))
-        # Other patients, else the extra test would be refused.
-        study = self._study(arms=["real+class_weights"], ratios=[0.5], extra_test=extra)
-        with self.assertRaisesRegex(ValueError, f"{extra}: patient 'train0' is in train too"):
-            augmentation_study.read_data(study)
-        study = dataclasses.replace(study, extra_test=None)
+        study = self._study(arms=["real+class_weights"], ratios=[0.5])
         data = augmentation_study.read_data(study)
         augmentation_study.run(study, data)
         self.assertEqual(
@@ -75,54 +68,66 @@ class AugmentationStudyTest(absltest.TestCase):
             self.assertEqual(arm.scores.shape, (1, 16, 27))
             self.assertEqual(set(arm.table["patient_id"]), {f"test{i}" for i in range(16)})
             self.assertIn(arm.trainings[0]["outcome"]["best_step"], (2, 4))
-        ratio = arms[1].trainings[0]["protocol"]
-        self.assertEqual((ratio["arm"], ratio["synthetic_images"]), ("real+synthetic x0.5", 12))
+        protocol = arms[1].trainings[0]["protocol"]
+        self.assertEqual((protocol["arm"], protocol["synthetic_images"]), (
+            "real+synthetic x0.5", 12))  # fmt: skip
+        self.assertAlmostEqual(protocol["share"], 1 / 3)
+        self.assertEqual(protocol["study"]["photographs"], dict.fromkeys(
+            ("Acne", "Melanoma", "Vitiligo"), 8))  # fmt: skip
         self.assertNotEmpty(list(pathlib.Path(study.workdir).glob("logs/real/seed_0/*/events.*")))
 
-        # What is there stays; another seed is added; another experiment is refused.
+        # What is there stays; a seed and a test set are added.
         written = {path: path.stat().st_mtime_ns
-                   for path in pathlib.Path(study.predictions_dir).rglob("*.parquet")}  # fmt: skip
-        only_real = augmentation_arms.make_arms([], [])
-        more = dataclasses.replace(study, seeds=[0, 3], arms=only_real)
-        augmentation_study.run(more, data)
+                   for path in pathlib.Path(study.workdir).rglob("*.[hp]*[5t]")}  # fmt: skip
+        extra = self.create_tempdir().full_path
+        testing_data.write_dataset(extra, per_split=(3, 3, 3), image_size=40, digest="2" * 64)
+        more = dataclasses.replace(
+            study, seeds=[0, 3], arms=augmentation_arms.make_arms([], []), extra_test=extra
+        )
+        augmentation_study.run(more, augmentation_study.read_data(more))
+        self.assertLen(written, 6)
         for path, when in written.items():
             self.assertEqual(path.stat().st_mtime_ns, when)
-        again = classifier_predictions.read(study.predictions_dir)[0]
+        [again] = classifier_predictions.read(study.predictions_dir, wanted=more.plan())
         self.assertEqual(list(again.seeds), [0, 3])
         self.assertFalse(np.array_equal(again.scores[0], again.scores[1]))
-        other = dataclasses.replace(study, config=_config(learning_rate=1e-4))
+        [other] = classifier_predictions.read(study.predictions_dir, "extra")
+        self.assertEqual(other.scores.shape, (2, 9, 27))
+        # Seed 0 was not trained again for it: its weights were kept.
+        self.assertEqual(other.trainings[0]["outcome"], arms[0].trainings[0]["outcome"])
+
+        # Another extra set is refused, and so is another experiment.
+        changed = self.create_tempdir().full_path
+        testing_data.write_dataset(changed, per_split=(3, 3, 4), image_size=40, digest="3" * 64)
+        different = dataclasses.replace(more, extra_test=changed)
+        with self.assertRaisesRegex(ValueError, "extra_seed_0.parquet: of other test photographs"):
+            augmentation_study.run(different, augmentation_study.read_data(different))
+        different = dataclasses.replace(study, config=_config(learning_rate=1e-4))
         with self.assertRaisesRegex(ValueError, "config.training.learning_rate was 0.002, is 0.0"):
-            augmentation_study.run(other, data)
+            augmentation_study.read_data(different)
 
-    def test_protocols_say_what_arms_depend_on(self):
-        study = self._study(arms=augmentation_arms.NAMES)
-        entries = augmentation_study.protocols(study, augmentation_study.read_data(study))
-        self.assertEqual([entry["arm"] for entry in entries], list(augmentation_arms.NAMES))
-        self.assertIsNone(entries[0]["synthetic"])
-        # The controls have the frequencies of the synthetic images.
-        for entry in entries[1:]:
-            self.assertEqual(entry["synthetic"]["digest"], self.synthetic.digest)
-        self.assertEqual([entry["synthetic_images"] for entry in entries], [0, 30, 0, 0])
-
-    def test_classes_without_photographs_are_noted(self):
-        data = augmentation_study.read_data(self._study())
-        self.assertEmpty(augmentation_study.notes(data))
-        acne = taxonomy.code("Acne")
-        train = dataclasses.replace(data.train, labels=np.full(24, taxonomy.code("Vitiligo")))
-        lines = augmentation_study.notes(dataclasses.replace(data, train=train))
-        self.assertIn("Acne has 6 test images and no photograph to train on", lines[0])
-        test = dataclasses.replace(data.tests["test"], labels=np.full(16, acne))
-        lines = augmentation_study.notes(dataclasses.replace(data, tests={"test": test}))
-        self.assertEqual(lines, ["without a test image, so undefined: Melanoma, Vitiligo"])
+    def test_photographs_of_training_are_no_extra_test(self):
+        extra = self.create_tempdir().full_path
+        testing_data.write_dataset(extra, per_split=(3, 3, 3), digest="2" * 64)
+        study = self._study(synthetic=None, extra_test=extra)
+        with self.assertRaisesRegex(ValueError, f"{extra}: photograph 'train0' is in train too"):
+            augmentation_study.read_data(study)
 
     def test_bad_settings(self):
         with self.assertRaisesRegex(ValueError, r"seeds \[1, 1\] are not distinct"):
             self._study(seeds=[1, 1])
-        data = augmentation_study.read_data(self._study())
-        with self.assertRaisesRegex(ValueError, "--weights=/no.h5: No such file"):
-            augmentation_study.run(self._study(weights="/no.h5"), data)
+        with self.assertRaisesRegex(ValueError, "--weights=/no.h5: no such file"):
+            self._study(weights="/no.h5")
+        with self.assertRaisesRegex(ValueError, "training.steps 0 is not positive"):
+            self._study(config=_config(steps=0))
+        config = _config()
+        del config.augmentation
+        with self.assertRaisesRegex(ValueError, "not a classifier's configuration: config.augment"):
+            self._study(config=config)
+        study = self._study(ratios=[5])
+        data = augmentation_study.read_data(study)
         with self.assertRaisesRegex(ValueError, "takes 120 synthetic images; there are 30"):
-            augmentation_study.run(self._study(ratios=[5]), data)
+            augmentation_study.run(study, data)
 
     def test_configs_have_the_same_fields(self):
         ours, theirs = demo.get_config(), paper.get_config()

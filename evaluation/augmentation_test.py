@@ -13,7 +13,6 @@ _SETTINGS = [
     "--config.training.validate_every=1",
     "--config.training.batch_size=4",
     "--num_synthetic=12",
-    "--replicates=50",
 ]
 
 
@@ -34,17 +33,18 @@ class AugmentationProgramTest(ProgramTestCase):
 
         # From the predictions alone, somewhere else, the same.
         shutil.move(folder / "predictions", pathlib.Path(self.folder, "stored"))
-        done = self.run_program("--from_predictions=stored", "--workdir=again", "--replicates=50")
+        done = self.run_program("--from_predictions=stored", "--workdir=again")
         self.assertEqual(done.returncode, 0, done.stderr)
         again = json.loads(pathlib.Path(self.folder, "again/augmentation.json").read_text())
         self.assertEqual(again["results"], report["results"])
 
     def test_bad_flags(self):
         for flag, message in (
-            ("--ratio=a", "--ratio=a: could not convert"),
-            ("--from_predictions=nowhere", "nowhere: no predictions there"),
+            (["--ratio=a"], "--ratio=a: could not convert"),
+            (["--from_predictions=nowhere"], "nowhere: no predictions there"),
+            (["--from_predictions=x", "--seeds=1"], "--from_predictions and --seeds exclude"),
         ):
-            done = self.run_program(*_SETTINGS, flag)
+            done = self.run_program(*flag)
             self.assertEqual(done.returncode, 1)
             self.assertIn("error: ", done.stderr)
             self.assertIn(message, done.stderr)

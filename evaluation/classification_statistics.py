@@ -1,15 +1,21 @@
 """Numbers of a classifier and of the difference between two, with honest intervals.
 
 Everything is a function of stored predictions: labels, scores and the patient of each
-test image. Images of a patient resemble each other, so bootstraps draw patients; where
-an arm was trained with several seeds they draw seeds as well, since another training is
-another classifier. Two arms are compared on the same draws.
+test image. Two chances are in every interval. Other test patients: images of a patient
+resemble each other, so the bootstrap draws patients, for two arms the same ones. Another
+training: two or three seeds are too few to draw from, so each replicate adds the error of
+a mean of k numbers with the spread of the k trainings, Student's t with k - 1 degrees of
+freedom. Of one training nothing can be told of another; the interval is then of that
+training.
 
-Binary numbers of a class that no test image has are NaN: undefined, not 0.
+Numbers of a class that no test image has are NaN: undefined, not 0. Classes of few
+patients have no interval and are not tested: resampling one or two patients knows
+nothing of others.
 """
 
 import dataclasses
-from typing import Dict, Hashable, Mapping, Sequence, Tuple
+import math
+from typing import Dict, Hashable, Sequence, Tuple
 
 import numpy as np
 import scipy.stats
@@ -18,7 +24,9 @@ from evaluation.cluster_bootstrap import FEWEST_CLUSTERS, LEVEL, Estimate
 
 BINS = 15  # of the calibration error (Guo et al. 2017)
 PER_CLASS = ("precision", "recall", "f1")
-OVERALL = ("top_1", "balanced_accuracy", "macro_f1")
+OVERALL = ("top_1", "balanced_accuracy", "macro_precision", "macro_f1")
+FEWEST_OF_CLASS = 15  # patients, for an interval or a test; at 12 chance is found too often
+REPLICATES = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +98,8 @@ def from_confusion(confusion: np.ndarray) -> Dict[str, np.ndarray]:
         "recall": recall,
         "f1": f1,
         "top_1": _ratio(hits.sum(axis=-1), of_class.sum(axis=-1)),
-        "balanced_accuracy": _mean(recall),
+        "balanced_accuracy": _mean(recall),  # which is macro recall
+        "macro_precision": _mean(precision),
         "macro_f1": _mean(f1),
     }
 
@@ -115,47 +124,62 @@ def _by_patient(predictions: Predictions) -> np.ndarray:
     return counts
 
 
-@dataclasses.dataclass(frozen=True)
-class _Draws:
-    """How often each replicate draws each patient, and each arm's seeds."""
-
-    patients: np.ndarray  # [R, P]
-    generator: np.random.Generator
-
-    @classmethod
-    def make(cls, number: int, replicates: int, seed: int) -> "_Draws":
-        rng = np.random.default_rng([seed, 0xC1A5])
-        chances = np.full(number, 1.0 / number)
-        return cls(rng.multinomial(number, chances, size=replicates).astype(np.float32), rng)
-
-    def confusion(self, by_patient: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        """Returns [R, seeds, K * K]: patients and seeds drawn."""
-        drawn = np.stack([self.patients @ one for one in by_patient], axis=1)
-        return np.take_along_axis(drawn, seeds[:, :, None], axis=1)
-
-    def seeds(self, number: int) -> np.ndarray:
-        """Returns [R, number] of seeds 0..number-1."""
-        return self.generator.integers(0, number, (len(self.patients), number))
+def _patients_by_class(predictions: Predictions) -> np.ndarray:
+    """Returns how many patients each class has, [K]."""
+    pairs = {(label, patient) for label, patient in zip(predictions.labels, predictions.patients)}
+    return np.bincount([label for label, _ in pairs], minlength=predictions.num_classes)
 
 
-def _numbers(flat: np.ndarray, num_classes: int) -> Dict[str, np.ndarray]:
-    """Numbers of [R, seeds, K * K], averaged over the seeds."""
-    numbers = from_confusion(flat.reshape(*flat.shape[:-1], num_classes, num_classes))
-    return {name: _mean(np.moveaxis(values, 1, -1)) for name, values in numbers.items()}
+def _draw_patients(number: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns how often each replicate draws each patient, float32 [R, P]."""
+    chances = np.full(number, 1.0 / number)
+    return rng.multinomial(number, chances, size=replicates).astype(np.float32)
 
 
-def _column(values: np.ndarray, place: int) -> np.ndarray:
-    """Returns [R] of [R] or [R, K]."""
-    return values.reshape(len(values), -1)[:, place]
+def _other_training(number: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws errors of a mean of numbers with standard error 1, [R]; 0 for one number.
+
+    Each draw stands there with its negative, so that there is no drift.
+    """
+    if number < 2:
+        return np.zeros(replicates)
+    half = rng.standard_t(number - 1, (replicates + 1) // 2)
+    return np.concatenate([half, -half])[:replicates]
 
 
-def _interval(drawn: np.ndarray) -> Tuple[float, float]:
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return float("nan"), float("nan")
+class _Arm:
+    """Numbers of an arm: as they are, by training, and by replicate."""
+
+    def __init__(self, predictions: Predictions, drawn: np.ndarray, rng: np.random.Generator):
+        number = predictions.num_classes
+        by_seed = from_confusion(confusion(predictions).astype(float))
+        by_patient = _by_patient(predictions)
+        seeds = len(by_patient)
+        flat = np.stack([drawn @ one for one in by_patient], axis=1)
+        replicates = from_confusion(flat.reshape(*flat.shape[:-1], number, number))
+        errors = _other_training(seeds, len(drawn), rng)
+        self._values, self._drawn = {}, {}
+        for name, values in by_seed.items():
+            values = values.reshape(seeds, -1)
+            self._values[name] = _mean(values.T)
+            spread = values.std(axis=0, ddof=1) / seeds**0.5 if seeds > 1 else np.zeros(1)
+            mean = _mean(np.moveaxis(replicates[name].reshape(len(drawn), seeds, -1), 1, -1))
+            self._drawn[name] = mean + errors[:, None] * spread
+
+    def value(self, name: str, place: int = 0) -> float:
+        """Returns a number of `OVERALL` or, of class `place`, of `PER_CLASS`."""
+        return float(self._values[name][place])
+
+    def drawn(self, name: str, place: int = 0) -> np.ndarray:
+        """Returns the replicates of a number, [R]."""
+        return self._drawn[name][:, place]
+
+
+def _interval(drawn: np.ndarray, lowest: float) -> Tuple[float, float]:
+    """Returns the percentile interval, within what the number can be."""
     tail = 50.0 * (1.0 - LEVEL)
-    low, high = np.percentile(drawn, (tail, 100.0 - tail))
-    return float(low), float(high)
+    low, high = np.nanpercentile(drawn, (tail, 100.0 - tail))
+    return float(max(low, lowest)), float(min(high, 1.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,8 +197,8 @@ class Summary:
     support: Tuple[int, ...]
 
 
-def summarize(predictions: Predictions, replicates: int = 2000, seed: int = 0) -> Summary:
-    """Computes an arm's numbers with 95% percentile intervals.
+def summarize(predictions: Predictions, replicates: int = REPLICATES, seed: int = 0) -> Summary:
+    """Computes an arm's numbers with 95% intervals.
 
     Args:
       predictions: of the arm.
@@ -182,25 +206,24 @@ def summarize(predictions: Predictions, replicates: int = 2000, seed: int = 0) -
       seed: of the bootstrap.
 
     Returns:
-      The numbers; without intervals where there are fewer than three patients.
+      The numbers; without intervals where there are fewer than `FEWEST_CLUSTERS` patients,
+      or fewer than `FEWEST_OF_CLASS` of a class.
     """
     number = predictions.num_classes
-    value = _numbers(confusion(predictions).reshape(1, -1, number**2).astype(float), number)
-    by_patient = _by_patient(predictions)
-    drawn: Mapping[str, np.ndarray] = {}
-    if by_patient.shape[1] >= FEWEST_CLUSTERS:
-        draws = _Draws.make(by_patient.shape[1], replicates, seed)
-        drawn = _numbers(draws.confusion(by_patient, draws.seeds(len(by_patient))), number)
+    patients = len(set(predictions.patients))
+    rng = np.random.default_rng([seed, 0xC1A5])
+    arm = _Arm(predictions, _draw_patients(patients, replicates, rng), rng)
+    enough = _patients_by_class(predictions) >= FEWEST_OF_CLASS
 
-    def estimate(name: str, place: int = 0) -> Estimate:
-        point = float(value[name].reshape(-1)[place])
-        if not drawn or not np.isfinite(point):
+    def estimate(name: str, place: int, known: bool) -> Estimate:
+        point = arm.value(name, place)
+        if not known or not np.isfinite(point):
             return Estimate(point)
-        return Estimate(point, *_interval(_column(drawn[name], place)))
+        return Estimate(point, *_interval(arm.drawn(name, place), 0.0))
 
     return Summary(
-        {name: estimate(name) for name in OVERALL},
-        {name: tuple(estimate(name, k) for k in range(number)) for name in PER_CLASS},
+        {name: estimate(name, 0, patients >= FEWEST_CLUSTERS) for name in OVERALL},
+        {name: tuple(estimate(name, k, enough[k]) for k in range(number)) for name in PER_CLASS},
         tuple(int(count) for count in np.bincount(predictions.labels, minlength=number)),
     )
 
@@ -256,12 +279,12 @@ def _check_paired(first: Predictions, second: Predictions) -> None:
 
 
 def compare(
-    first: Predictions, second: Predictions, replicates: int = 2000, seed: int = 0
+    first: Predictions, second: Predictions, replicates: int = REPLICATES, seed: int = 0
 ) -> Tuple[Dict[str, Difference], Tuple[Difference, ...]]:
     """Bootstraps the paired differences of two arms.
 
-    Both arms get the same draws of patients; their seeds are drawn apart, except where
-    the trainings were the same, seed by seed.
+    Both arms get the same draws of patients. The errors of their trainings are drawn apart:
+    trainings of the same seed have only their first weights in common.
 
     Args:
       first: to compare with.
@@ -271,35 +294,34 @@ def compare(
 
     Returns:
       Differences by name of `OVERALL`, and of F1 by class, corrected for the number of
-      classes that have test images.
+      classes that are tested.
 
     Raises:
-      ValueError: the arms are not of the same test images.
+      ValueError: the arms are not of the same test images, or so few replicates that
+        nothing could be significant after correction.
     """
     _check_paired(first, second)
-    number = first.num_classes
-    arms = (first, second)
-    values = [
-        _numbers(confusion(arm).reshape(1, -1, number**2).astype(float), number) for arm in arms
-    ]
-    by_patient = [_by_patient(arm) for arm in arms]
-    drawn = []
-    if by_patient[0].shape[1] >= FEWEST_CLUSTERS:
-        draws = _Draws.make(by_patient[0].shape[1], replicates, seed)
-        seeds = [draws.seeds(len(one)) for one in by_patient]
-        if np.array_equal(first.predicted, second.predicted):
-            seeds[1] = seeds[0]
-        drawn = [_numbers(draws.confusion(*pair), number) for pair in zip(by_patient, seeds)]
+    number, patients = first.num_classes, len(set(first.patients))
+    enough = _patients_by_class(first) >= FEWEST_OF_CLASS
+    needed = math.ceil(2 * max(int(enough.sum()), 1) / (1 - LEVEL))
+    if replicates < needed:
+        raise ValueError(
+            f"replicates {replicates} are too few to correct for {enough.sum()} conditions; at "
+            f"least {needed}"
+        )
+    rng = np.random.default_rng([seed, 0xC1A5])
+    drawn = _draw_patients(patients, replicates, rng)
+    arms = [_Arm(arm, drawn, rng) for arm in (first, second)]
 
-    def difference(name: str, place: int = 0) -> Tuple[Estimate, float]:
-        point = float((values[1][name] - values[0][name]).reshape(-1)[place])
-        if not drawn or not np.isfinite(point):
+    def difference(name: str, place: int, known: bool) -> Tuple[Estimate, float]:
+        point = arms[1].value(name, place) - arms[0].value(name, place)
+        if not known or not np.isfinite(point):
             return Estimate(point), float("nan")
-        change = _column(drawn[1][name] - drawn[0][name], place)
-        return Estimate(point, *_interval(change)), _bootstrap_p(change)
+        change = arms[1].drawn(name, place) - arms[0].drawn(name, place)
+        return Estimate(point, *_interval(change, -1.0)), _bootstrap_p(change)
 
-    overall = {name: difference(name) for name in OVERALL}
-    classes = [difference("f1", k) for k in range(number)]
+    overall = {name: difference(name, 0, patients >= FEWEST_CLUSTERS) for name in OVERALL}
+    classes = [difference("f1", k, bool(enough[k])) for k in range(number)]
     return (
         {name: Difference(one, p, p) for name, (one, p) in overall.items()},
         tuple(
@@ -353,3 +375,21 @@ def calibration_error(labels: np.ndarray, scores: np.ndarray, bins: int = BINS) 
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(place, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def calibration_floor(scores: np.ndarray, repeats: int = 100, seed: int = 0) -> float:
+    """Returns the calibration error that a perfectly calibrated classifier would show.
+
+    The error of a finite test set is above 0 for any classifier; this is the mean over
+    draws in which each image is right with the chance that its score says.
+
+    Args:
+      scores: probabilities [N, K].
+      repeats: draws.
+      seed: of the draws.
+    """
+    rng = np.random.default_rng([seed, 0xECE])
+    confidence, said = scores.max(axis=1), scores.argmax(axis=1)
+    wrong = np.full(len(scores), -1)
+    drawn = [np.where(rng.random(len(scores)) < confidence, said, wrong) for _ in range(repeats)]
+    return float(np.mean([calibration_error(labels, scores) for labels in drawn]))

@@ -2,6 +2,8 @@ import numpy as np
 import scipy.stats
 from absl.testing import absltest, parameterized
 from sklearn import metrics
+from statsmodels.stats import contingency_tables
+from statsmodels.stats.multitest import multipletests
 
 from evaluation import classification_statistics as stats
 from evaluation.classification_statistics import Predictions
@@ -22,6 +24,20 @@ def _with(predictions, predicted):
     return Predictions(
         predictions.labels, np.atleast_2d(predicted), predictions.num_classes, predictions.patients
     )
+
+
+def _null(seed, spread, seeds, images=240):
+    """Two arms of equal worth, whose trainings differ in accuracy by a spread."""
+    rng = np.random.default_rng([seed, 77])
+    labels = np.arange(images) % 5
+    owners = rng.integers(0, images // 2, images).tolist()
+    arms = []
+    for _ in range(2):
+        accuracy = np.clip(0.6 + spread * rng.normal(size=(seeds, 1)), 0.05, 0.95)
+        right = rng.random((seeds, images)) < accuracy
+        wrong = (labels + rng.integers(1, 5, (seeds, images))) % 5
+        arms.append(Predictions(labels, np.where(right, labels, wrong), 5, owners))
+    return arms
 
 
 class SummaryTest(parameterized.TestCase):
@@ -112,7 +128,10 @@ class CompareTest(parameterized.TestCase):
         one = _random(0, seeds=seeds)
         overall, classes = stats.compare(one, one, 200)
         for difference in (*overall.values(), *classes):
-            self.assertEqual(difference.estimate, stats.Estimate(0.0, 0.0, 0.0))
+            self.assertEqual(difference.estimate.value, 0.0)
+            # Only other trainings, where there are several, could differ, to either side.
+            self.assertAlmostEqual(difference.estimate.low, -difference.estimate.high)
+            self.assertEqual(difference.estimate.high > 0, seeds > 1)
             self.assertEqual(difference.p_adjusted, 1.0)
             self.assertFalse(difference.significant)
         self.assertEqual(stats.paired_t_test(one, one), 1.0)
@@ -130,17 +149,52 @@ class CompareTest(parameterized.TestCase):
         self.assertLess(stats.paired_t_test(one, other), 1e-6)
         self.assertLess(stats.mcnemar(one.correct[0], other.correct[0]), 1e-6)
 
-    def test_noise_is_rarely_significant(self):
-        found = 0
-        for seed in range(40):
-            one, other = (_random([seed, arm]) for arm in (0, 1))
-            other = Predictions(one.labels, np.where(
-                other.correct, one.labels, (one.labels + 1) % 5), 5, one.patients)  # fmt: skip
-            same = Predictions(one.labels, np.where(
-                one.correct, one.labels, (one.labels + 1) % 5), 5, one.patients)  # fmt: skip
-            _, classes = stats.compare(same, other, 300, seed)
-            found += any(difference.significant for difference in classes)
-        self.assertLessEqual(found, 6)
+    def test_chance_is_significant_as_often_as_it_should_be(self):
+        # Trainings differ, some by much; the arms do not. Five of a hundred may be found.
+        for spread, seeds in ((0.0, 1), (0.0, 3), (0.1, 2), (0.1, 3)):
+            found = [
+                stats.compare(*_null(seed, spread, seeds), 400, seed)[0]["top_1"].significant
+                for seed in range(100)
+            ]
+            self.assertLessEqual(np.sum(found), 11, (spread, seeds))  # P < 0.01 at 5 %
+
+    def test_small_classes_are_significant_as_often_as_they_should_be(self):
+        tested = found = 0
+        for seed in range(60):
+            one, other = _null(seed, 0.0, 1, images=100)  # 20 of each of five classes
+            _, classes = stats.compare(one, other, 400, seed)
+            tested += sum(np.isfinite(change.p) for change in classes)
+            found += sum(change.p < 0.05 for change in classes)
+        self.assertGreater(tested, 150)
+        self.assertLess(found / tested, 0.08)
+
+    def test_classes_of_few_patients_are_not_tested(self):
+        labels = np.array([0] * 30 + [1] * 14)
+        one = Predictions(labels, np.zeros((1, 44), int), 2, list(range(44)))
+        overall, classes = stats.compare(one, _with(one, labels), 400)
+        self.assertEqual(classes[1].estimate.value, 1.0)
+        self.assertTrue(np.isnan([classes[1].estimate.low, classes[1].p_adjusted]).all())
+        self.assertEqual(classes[0].p_adjusted, classes[0].p)  # the only test
+        self.assertTrue(overall["top_1"].significant)
+        self.assertTrue(np.isnan(stats.summarize(one, 50).per_class["f1"][1].low))
+
+    def test_trainings_that_differ_widen_the_interval(self):
+        one = _random(0, images=900, patients=300, seeds=3)
+        widths = []
+        for share in (0.0, 0.2):
+            # The second training gets a share of the images wrong, the third right.
+            bent = np.tile(one.predicted[0], (3, 1))
+            part = np.arange(900) < 900 * share
+            bent[1, part] = (one.labels[part] + 1) % 5
+            bent[2, part] = one.labels[part]
+            interval = stats.summarize(_with(one, bent), 1000).overall["top_1"]
+            widths.append(interval.high - interval.low)
+        self.assertGreater(widths[1], 3 * widths[0])
+
+    def test_too_few_replicates(self):
+        one = _random(0)
+        with self.assertRaisesRegex(ValueError, "replicates 199 are too few .* 5 .* at least 200"):
+            stats.compare(one, one, 199)
 
     def test_classes_without_test_images_are_no_tests(self):
         labels = np.array([0, 1] * 20)
@@ -174,6 +228,17 @@ class TestsTest(parameterized.TestCase):
         )
         np.testing.assert_allclose(stats.holm([0.9, 0.8]), [1.0, 1.0])
 
+    def test_equal_to_statsmodels(self):
+        rng = np.random.default_rng(3)
+        p_values = rng.random(27) ** 3
+        np.testing.assert_allclose(stats.holm(p_values), multipletests(p_values, method="holm")[1])
+        for seed in range(5):
+            first, second = (rng.random(200) < chance for chance in (0.6, 0.65))
+            table = [[np.sum(first & second), np.sum(first & ~second)],
+                     [np.sum(~first & second), np.sum(~first & ~second)]]  # fmt: skip
+            expected = contingency_tables.mcnemar(table, exact=True).pvalue
+            self.assertAlmostEqual(stats.mcnemar(first, second), expected, msg=str(seed))
+
 
 class CalibrationTest(absltest.TestCase):
     def test_sure_and_right_or_wrong(self):
@@ -186,6 +251,16 @@ class CalibrationTest(absltest.TestCase):
         scores = np.tile([0.75, 0.25], (4, 1))
         self.assertAlmostEqual(stats.calibration_error(np.array([0, 0, 0, 1]), scores), 0.0)
         self.assertAlmostEqual(stats.calibration_error(np.array([1, 1, 1, 1]), scores), 0.75)
+
+    def test_the_floor_is_what_chance_alone_shows(self):
+        rng = np.random.default_rng(0)
+        chance = rng.uniform(0.5, 1.0, 200)
+        scores = np.stack([chance, 1 - chance], axis=1)
+        errors = [
+            stats.calibration_error((rng.random(200) > chance).astype(int), scores)
+            for _ in range(200)
+        ]
+        self.assertAlmostEqual(stats.calibration_floor(scores), np.mean(errors), delta=0.006)
 
     def test_not_probabilities(self):
         for scores in (np.ones((2, 3)), np.array([[np.nan, 0, 0]] * 2)):

@@ -59,8 +59,19 @@ class Training:
         building.choose_precision(self.precision)
 
 
+def check_weights(weights: str) -> None:
+    """Raises ValueError for weights that are neither a file nor a name."""
+    if weights not in (NO_WEIGHTS, IMAGENET) and not os.path.isfile(weights):
+        raise ValueError(f"--weights={weights}: no such file; or {IMAGENET}, or {NO_WEIGHTS}")
+
+
 def build(
-    input_size: int, num_classes: int, alpha: float, dropout: float, weights: str
+    input_size: int,
+    num_classes: int,
+    alpha: float,
+    dropout: float,
+    batch_norm_momentum: float,
+    weights: str,
 ) -> tf.keras.Model:
     """Builds the network.
 
@@ -69,6 +80,7 @@ def build(
       num_classes: of the softmax.
       alpha: width.
       dropout: before the last layer.
+      batch_norm_momentum: of the moving means and variances.
       weights: of the convolutions: "none" draws them, "imagenet" fetches Keras' own, else
         the path of a file in Keras' layout, without the top.
 
@@ -78,9 +90,8 @@ def build(
     Raises:
       ValueError: no such file, weights of another width, or weights that cannot be fetched.
     """
+    check_weights(weights)
     source = None if weights == NO_WEIGHTS else weights
-    if weights not in (NO_WEIGHTS, IMAGENET) and not os.path.isfile(weights):
-        raise ValueError(f"--weights={weights}: no such file; or {IMAGENET}, or {NO_WEIGHTS}")
     shape = (input_size, input_size, 3)
     try:
         body = tf.keras.applications.MobileNet(
@@ -94,6 +105,9 @@ def build(
             f"--weights={weights}: not the weights of MobileNet V1 of width {alpha} without top "
             f"({reason})"
         ) from error
+    for layer in body.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            layer.momentum = batch_norm_momentum
     features = tf.keras.layers.Dropout(dropout)(body.output)
     logits = tf.keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     return tf.keras.Model(body.input, logits, name="classifier")
@@ -159,7 +173,7 @@ def fit(
         verbose=0,
     ).history
     losses = history["loss"]
-    if not np.isfinite(losses).all() or best.best_weights is None:
+    if not np.isfinite([*losses, *history.get(monitor, [np.nan])]).all():
         raise ValueError(
             f"the classifier diverged within {len(losses) * training.validate_every} steps; lower "
             "config.training.learning_rate"

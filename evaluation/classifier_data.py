@@ -18,6 +18,7 @@ from preprocessing import examples, record_errors, taxonomy
 from preprocessing.cases import SPLITS
 
 _BATCH = 64
+_SAME_PHOTOGRAPH = 0.999  # correlation at 32x32, of one scaled and encoded twice
 _TEXTS = ("image_id", "case_id", "patient_id")
 
 
@@ -45,6 +46,11 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def digest(self) -> str:
+        """Returns what identifies the images, hex."""
+        return hashlib.sha256("".join(self.digests.tolist()).encode()).hexdigest()
 
 
 def _decoded(serialized: tf.Tensor, kind: str, size: int) -> Dict[str, tf.Tensor]:
@@ -178,6 +184,47 @@ def check_separate(test: Images, others: Sequence[Tuple[str, Images]], name: str
                     f"{name}: {what} {which!r} is in {other_name} too, with {len(shared)} images: "
                     "a test on it would measure memory"
                 )
+
+
+def check_other_data(test: Images, others: Sequence[Tuple[str, Images]], name: str) -> None:
+    """Checks that photographs of another data set are not those that training sees.
+
+    Numbers of patients mean nothing from one data set to another, so pictures are
+    compared: two that are the same at 32x32, but for noise, are one photograph.
+
+    Raises:
+      ValueError: a photograph that is on both sides.
+    """
+    ours = _thumbnails(test)
+    for other_name, other in others:
+        theirs = _thumbnails(other)
+        for start in range(0, len(ours), 256):
+            closest = (ours[start : start + 256] @ theirs.T).max(axis=1)
+            found = np.flatnonzero(closest > _SAME_PHOTOGRAPH)
+            if len(found):
+                which = test.image_ids[start + found[0]]
+                raise ValueError(
+                    f"{name}: photograph {which!r} is in {other_name} too: a test on it would "
+                    "measure memory"
+                )
+
+
+def _thumbnails(images: Images) -> np.ndarray:
+    """Returns small grey pictures, each with mean 0 and length 1, float32 [N, 1024]."""
+    parts = []
+    for start in range(0, len(images), _BATCH):
+        pixels = tf.cast(images.pixels[start : start + _BATCH], tf.float32)
+        small = tf.image.resize(pixels, (32, 32), antialias=True)
+        parts.append(tf.reduce_mean(small, axis=-1).numpy().reshape(len(small), -1))
+    flat = np.concatenate(parts)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+
+
+def none_of(images: Images) -> Images:
+    """Returns an empty set of images of the same size."""
+    fields = dataclasses.fields(images)
+    return Images(**{field.name: getattr(images, field.name)[:0] for field in fields})
 
 
 def class_counts(images: Images) -> np.ndarray:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import pathlib
 import re
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from preprocessing import taxonomy
 
 _TRAINING = b"dermgan_training"
 _COLUMNS = ("image_id", "case_id", "patient_id", "condition", "fitzpatrick")
+Key = Tuple[str, int]  # arm and seed
 _FILE = re.compile(r"^(?P<test_set>[a-z]+)_seed_(?P<seed>\d+)\.parquet$")
 
 
@@ -87,9 +88,14 @@ def write(
       path: from `path_of`.
       table: the images; see `ArmPredictions`.
       scores: probabilities, float32 [N, K].
-      training: `protocol`, all that the training depends on, among it `arm` and `seed`;
-        and `outcome`.
+      training: `protocol`, all that the training depends on, among it `arm`, `seed` and
+        what all trainings of the `study` have in common; its `outcome`; and the `test`.
+
+    Raises:
+      ValueError: scores that are not finite.
     """
+    if not np.isfinite(scores).all():
+        raise ValueError(f"{path}: the classifier's scores are not finite")
     frame = table[list(_COLUMNS)].copy()
     for code, name in enumerate(taxonomy.CONDITIONS):
         frame[name] = scores[:, code].astype(np.float32)
@@ -109,7 +115,9 @@ def read_training(path: pathlib.Path) -> Dict[str, Any]:
     """
     try:
         training = json.loads(pq.read_schema(path).metadata[_TRAINING])
-        training["protocol"]["arm"], training["protocol"]["seed"], training["outcome"]
+        for name in ("study", "arm", "kind", "ratio", "seed", "synthetic_images", "share"):
+            training["protocol"][name]
+        training["outcome"], training["test"]["digest"]
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a file of predictions") from error
     return training
@@ -127,25 +135,32 @@ def _read_file(path: pathlib.Path) -> pd.DataFrame:
     return frame
 
 
-def read(root: str, test_set: str = "test") -> List[ArmPredictions]:
+def read(
+    root: str, test_set: str = "test", wanted: Optional[Collection[Key]] = None
+) -> List[ArmPredictions]:
     """Reads the predictions of all arms.
 
     Args:
       root: folder that `write` filled.
       test_set: "test" or "extra".
+      wanted: trainings to read; all by default.
 
     Returns:
       The arms in the order of `augmentation_arms`, each with its seeds in order. Empty
       without such files.
 
     Raises:
-      ValueError: a file that is not of predictions, or files of different test images.
+      ValueError: a file that is not of predictions, or files that do not belong together:
+        of different test images, experiments or seeds.
     """
     found: Dict[str, List[pathlib.Path]] = {}
     for path in sorted(pathlib.Path(root).glob("*/*.parquet")):
         match = _FILE.match(path.name)
-        if match and match["test_set"] == test_set:
-            found.setdefault(read_training(path)["protocol"]["arm"], []).append(path)
+        if not match or match["test_set"] != test_set:
+            continue
+        protocol = read_training(path)["protocol"]
+        if wanted is None or (protocol["arm"], protocol["seed"]) in wanted:
+            found.setdefault(protocol["arm"], []).append(path)
     arms: List[ArmPredictions] = []
     for arm, paths in found.items():
         trainings = {path: read_training(path) for path in paths}
@@ -164,4 +179,18 @@ def read(root: str, test_set: str = "test") -> List[ArmPredictions]:
                 trainings=[trainings[path] for path in paths],
             )
         )
+    _check_together(root, arms)
     return sorted(arms, key=lambda one: augmentation_arms.order(one.trainings[0]["protocol"]))
+
+
+def _check_together(root: str, arms: Sequence[ArmPredictions]) -> None:
+    for arm in arms:
+        first = arms[0]
+        if list(arm.seeds) != list(first.seeds):
+            raise ValueError(
+                f"{root}: {arm.arm} has the seeds {list(arm.seeds)}, {first.arm} "
+                f"{list(first.seeds)}; arms are compared with equal seeds"
+            )
+        for training in arm.trainings:
+            if training["protocol"]["study"] != first.trainings[0]["protocol"]["study"]:
+                raise ValueError(f"{root}: {arm.arm} and {first.arm} are of two experiments")

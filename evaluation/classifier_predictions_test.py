@@ -52,6 +52,31 @@ class ClassifierPredictionsTest(absltest.TestCase):
         classifier_testing.write_study(self.root, [0.5])
         self.assertEmpty(classifier_predictions.read(self.root, "extra"))
 
+    def test_only_what_is_wanted(self):
+        classifier_testing.write_study(self.root, [0.5, 0.6], seeds=(0, 1))
+        [arm] = classifier_predictions.read(self.root, wanted=[("real", 1), ("fake", 0)])
+        self.assertEqual((arm.arm, list(arm.seeds)), ("real", [1]))
+
+    def test_arms_of_other_seeds(self):
+        classifier_testing.write_study(self.root, [0.5, 0.6], seeds=(0, 1))
+        classifier_predictions.path_of(self.root, "real+synthetic", "test", 1).unlink()
+        with self.assertRaisesRegex(ValueError, r"synthetic has the seeds \[0\], real \[0, 1\]"):
+            classifier_predictions.read(self.root)
+
+    def test_arms_of_two_experiments(self):
+        classifier_testing.write_study(self.root, [0.5, 0.6], seeds=(0,))
+        path = classifier_predictions.path_of(self.root, "real+synthetic", "test", 0)
+        training = classifier_predictions.read_training(path)
+        training["protocol"]["study"]["weights"] = "imagenet"
+        table = classifier_testing.images()
+        scores = classifier_testing.scores(table, 0.5, 0)
+        classifier_predictions.write(path, table, scores, training)
+        with self.assertRaisesRegex(ValueError, "real.synthetic and real are of two experiments"):
+            classifier_predictions.read(self.root)
+        scores[3, 4] = np.nan
+        with self.assertRaisesRegex(ValueError, f"{path}: the classifier's scores are not finite"):
+            classifier_predictions.write(path, table, scores, training)
+
     def test_files_that_do_not_fit(self):
         classifier_testing.write_study(self.root, [0.5, 0.6])
         other = classifier_predictions.path_of(self.root, "real+synthetic", "test", 1)

@@ -45,7 +45,7 @@ class ClassifierTest(parameterized.TestCase):
         tf.keras.utils.set_random_seed(0)
 
     def test_the_network_is_mobilenet(self):
-        model = classifier.build(224, 27, 1.0, 0.1, "none")
+        model = classifier.build(224, 27, 1.0, 0.1, 0.9, "none")
         # Howard et al. 2017: 4.2 million weights with 1,000 classes, of which the last
         # layer has 1,025,000; ours has 1,024 * 27 + 27.
         self.assertEqual(model.count_params(), 4_253_864 - 1_025_000 + 1_024 * 27 + 27)
@@ -63,6 +63,30 @@ class ClassifierTest(parameterized.TestCase):
         scores = classifier.predict(model, validation, 32)
         np.testing.assert_allclose(scores.sum(axis=1), 1.0, rtol=1e-5)
         self.assertEqual(scores.shape, (32, 2))
+
+    def test_the_network_at_test_keeps_up_with_the_one_that_is_trained(self):
+        # With Keras' own momentum the first is still at random statistics here.
+        model = classifier.build(32, 2, 0.25, 0.0, 0.9, "none")
+        classifier.compile_model(model, dataclasses.replace(_TRAINING, learning_rate=3e-3))
+        images, _, _ = next(iter(_batches(_images(64, 0))))
+        labels = tf.zeros(16, tf.int64)
+        for _ in range(30):
+            model.train_on_batch(images, labels)
+        np.testing.assert_allclose(
+            tf.nn.softmax(model(images, training=False))[:, 0],
+            tf.nn.softmax(model(images, training=True))[:, 0],
+            atol=0.1,
+        )
+
+    def test_validation_that_is_not_finite_is_told(self):
+        class NaNAtTest(tf.keras.layers.Layer):
+            def call(self, inputs, training=False):
+                return inputs if training else inputs * float("nan")
+
+        model = tf.keras.Sequential([_small_model(), NaNAtTest()])
+        classifier.compile_model(model, _TRAINING)
+        with self.assertRaisesRegex(ValueError, "diverged within 30 steps"):
+            classifier.fit(model, _batches(_images(64, 0)), _images(32, 1), _TRAINING, 32)
 
     def test_stops_where_validation_does_not_improve(self):
         # Validated on the opposite of what is learned, the first validation stays the best.
@@ -85,20 +109,20 @@ class ClassifierTest(parameterized.TestCase):
 
     def test_weights_of_a_file(self):
         with self.assertRaisesRegex(ValueError, "--weights=/no.h5: no such file; or imagenet"):
-            classifier.build(32, 2, 0.25, 0.0, "/no.h5")
+            classifier.build(32, 2, 0.25, 0.0, 0.9, "/no.h5")
         body = tf.keras.applications.MobileNet(
             (32, 32, 3), alpha=0.25, include_top=False, weights=None
         )
         path = self.create_tempdir().full_path + "/weights.h5"
         body.save_weights(path)
-        model = classifier.build(32, 2, 0.25, 0.0, path)
+        model = classifier.build(32, 2, 0.25, 0.0, 0.9, path)
         for ours, theirs in zip(model.get_weights(), body.get_weights()):
             np.testing.assert_array_equal(ours, theirs)
         with self.assertRaisesRegex(ValueError, "not the weights of MobileNet V1 of width 1.0"):
-            classifier.build(32, 2, 1.0, 0.0, path)
+            classifier.build(32, 2, 1.0, 0.0, 0.9, path)
         text = self.create_tempfile(content="x").full_path
         with self.assertRaisesRegex(ValueError, "not the weights of MobileNet V1 of width 0.25"):
-            classifier.build(32, 2, 0.25, 0.0, text)
+            classifier.build(32, 2, 0.25, 0.0, 0.9, text)
 
     @parameterized.parameters(
         ({"steps": 0}, "steps 0 is not positive"),

@@ -1,7 +1,7 @@
 """Predictions of simulated classifiers, for tests of what is made of them."""
 
 import pathlib
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import pandas as pd
@@ -57,27 +57,29 @@ def scores(
     return result
 
 
-def training(arm: Arm, seed: int, tests: Sequence[str] = ("test",), number: int = 240) -> dict:
-    """Returns what a file of predictions says of its training."""
+def training(arm: Arm, seed: int, number: int = 240) -> Dict[str, Any]:
+    """Returns what a file of predictions says of its training and its test."""
     synthetic = arm.kind == augmentation_arms.SYNTHETIC
     return {
         "protocol": {
-            "config": {
-                "model": {"alpha": 0.25, "input_size": 96},
-                "training": {"steps": 100, "batch_size": 32, "monitor": "loss"},
+            "study": {
+                "config": {
+                    "model": {"alpha": 0.25, "input_size": 96},
+                    "training": {"steps": 100, "batch_size": 32, "monitor": "loss"},
+                },
+                "weights": "none",
+                "photographs": dict.fromkeys([*CONDITIONS[:3], "Acne"], 100),
+                "validation_photographs": 60,
             },
-            "weights": "none",
-            "photographs": 500,
-            "validation_photographs": 60,
-            "test_photographs": dict.fromkeys(tests, number),
             "arm": arm.name,
             "kind": arm.kind,
             "ratio": arm.ratio,
             "seed": seed,
             "synthetic_images": 1000 if synthetic else 0,
-            "synthetic_share": 0.5 if synthetic else 0.0,
+            "share": 0.0 if arm.kind == augmentation_arms.REAL else 0.5,
         },
         "outcome": {"best_step": 100, "seconds": 1.0},
+        "test": {"digest": "0" * 64, "images": number},
     }
 
 
@@ -110,7 +112,7 @@ def write_study(
             for seed in seeds:
                 path = classifier_predictions.path_of(root, arm.name, test, seed)
                 drawn = scores(table, accuracy, 100 * number + seed, of_melanoma)
-                classifier_predictions.write(path, table, drawn, training(arm, seed, tests))
+                classifier_predictions.write(path, table, drawn, training(arm, seed))
     return arms
 
 

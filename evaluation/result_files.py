@@ -12,7 +12,12 @@ from training import run_directory
 _PACKAGES = ("tensorflow", "tensorflow-gan", "tensorflow-hub", "numpy", "scipy", "scikit-image")
 
 
-def check(path: pathlib.Path, protocol: Mapping[str, Any], overwrite: bool) -> None:
+def check(
+    path: pathlib.Path,
+    protocol: Mapping[str, Any],
+    overwrite: bool,
+    folder_flag: str = "--output_dir",
+) -> None:
     """Checks that a result may be written.
 
     A file of the same protocol holds the same numbers and may be replaced.
@@ -21,6 +26,7 @@ def check(path: pathlib.Path, protocol: Mapping[str, Any], overwrite: bool) -> N
       path: of the JSON file.
       protocol: what the numbers depend on; stored under "protocol".
       overwrite: whether a file of another protocol may be replaced.
+      folder_flag: that the user chose the folder by, for the message.
 
     Raises:
       ValueError: it is there, of another protocol.
@@ -33,8 +39,8 @@ def check(path: pathlib.Path, protocol: Mapping[str, Any], overwrite: bool) -> N
         stored = None
     if stored != json.loads(json.dumps(dict(protocol))):
         raise ValueError(
-            f"{path}: holds a measurement by another protocol; choose another --output_dir or pass "
-            "--overwrite"
+            f"{path}: holds a measurement by another protocol; choose another {folder_flag} or "
+            "pass --overwrite"
         )
 
 

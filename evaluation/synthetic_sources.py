@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import pathlib
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 from preprocessing import examples
 from synthesis import generation, job_planning
@@ -12,22 +12,25 @@ from synthesis.trained_generator import TrainedGenerator
 
 
 @dataclasses.dataclass(frozen=True)
-class SyntheticSet:
-    """Generated images as records.
+class SyntheticSource:
+    """Generated images as records, there or still to be painted.
 
     Attributes:
-      data_dir: what `//synthesis:generate` wrote.
-      digest: of the records.
-      generator_digest: of the generator that painted them.
+      data_dir: what `//synthesis:generate` writes.
+      count: number of images.
+      protocol: what the images depend on.
+      job: what paints them, with its generator; None where they are there.
     """
 
     data_dir: str
-    digest: str
-    generator_digest: str
+    count: int
+    protocol: Mapping[str, Any]
+    job: Optional[Tuple[generation.Job, TrainedGenerator]] = None
 
-    def protocol(self) -> Mapping[str, str]:
-        """Returns what results depend on."""
-        return {"digest": self.digest, "generator_digest": self.generator_digest}
+    def prepare(self) -> None:
+        """Paints the images, or finds them painted; a job that was stopped goes on."""
+        if self.job:
+            generation.generate(*self.job)
 
 
 def _check_data(digest: Optional[str], data_dir: str, name: str) -> None:
@@ -43,7 +46,7 @@ def _check_data(digest: Optional[str], data_dir: str, name: str) -> None:
         )
 
 
-def read(synthetic_dir: str, data_dir: str) -> SyntheticSet:
+def given(synthetic_dir: str, data_dir: str) -> SyntheticSource:
     """Takes images that are generated already.
 
     Args:
@@ -57,8 +60,12 @@ def read(synthetic_dir: str, data_dir: str) -> SyntheticSet:
     try:
         manifest: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         source = manifest["generator"]
-        found = SyntheticSet(synthetic_dir, manifest["dataset_digest"], source["digest"])
-        trained_on = source["training_data_digest"]
+        trained_on, count = source["training_data_digest"], int(manifest["images"])
+        protocol = {
+            "digest": manifest["dataset_digest"],
+            "images": count,
+            "generator_digest": source["digest"],
+        }
     except FileNotFoundError as error:
         raise ValueError(
             f"{path}: no such file; {synthetic_dir} is not a finished job of //synthesis:generate"
@@ -66,32 +73,37 @@ def read(synthetic_dir: str, data_dir: str) -> SyntheticSet:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the manifest of generated images ({error!r})") from error
     _check_data(trained_on, data_dir, synthetic_dir)
-    return found
+    return SyntheticSource(synthetic_dir, count, protocol)
 
 
-def generate(
+def planned(
     generator: TrainedGenerator,
     data_dir: str,
     output_dir: str,
     number: int,
     balance: Sequence[str],
     seed: int = 0,
-) -> SyntheticSet:
-    """Paints the images, or finds them painted.
+) -> SyntheticSource:
+    """Plans to paint the images.
 
     Args:
       generator: trained on `data_dir`.
       data_dir: the classifier's records.
-      output_dir: folder of the job; one that was stopped goes on.
+      output_dir: folder of the job.
       number: of images.
       balance: axes along which to fill what training lacks; empty is as in training.
       seed: of maps and images.
 
     Raises:
-      ValueError: a generator of another data set, or a folder that holds something else.
+      ValueError: a generator of another data set, or a request that cannot be met.
     """
     _check_data(generator.description["dataset"].get("digest"), data_dir, generator.run_dir)
     request = Request(num_images=number, balance=tuple(balance))
     job, _ = job_planning.plan(request, generator, data_dir, output_dir, seed=seed)
-    generation.generate(job, generator)
-    return read(output_dir, data_dir)
+    protocol = {
+        "images": number,
+        "balance": list(balance),
+        "seed": seed,
+        "generator_digest": generator.digest,
+    }
+    return SyntheticSource(output_dir, number, protocol, (job, generator))
