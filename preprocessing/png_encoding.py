@@ -24,9 +24,10 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)))
 
 
-def _encode(pixels: np.ndarray, filtered: np.ndarray, strategy: int) -> bytes:
+def _encode(pixels: np.ndarray, filtered: np.ndarray, strategy: int, memory: int) -> bytes:
+    """Packs filtered rows; `memory` is zlib's level, which it clears for each file."""
     height, width = pixels.shape[:2]
-    deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+    deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, memory, strategy)
     data = deflate.compress(filtered.data) + deflate.flush()
     # Eight bits per channel, RGB, the only compression and filter method, no interlacing.
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -64,7 +65,7 @@ def encode_photograph(pixels: np.ndarray) -> bytes:
     average >>= 1
     average += np.bitwise_and(left, above)
     np.subtract(rows[1:, 3:], average, out=body[1:, 3:])
-    return _encode(pixels, filtered, zlib.Z_HUFFMAN_ONLY)
+    return _encode(pixels, filtered, zlib.Z_HUFFMAN_ONLY, memory=8)
 
 
 def encode_map(pixels: np.ndarray) -> bytes:
@@ -81,4 +82,4 @@ def encode_map(pixels: np.ndarray) -> bytes:
     filtered[:, 0] = _UP
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    return _encode(pixels, filtered, _Z_RLE)
+    return _encode(pixels, filtered, _Z_RLE, memory=5)

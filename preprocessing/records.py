@@ -153,12 +153,12 @@ def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings
     if row.fitzpatrick is None:
         reason = "unknown skin type; import with --estimate_skin_type"
         return Processed(full, [], [], [rejection("crop", reason)])
-    small, scale = skin.reduce(whole, _MASK_SIDE)
-    scale *= max(whole.size) / max(decoded.size)
+    divisor = -(-max(whole.size) // _MASK_SIDE)
+    scale = max(whole.size) / max(decoded.size) / divisor
     placed, reasons = cropping.plan_crops(
         boxes,
         decoded.size,
-        skin.skin_mask(small, boxes, scale),
+        skin.skin_mask(np.asarray(whole.reduce(divisor)), boxes, scale),
         scale,
         settings.cropping(),
         cropping.generator_for(settings.seed, "crop", row.image_id),

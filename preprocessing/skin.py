@@ -23,6 +23,9 @@ from preprocessing.cases import Box
 ITA_THRESHOLDS: Tuple[float, ...] = (55.0, 41.0, 28.0, 10.0, -30.0)
 MASK_SIDE = 96
 _MIN_SEEDS = 24
+# Of the model of skin, in L* and relative chroma.
+_LEAST_SPREAD = np.array([11.0, 4.5, 4.5], np.float32)
+_MOST_SPREAD = np.array([20.0, 9.0, 9.0], np.float32)
 
 # Linear light of an sRGB byte (IEC 61966-2-1).
 _BYTES = np.arange(256) / 255.0
@@ -40,6 +43,11 @@ _TO_XYZ = (
     )
     / np.array([[0.95047], [1.0], [1.08883]])
 ).astype(np.float32)
+# The cube roots of XYZ to CIELAB.
+_TO_LAB = np.array([[0, 116, 0], [500, -500, 0], [0, 200, -200]], np.float32)
+_LAB_OFFSET = np.array([-16, 0, 0], np.float32)
+# RGB to Cb and Cr (ITU-R BT.601).
+_TO_CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 
 
 def lab(image: np.ndarray) -> np.ndarray:
@@ -53,21 +61,20 @@ def lab(image: np.ndarray) -> np.ndarray:
     """
     xyz = _LINEAR[image] @ _TO_XYZ.T
     cubed = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16.0 / 116.0)
-    x, y, z = np.moveaxis(cubed, -1, 0)
-    return np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
+    return cubed @ _TO_LAB.T + _LAB_OFFSET
 
 
-def reduce(image: Image.Image, side: int = MASK_SIDE) -> Tuple[np.ndarray, float]:
+def reduce(image: Image.Image) -> Tuple[np.ndarray, float]:
     """Scales a photograph down for colour statistics.
 
     Args:
       image: RGB photograph.
-      side: longer side of the result, pixels; smaller photographs stay as they are.
 
     Returns:
-      uint8 [h, w, 3] and its scale, reduced pixels per pixel.
+      uint8 [h, w, 3] with a longer side of `MASK_SIDE` at most, and its scale, reduced
+      pixels per pixel.
     """
-    scale = min(1.0, side / max(image.size))
+    scale = min(1.0, MASK_SIDE / max(image.size))
     width, height = (max(1, round(length * scale)) for length in image.size)
     if scale < 1.0:
         image = image.resize((width, height), Image.Resampling.BOX, reducing_gap=1.0)
@@ -87,10 +94,9 @@ def _inside(boxes: Sequence[Box], scale: float, shape: Tuple[int, ...], grow: fl
 
 def _generic(image: np.ndarray) -> np.ndarray:
     """The chrominance rule of Chai & Ngan 1999 (IEEE TCSVT 9:551), any lightness."""
-    red, green, blue = np.moveaxis(image.astype(np.float32), -1, 0)
-    cb = 128 - 0.168736 * red - 0.331264 * green + 0.5 * blue
-    cr = 128 + 0.5 * red - 0.418688 * green - 0.081312 * blue
-    return (cb >= 77) & (cb <= 127) & (cr >= 133) & (cr <= 173)
+    chroma = image.astype(np.float32) @ _TO_CHROMA.T
+    # Cb in 77..127 and Cr in 133..173, where 128 is grey.
+    return (np.abs(chroma[..., 0] + 26) <= 25) & (np.abs(chroma[..., 1] - 25) <= 20)
 
 
 def _seeds(
@@ -109,6 +115,12 @@ def _seeds(
         if candidate.sum() >= _MIN_SEEDS:
             return candidate
     return np.ones_like(inside)
+
+
+def _middle(values: np.ndarray) -> np.ndarray:
+    """Median of each column, of two middle values the larger; a tenth of NumPy's time."""
+    middle = len(values) // 2
+    return np.partition(values, middle, axis=0)[middle]
 
 
 def skin_mask(image: np.ndarray, boxes: Sequence[Box] = (), scale: float = 1.0) -> np.ndarray:
@@ -135,13 +147,14 @@ def skin_mask(image: np.ndarray, boxes: Sequence[Box] = (), scale: float = 1.0) 
     ring = _inside(boxes, scale, lightness.shape, 0.35)
     seeds = _seeds(image, lightness, inside, ring)
     # A shaded surface keeps the ratio of chroma to lightness; 16 is where L* ends.
-    relative = colors[..., 1:] * (60.0 / (lightness[..., None] + 16.0))
-    features = np.concatenate([lightness[..., None], relative], axis=-1)
-    center = np.median(features[seeds], axis=0)
-    spread = 1.4826 * np.median(np.abs(features[seeds] - center), axis=0)
-    spread = np.clip(spread, (11.0, 4.5, 4.5), (20.0, 9.0, 9.0))
+    features = colors.copy()
+    features[..., 1:] *= 60.0 / (lightness[..., None] + 16.0)
+    seen = features[seeds]
+    center = _middle(seen)
+    spread = 1.4826 * _middle(np.abs(seen - center))
+    spread = spread.clip(_LEAST_SPREAD, _MOST_SPREAD)
     distance = np.square((features - center) / spread)
-    chroma, light = distance[..., 1:].sum(axis=-1), distance[..., 0]
+    light, chroma = distance[..., 0], distance[..., 1] + distance[..., 2]
     likely = _generic(image)
     skin = (chroma + light < 9.0) | (likely & (chroma < 12.0) & (light < 9.0))
     skin &= lightness > min(8.0, 0.4 * center[0])

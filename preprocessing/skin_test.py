@@ -121,9 +121,9 @@ class SkinBoxTest(absltest.TestCase):
         np.testing.assert_allclose(box, (20, 40, 120, 160), atol=5)
 
     def test_reduce_reports_its_scale(self):
-        small, scale = skin.reduce(Image.new("RGB", (400, 200)), side=100)
-        self.assertEqual((small.shape, scale), ((50, 100, 3), 0.25))
-        small, scale = skin.reduce(Image.new("RGB", (40, 20)), side=100)
+        small, scale = skin.reduce(Image.new("RGB", (384, 192)))
+        self.assertEqual((small.shape, scale), ((48, 96, 3), 0.25))
+        small, scale = skin.reduce(Image.new("RGB", (40, 20)))
         self.assertEqual((small.shape, scale), ((20, 40, 3), 1.0))
 
 

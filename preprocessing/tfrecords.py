@@ -20,9 +20,12 @@ from typing import List, Mapping, Sequence, Union
 import google_crc32c
 
 Feature = Union[bytes, int, Sequence[float]]
+_ONE_BYTE = [bytes([value]) for value in range(0x80)]
 
 
 def _varint(value: int) -> bytes:
+    if 0 <= value <= 0x7F:
+        return _ONE_BYTE[value]
     out = bytearray()
     value &= 0xFFFFFFFFFFFFFFFF
     while value > 0x7F:

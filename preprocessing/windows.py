@@ -74,21 +74,20 @@ def draw_windows(
     Returns:
       int [candidates, 3], rows (x0, y0, size), all inside the photograph.
     """
-    shorter = min(height, width)
+    limits = np.array([width, height])
+    shorter = limits.min()
     low, high = np.floor(hull[:2]), np.ceil(hull[2:])
     length = (high - low).max()
     share = rng.uniform(settings.min_roi_share, settings.max_roi_share, settings.candidates)
     smallest = max(length, settings.image_size / settings.max_enlargement)
     size = np.clip(np.ceil(np.maximum(length / share, smallest)), 1, shorter)
-    columns = []
-    for axis, limit in ((0, width), (1, height)):
-        # Inside these ends the window contains the group, or is contained in it.
-        ends = np.stack([np.broadcast_to(low[axis], size.shape), high[axis] - size])
-        first = np.clip(ends.min(axis=0), 0, limit - size)
-        last = np.clip(ends.max(axis=0), 0, limit - size)
-        columns.append(np.floor(first + rng.random(size.shape) * (last - first + 1)))
-        columns[-1] = np.clip(columns[-1], first, last)
-    return np.stack([*columns, size], axis=-1).astype(np.int64)
+    # Inside these ends the window contains the group, or is contained in it.
+    other, most = high - size[:, None], limits - size[:, None]
+    first = np.minimum(np.maximum(np.minimum(low, other), 0), most)
+    last = np.minimum(np.maximum(np.maximum(low, other), 0), most)
+    start = np.floor(first + rng.random((2, len(size))).T * (last - first + 1))
+    start = np.minimum(start, last)  # The product may round up to the next whole number.
+    return np.column_stack([start, size]).astype(np.int64)
 
 
 def visible_shares(boxes: np.ndarray, windows: np.ndarray) -> np.ndarray:
@@ -117,11 +116,11 @@ def background_share(integral: np.ndarray, windows: np.ndarray, scale: float) ->
     Returns:
       float [K] in 0..1.
     """
-    height, width = integral.shape[0] - 1, integral.shape[1] - 1
-    x0 = np.clip(np.floor(windows[:, 0] * scale + 1e-6), 0, width - 1).astype(int)
-    y0 = np.clip(np.floor(windows[:, 1] * scale + 1e-6), 0, height - 1).astype(int)
-    x1 = np.ceil((windows[:, 0] + windows[:, 2]) * scale - 1e-6).astype(int)
-    y1 = np.ceil((windows[:, 1] + windows[:, 2]) * scale - 1e-6).astype(int)
-    x1, y1 = np.clip(x1, x0 + 1, width), np.clip(y1, y0 + 1, height)
+    limits = np.array([integral.shape[1] - 1, integral.shape[0] - 1])
+    low = np.floor(windows[:, :2] * scale + 1e-6).astype(int)
+    low = np.minimum(np.maximum(low, 0), limits - 1)
+    high = np.ceil((windows[:, :2] + windows[:, 2:]) * scale - 1e-6).astype(int)
+    high = np.minimum(np.maximum(high, low + 1), limits)
+    (x0, y0), (x1, y1) = low.T, high.T
     total = integral[y1, x1] - integral[y0, x1] - integral[y1, x0] + integral[y0, x0]
     return total / ((x1 - x0) * (y1 - y0))
