@@ -6,7 +6,8 @@ local runners keep what they shuffle in memory. Each worker writes whole record
 files (`shards.write_shard`); the driver adds up their summaries.
 
 Everything is made in OUTPUT/.unfinished and moved into place at the end. A run that
-was interrupted takes up what it has finished there.
+was interrupted takes up what it has finished there, as long as manifest rows,
+photographs, settings and program are the same and the records are intact.
 
 Paths must mean the same to every worker: with a remote runner they lie on a shared
 file system.
@@ -17,10 +18,11 @@ import os
 import pathlib
 import shutil
 import threading
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterable, Iterator, Optional, Sequence, Tuple
 
 import apache_beam as beam
 import tqdm
+from absl import logging
 
 from preprocessing import beam_runner, cases, dataset_files, examples, shards
 from preprocessing.plans import Settings, ShardPlan, plan_shards
@@ -63,20 +65,38 @@ def check_output(output_dir: str, overwrite: bool) -> pathlib.Path:
     return folder
 
 
-def write_plans(plans: Sequence[ShardPlan], work: pathlib.Path) -> List[str]:
-    """Writes the plans and removes what other plans have left in the work folder."""
+def take_back(work: pathlib.Path, output: pathlib.Path) -> None:
+    """Undoes a `_publish` that was interrupted: `dataset.json` is still to be moved then."""
+    if (work / "dataset.json").exists():
+        for name in _OUTPUTS:
+            if not (work / name).exists() and (output / name).exists():
+                (output / name).replace(work / name)
+
+
+def write_plans(plans: Iterable[ShardPlan], work: pathlib.Path) -> Tuple[Dict[str, int], int]:
+    """Writes the plans and removes what does not belong to them from the work folder.
+
+    Returns:
+      How many photographs each shard has, by name, and how many shards an earlier run
+      has finished.
+    """
     for name in ("plans", "shards", *shards.KINDS):
         (work / name).mkdir(parents=True, exist_ok=True)
-    names = {plan.name for plan in plans}
-    for path in work.glob("*/*"):
-        if path.name not in names and path.name[: -len(".json")] not in names:
-            path.unlink()
-    paths = []
+    sizes, kept = {}, set()
     for plan in plans:
-        path = work / "plans" / f"{plan.name}.json"
-        path.write_text(plan.to_json(), encoding="utf-8")
-        paths.append(str(path))
-    return paths
+        if shards.claimed(plan, work):
+            kept.add(plan.name)
+        _plan_path(work, plan.name).write_text(plan.to_json(), encoding="utf-8")
+        sizes[plan.name] = len(plan.photographs)
+    for path in work.glob("*/*"):
+        belongs = sizes if path.parent.name == "plans" else kept
+        if path.name not in belongs and path.name[: -len(".json")] not in belongs:
+            path.unlink()
+    return sizes, len(kept)
+
+
+def _plan_path(work: pathlib.Path, name: str) -> pathlib.Path:
+    return work / "plans" / f"{name}.json"
 
 
 @contextlib.contextmanager
@@ -160,17 +180,18 @@ def preprocess(
       ValueError: no usable row or photograph, an existing output, unknown options.
     """
     settings = settings or Settings()
+    work = pathlib.Path(output_dir) / UNFINISHED
+    take_back(work, work.parent)
     output = check_output(output_dir, overwrite)
     beam_runner.parse_options(beam_args)
     rows, row_rejections = cases.read_cases(cases_path, image_dir)
     folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
-    plans = list(plan_shards(rows, folder, settings))
+    sizes, kept = write_plans(plan_shards(rows, folder, settings), work)
     del rows
-    work = output / UNFINISHED
-    paths = write_plans(plans, work)
-    sizes = {plan.name: len(plan.photographs) for plan in plans}
-    del plans
+    if kept:
+        logging.warning("taking up %d of %d shards from an interrupted run", kept, len(sizes))
     with _progress(work, sizes):
+        paths = [str(_plan_path(work, name)) for name in sizes]
         _run_beam(paths, sum(sizes.values()), beam_args)
     info = dataset_files.write_dataset_files(work, list(sizes), settings, row_rejections)
     if not any(info.count("full", split) for split in cases.SPLITS):

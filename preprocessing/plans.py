@@ -1,15 +1,30 @@
 """Options of preprocessing, and which photographs go into which shard."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
+import pathlib
+import zlib
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import PIL
 
 from preprocessing import cases, examples, photographs, splits, windows
+
+
+@functools.lru_cache(maxsize=None)
+def _program_digest() -> str:
+    """Identifies what makes the bytes of the records: our modules, and the codecs."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(__file__).parent.glob("*.py")):
+        if not path.stem.endswith("_test"):
+            digest.update(path.read_bytes())
+    versions = [examples.FORMAT_VERSION, PIL.__version__, np.__version__, zlib.ZLIB_RUNTIME_VERSION]
+    digest.update(json.dumps(versions).encode("utf-8"))
+    return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +117,7 @@ class ShardPlan:
         return json.dumps(dataclasses.asdict(self))
 
     def digest(self) -> str:
-        """Identifies what the shard is made from: plan, files and library versions.
+        """Identifies what the shard is made from: plan, photographs and program.
 
         Files count by size and time of change, so that a finished shard is only
         used again while they are the same.
@@ -114,8 +129,7 @@ class ShardPlan:
                 stamps.append([status.st_size, status.st_mtime_ns])
             except OSError:
                 stamps.append([])
-        versions = [examples.FORMAT_VERSION, PIL.__version__, np.__version__]
-        text = json.dumps([self.to_json(), stamps, versions])
+        text = json.dumps([self.to_json(), stamps, _program_digest()])
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
     @classmethod

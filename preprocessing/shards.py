@@ -105,8 +105,12 @@ def _crop_row(split: str, image_id: str, crop: cropping.Crop) -> List[Any]:
     return [split, image_id, *crop.window, *numbers]
 
 
-def finished(plan: ShardPlan, folder: pathlib.Path) -> Optional[Summary]:
-    """Returns the summary of a shard that an interrupted run has finished, if any."""
+def claimed(plan: ShardPlan, folder: pathlib.Path) -> Optional[Summary]:
+    """Returns the summary of a shard that an earlier run says to have finished, if any.
+
+    It was made from the same plan and photographs by the same program; its record
+    files are there, but what is in them was not looked at.
+    """
     try:
         text = (folder / "shards" / f"{plan.name}.json").read_text(encoding="utf-8")
         summary = Summary(**json.loads(text))
@@ -115,6 +119,23 @@ def finished(plan: ShardPlan, folder: pathlib.Path) -> Optional[Summary]:
         return None
     same = summary.digest == plan.digest()
     return summary if same and sizes == [summary.files[kind]["bytes"] for kind in KINDS] else None
+
+
+def _sha256(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def finished(plan: ShardPlan, folder: pathlib.Path) -> Optional[Summary]:
+    """Returns the summary of a shard that is `claimed`, with records as they were written."""
+    summary = claimed(plan, folder)
+    if summary is None:
+        return None
+    intact = (_sha256(folder / kind / plan.name) == summary.files[kind]["sha256"] for kind in KINDS)
+    return summary if all(intact) else None
 
 
 def write_shard(plan_path: str) -> Summary:
@@ -127,7 +148,8 @@ def write_shard(plan_path: str) -> Summary:
       The summary, which is also written to FOLDER/shards/NAME.json.
     """
     folder = pathlib.Path(plan_path).parent.parent
-    plan = ShardPlan.from_json(pathlib.Path(plan_path).read_text(encoding="utf-8"))
+    text = pathlib.Path(plan_path).read_text(encoding="utf-8")
+    plan = ShardPlan.from_json(text)
     summary = finished(plan, folder)
     if summary:
         return summary
@@ -145,6 +167,9 @@ def write_shard(plan_path: str) -> Summary:
         for record in done.crops:
             files["crops"].write(record)
             firsts.setdefault((record.condition, record.fitzpatrick), record)
+    if pathlib.Path(plan_path).read_text(encoding="utf-8") != text:
+        # This worker has outlived its run, and another run is at work in the folder.
+        raise ValueError(f"{plan_path}: was changed while the shard was made")
     shown = contact_sheet.spread(firsts, _THUMBNAILS_PER_SHARD, _THUMBNAILS_PER_SHARD * plan.index)
     summary = Summary(
         name=plan.name,
