@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import math
 import pathlib
+import re
 from typing import (
     Dict,
     Iterable,
@@ -34,6 +35,12 @@ REQUIRED_COLUMNS = (
     "rois",
 )
 SPLITS = ("train", "validation", "test")
+# Far more lesions than anybody marks; the time to group boxes grows faster than their
+# number.
+MAX_ROIS = 500
+# A side that is shorter than this, in pixels, may round to nothing.
+LEAST_SIDE = 0.5
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Box(NamedTuple):
@@ -87,15 +94,31 @@ class Rejection(NamedTuple):
     reason: str
 
 
+def _readable(text: str, most: int = 300) -> str:
+    """Puts a text of any kind on one line of bounded length, without undecodable bytes."""
+    if len(text) > most:
+        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
+    return " ".join(text.split())
+
+
+def reject(row: int, image_id: str, image: str, stage: str, reason: str) -> Rejection:
+    """Returns a rejection that can be written and read as one line, whatever is in the cells."""
+    return Rejection(row, _readable(image_id), _readable(image), stage, _readable(reason))
+
+
 def parse_rois(text: str) -> Tuple[Box, ...]:
     """Parses "x0 y0 x1 y1;x0 y0 x1 y1".
 
     Raises:
-      ValueError: a box without four finite numbers, or one that is empty or
-        inverted.
+      ValueError: a box without four finite numbers, one that is empty, inverted or
+        less than half a pixel, or more than `MAX_ROIS` boxes.
     """
+    parts = [piece.strip() for piece in text.split(";") if piece.strip()]
+    if len(parts) > MAX_ROIS:
+        raise ValueError(f"rois: {len(parts)} boxes are more than the limit of {MAX_ROIS}")
     boxes = []
-    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+    for part in parts:
         try:
             numbers = [float(word) for word in part.replace(",", " ").split()]
         except ValueError:
@@ -105,6 +128,8 @@ def parse_rois(text: str) -> Tuple[Box, ...]:
         box = Box(*numbers)
         if box.x0 >= box.x1 or box.y0 >= box.y1:
             raise ValueError(f"rois: box {part!r} is empty or inverted (needs x0 < x1 and y0 < y1)")
+        if min(box.x1 - box.x0, box.y1 - box.y0) < LEAST_SIDE:
+            raise ValueError(f"rois: box {part!r} is smaller than half a pixel")
         boxes.append(box)
     return tuple(boxes)
 
@@ -142,11 +167,18 @@ def _check_path(image: str, folder: pathlib.Path) -> None:
     if not image:
         raise ValueError("image: the path is empty")
     root = folder.resolve()
-    if root not in (root / image).resolve().parents:
+    try:
+        inside = root in (root / image).resolve().parents
+    except (OSError, RuntimeError) as error:  # Too long a name; a circle of links.
+        raise ValueError(f"image: {image!r} is no path of a file ({error})") from error
+    if not inside:
         raise ValueError(f"image: {image!r} leaves the folder {folder}")
 
 
 def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photograph:
+    for column, cell in cells.items():
+        if _NOT_TEXT.search(cell):
+            raise ValueError(f"{column}: {cell!r} is not UTF-8 text")
     for column in ("case_id", "patient_id", "image_id"):
         if not cells[column]:
             raise ValueError(f"{column}: the cell is empty")
@@ -174,14 +206,49 @@ def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photogr
 
 
 def _check_header(header: Sequence[str], path: pathlib.Path) -> None:
+    if _NOT_TEXT.search("".join(header)):
+        raise ValueError(f"{path}: not UTF-8 text; save it as UTF-8")
     missing = [column for column in REQUIRED_COLUMNS if column not in header]
     if missing:
-        raise ValueError(
-            f"{path}: missing column {', '.join(missing)}; found {', '.join(header) or 'nothing'}"
-        )
+        found = _readable(", ".join(header)) or "nothing"
+        raise ValueError(f"{path}: missing column {', '.join(missing)}; found {found}")
     twice = [column for column, count in collections.Counter(header).items() if count > 1]
     if twice:
-        raise ValueError(f"{path}: column {', '.join(twice)} appears more than once")
+        raise ValueError(f"{path}: column {_readable(', '.join(twice))} appears more than once")
+
+
+class _Row(NamedTuple):
+    """One row of the file: the lines it starts and ends on, cells, and what csv says."""
+
+    line: int
+    last_line: int
+    cells: List[str]
+    error: str = ""
+
+    def check_cells(self, header: Sequence[str]) -> None:
+        """Checks that there is one cell to each column."""
+        reason = self.error
+        if not reason and len(self.cells) != len(header):
+            reason = f"{len(self.cells)} cells where the header has {len(header)}"
+        if reason and self.last_line > self.line:
+            reason += f"; the row ends on line {self.last_line}: is a quotation mark not closed?"
+        if reason:
+            raise ValueError(reason)
+
+
+def _rows(path: pathlib.Path, delimiter: str = ",", strict: bool = True) -> Iterator[_Row]:
+    """Yields the rows, the header included; bytes that are not UTF-8 become surrogates."""
+    with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=strict)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells, error = next(reader), ""
+            except StopIteration:
+                return
+            except csv.Error as raised:  # The reader goes on with the next line.
+                cells, error = [], str(raised)
+            yield _Row(line, reader.line_num, cells, error)
 
 
 def csv_rows(path: pathlib.Path, delimiter: str = ",") -> Iterator[Tuple[int, List[str]]]:
@@ -190,19 +257,10 @@ def csv_rows(path: pathlib.Path, delimiter: str = ",") -> Iterator[Tuple[int, Li
     Raises:
       ValueError: the file is not UTF-8 text or not a CSV.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        line = 1
-        try:
-            for cells in reader:
-                yield line, cells
-                line = reader.line_num + 1
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}: not UTF-8 text after line {line} ({error.reason})"
-            ) from error
-        except csv.Error as error:
-            raise ValueError(f"{path}:{reader.line_num}: {error}") from error
+    for row in _rows(path, delimiter, strict=False):
+        if row.error or _NOT_TEXT.search("".join(row.cells)):
+            raise ValueError(f"{path}:{row.line}: {row.error or 'not UTF-8 text'}")
+        yield row.line, row.cells
 
 
 class _Earlier:
@@ -251,24 +309,23 @@ def read_cases(
     folder = pathlib.Path(image_dir) if image_dir else source.parent
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    rows = csv_rows(source)
-    header = [name.strip() for name in next(rows, (1, []))[1]]
+    rows = _rows(source)
+    header = [name.strip() for name in next(rows, _Row(1, 1, [])).cells]
     _check_header(header, source)
     photographs: List[Photograph] = []
     rejections: List[Rejection] = []
     earlier = _Earlier()
-    for line, values in rows:
-        if not any(value.strip() for value in values):
+    for row in rows:
+        if not row.error and not any(value.strip() for value in row.cells):
             continue
-        cells = dict(zip(header, (value.strip() for value in values)))
+        cells = dict(zip(header, (value.strip() for value in row.cells)))
         try:
-            if len(values) != len(header):
-                raise ValueError(f"{len(values)} cells where the header has {len(header)}")
-            photograph = _parse_row(cells, line, folder)
+            row.check_cells(header)
+            photograph = _parse_row(cells, row.line, folder)
             earlier.check(photograph)
         except ValueError as error:
             names = cells.get("image_id", ""), cells.get("image", "")
-            rejections.append(Rejection(line, *names, "row", str(error)))
+            rejections.append(reject(row.line, *names, "row", str(error)))
             continue
         photographs.append(photograph)
     if not photographs:

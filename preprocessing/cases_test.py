@@ -112,9 +112,16 @@ class ReadCasesTest(parameterized.TestCase):
 
     def test_not_text(self):
         path = pathlib.Path(self._write(GOOD))
-        path.write_bytes(path.read_bytes() + b"\xff\xfe\x00\n")
-        with self.assertRaisesRegex(ValueError, "not UTF-8 text|line contains NUL"):
-            cases.read_cases(str(path))
+        good = path.read_bytes()
+        path.write_bytes(good + b"c,p,i\xe9,a.jpg,Acne,3,,\nc,p,j,\xff\xfe.jpg,Acne,3,,\n")
+        photographs, rejections = cases.read_cases(str(path))
+        self.assertLen(photographs, 1)
+        self.assertEqual([rejection.row for rejection in rejections], [3, 4])
+        self.assertIn("image_id: 'i\\udce9' is not UTF-8 text", rejections[0].reason)
+        for encoding in ("utf-16", "utf-16-le", "utf-32"):
+            path.write_bytes(good.decode().encode(encoding))
+            with self.assertRaisesRegex(ValueError, r"cases\.csv: not UTF-8 text; save it as UTF"):
+                cases.read_cases(str(path))
 
     def test_byte_order_mark_blank_lines_and_quotes(self):
         path = pathlib.Path(self._write("", GOOD, ",,,,,,,", '"c\n1",p1,i1,b.jpg,BCC,2.0,,train'))

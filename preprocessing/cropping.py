@@ -19,7 +19,7 @@ from typing import List, Sequence, Tuple
 import numpy as np
 
 from preprocessing import windows
-from preprocessing.cases import Box
+from preprocessing.cases import LEAST_SIDE, Box
 from preprocessing.windows import CropSettings, Window
 
 
@@ -161,7 +161,8 @@ def fit_boxes(boxes: Sequence[Box], width: int, height: int, tolerance: float = 
     for box in boxes:
         excess = max(-box.x0, -box.y0, box.x1 - width, box.y1 - height)
         inside = Box(max(box.x0, 0), max(box.y0, 0), min(box.x1, width), min(box.y1, height))
-        if excess > tolerance or inside.x0 >= inside.x1 or inside.y0 >= inside.y1:
+        smallest = min(inside.x1 - inside.x0, inside.y1 - inside.y0)
+        if excess > tolerance or smallest < LEAST_SIDE:
             text = " ".join(f"{value:g}" for value in box)
             raise ValueError(f"rois: box {text!r} is outside the {width}x{height} photograph")
         fitted.append(inside)

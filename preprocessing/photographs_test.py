@@ -115,8 +115,9 @@ class ReadPhotographTest(parameterized.TestCase):
         np.testing.assert_array_equal(read[0, 0], (255, 0, 0))
 
     def test_missing_and_folder(self):
-        for path in (str(self.folder / "no.jpg"), str(self.folder)):
-            with self.assertRaisesWithLiteralMatch(ValueError, f"{path}: no such file"):
+        for path, what in (("no.jpg", "no such file"), ("", "is not a regular file")):
+            path = str(self.folder / path)
+            with self.assertRaisesWithLiteralMatch(ValueError, f"{path}: {what}"):
                 photographs.read_photograph(path)
 
     @parameterized.parameters(b"", b"<html>not found</html>", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -134,19 +135,46 @@ class PreprocessTest(absltest.TestCase):
     def test_an_interrupted_run_is_taken_up(self):
         output = self.root / "interrupted"
         work = output / pipeline.UNFINISHED
-        plans = list(
-            pipeline.plan_shards(
-                cases.read_cases(self.manifest)[0], str(self.root / "data"), _SETTINGS
-            )
-        )
-        paths = pipeline.write_plans(plans, work)
-        pipeline.shards.write_shard(paths[0])
+        plans = self._plans(_SETTINGS)
+        pipeline.write_plans(plans, work)
+        pipeline.shards.write_shard(str(work / "plans" / f"{plans[0].name}.json"))
         done = work / "crops" / plans[0].name
         inode = done.stat().st_ino
         (work / "crops" / "train-00000-of-00099.tfrecord").touch()
         pipeline.preprocess(self.manifest, str(output), _SETTINGS)
         self.assertEqual((output / "crops" / plans[0].name).stat().st_ino, inode)
         self.assertEqual(_digests(output), _digests(self.output))
+
+    def _plans(self, settings):
+        rows = cases.read_cases(self.manifest)[0]
+        return list(pipeline.plan_shards(rows, str(self.root / "data"), settings))
+
+    def test_what_another_manifest_or_setting_made_is_removed(self):
+        work = self.root / "changed"
+        plans = self._plans(_SETTINGS)
+        for plan in plans:
+            sizes, kept = pipeline.write_plans(plans, work)
+            pipeline.shards.write_shard(str(work / "plans" / f"{plan.name}.json"))
+        self.assertEqual(kept, len(plans) - 1)
+        self.assertEqual(sum(sizes.values()), 43)
+        row = dataclasses.replace(plans[0].photographs[0], fitzpatrick=5)
+        changed = dataclasses.replace(plans[0], photographs=(row, *plans[0].photographs[1:]))
+        self.assertEqual(pipeline.write_plans([changed, *plans[1:]], work)[1], len(plans) - 1)
+        self.assertFalse((work / "crops" / changed.name).exists())
+        other = self._plans(dataclasses.replace(_SETTINGS, background_limit=0.3))
+        self.assertEqual(pipeline.write_plans(other, work)[1], 0)
+        self.assertEmpty(list(work.glob("shards/*")))
+
+    def test_an_interrupted_publication_goes_on(self):
+        output = self.root / "published"
+        shutil.copytree(self.output, output)
+        before = _digests(output)
+        work = output / pipeline.UNFINISHED
+        work.mkdir()
+        for name in ("contact_sheet.png", "dataset.json"):
+            (output / name).rename(work / name)
+        pipeline.preprocess(self.manifest, str(output), _SETTINGS)
+        self.assertEqual(_digests(output), before)
 
     def test_bad_arguments_are_refused_before_any_work(self):
         output = str(self.root / "never")

@@ -1,7 +1,9 @@
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 from absl.testing import absltest
@@ -62,6 +64,47 @@ class PreprocessTest(absltest.TestCase):
         self.assertRegex(wrong.stderr.strip(), "^error: --imagesize is neither")
         fractions = self._run(*args, "--overwrite", "--split_fractions=a,b,c")
         self.assertRegex(fractions.stderr.strip(), "^error: --split_fractions: ")
+
+    def test_a_killed_run_is_completed_without_loss_or_repetition(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        manifest = _write_data(folder, 120)
+        output = folder / "out"
+        args = (
+            f"--cases={manifest}",
+            f"--image_dir={folder}",
+            "--photographs_per_shard=2",
+            "--crops_per_photograph=6",
+            "--direct_num_workers=1",
+        )
+        work = output / ".unfinished"
+        killed = subprocess.Popen(
+            [sys.executable, "-m", "preprocessing.preprocess", *args, f"--output_dir={output}"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            start_new_session=True,
+        )
+        while killed.poll() is None and len(list(work.glob("shards/*.json"))) < 10:
+            time.sleep(0.01)
+        os.killpg(killed.pid, signal.SIGKILL)
+        self.assertEqual(killed.wait(), -signal.SIGKILL)
+        finished = [path.stem for path in work.glob("shards/*.json")]
+        self.assertBetween(len(finished), 10, 50)
+        before = {name: (work / "crops" / name).stat() for name in finished}
+        # One that the disk has not kept.
+        damaged = work / "full" / finished[0]
+        damaged.write_bytes(bytes(damaged.stat().st_size))
+
+        result = self._run(*args, f"--output_dir={output}")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr, rf"taking up {len(finished)} of \d+ shards from an interr")
+        for name, status in before.items():
+            same = os.path.samestat((output / "crops" / name).stat(), status)
+            self.assertEqual(same, name != finished[0])
+        self.assertFalse(work.exists())
+        undisturbed = self._run(*args, f"--output_dir={folder / 'other'}")
+        self.assertNotIn("taking up", undisturbed.stderr)
+        for name in ("dataset.json", "crops.csv", "rejected.csv"):
+            self.assertEqual((output / name).read_text(), (folder / "other" / name).read_text())
+        self.assertEqual(examples.read_info(str(output)).notes["photographs"], 121)
 
 
 if __name__ == "__main__":

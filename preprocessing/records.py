@@ -127,7 +127,7 @@ def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings
     """
 
     def rejection(stage: str, reason: str) -> cases.Rejection:
-        return cases.Rejection(row.row, row.image_id, row.image, stage, reason)
+        return cases.reject(row.row, row.image_id, row.image, stage, reason)
 
     path = os.path.join(image_dir, row.image)
     try:

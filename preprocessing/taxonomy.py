@@ -82,6 +82,9 @@ _ALIASES: Dict[str, str] = {
 }
 
 
+_LONGEST = 100
+
+
 def normalize(name: str) -> str:
     """Returns a name without case and punctuation, for comparing spellings."""
     return re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
@@ -114,6 +117,8 @@ def canonical(name: str) -> str:
     normalized = normalize(name)
     if normalized in _LOOKUP:
         return _LOOKUP[normalized]
+    if len(normalized) > _LONGEST:
+        raise ValueError(f"unknown condition of {len(name)} letters")
     close = difflib.get_close_matches(normalized, _LOOKUP, n=1, cutoff=0.0)
     hint = f"; closest is {_LOOKUP[close[0]]!r}" if normalized and close else ""
     raise ValueError(f"unknown condition {name!r}{hint}")

@@ -50,7 +50,7 @@ class TablesTest(absltest.TestCase):
             self._table("what,x\n")
         with self.assertRaisesRegex(ValueError, "column id, what missing"):
             self._table("")
-        with self.assertRaisesRegex(ValueError, r"a\.csv: not UTF-8 text after line 1"):
+        with self.assertRaisesRegex(ValueError, r"a\.csv:2: not UTF-8 text"):
             self._table("id,what\n1,Behçet\n", encoding="latin-1")
         with self.assertRaisesRegex(ValueError, "^/nowhere: no such folder$"):
             tables.read_table(pathlib.Path("/nowhere"), ["a.csv"], [], "A")
