@@ -126,12 +126,16 @@ class Run:
     looks: List[_Look]
     returncode: int
 
-    def per_shard(self) -> Tuple[float, float]:
-        """Returns clock and processor seconds per shard, after the first one it made."""
+    def per_shard(self, shares: Tuple[float, float] = (0.0, 1.0)) -> Tuple[float, float]:
+        """Returns clock and processor seconds per shard.
+
+        Args:
+          shares: between which shares of the shards, from the first one that the run made.
+        """
         looks = [look for look in self.looks if look.shards > self.looks[0].shards]
-        start, end = looks[0], looks[-1]
-        shards = end.shards - start.shards
-        return (end.clock - start.clock) / shards, (end.processor - start.processor) / shards
+        first, last = (looks[round(share * (len(looks) - 1))] for share in shares)
+        shards = last.shards - first.shards
+        return (last.clock - first.clock) / shards, (last.processor - first.processor) / shards
 
 
 def run(manifest: str, output: pathlib.Path, until: Callable[[int], bool]) -> Run:
@@ -201,9 +205,14 @@ def _complete(output: pathlib.Path, result: Run, expected: Set[str]) -> str:
 def _print(name: str, result: Run, count: int) -> None:
     size = pipeline.Settings().photographs_per_shard
     clock, processor = (seconds / size * 1e3 for seconds in result.per_shard())
+    parts = [
+        f"{result.per_shard((tenth / 10, (tenth + 1) / 10))[1] / size * 1e3:.2f}"
+        for tenth in range(10 if len(result.looks) > 50 else 0)
+    ]
     print(
         f"{name}: {count} photographs in {result.seconds:.0f} s; per photograph after the first "
-        f"shard {clock:.2f} ms, {processor:.2f} ms of processor time; "
+        f"shard {clock:.2f} ms, {processor:.2f} ms of processor time "
+        f"({'by tenth of the run ' + ', '.join(parts) if parts else 'a short run'}); "
         f"peak memory {result.driver:.0f} MiB, largest worker {result.worker:.0f} MiB",
         flush=True,
     )

@@ -1,12 +1,13 @@
 """How Apache Beam runs on this machine: all cores, no downloads, no chatter."""
 
 import contextlib
+import importlib
 import logging
 import os
 import pathlib
 import shlex
 import sys
-from typing import Iterator, Sequence
+from typing import Iterator, Optional, Sequence
 
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability.fn_api_runner import fn_runner
@@ -92,14 +93,26 @@ def local_runner(
     )
 
 
+def _import_runner(name: Optional[str]) -> None:
+    """Imports the module of a runner that is named in full: it brings options of its own."""
+    module = (name or "").rpartition(".")[0]
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(f"--runner={name}: {error}") from error
+
+
 def parse_options(beam_args: Sequence[str]) -> pipeline_options.PipelineOptions:
     """Parses Apache Beam's options.
 
     Raises:
-      ValueError: an option that Beam does not know, probably a misspelt flag of ours.
+      ValueError: an option that Beam does not know, probably a misspelt flag of ours,
+        or a runner that is not installed.
     """
     with quiet():
         options = pipeline_options.PipelineOptions(list(beam_args))
+        _import_runner(options.get_all_options()["runner"])
         known = options.get_all_options()
         unknown = set(options.get_all_options(retain_unknown_options=True)) - set(known)
     if unknown:

@@ -13,6 +13,30 @@ class ParseOptionsTest(parameterized.TestCase):
         given = options.get_all_options(drop_default=True)
         self.assertEqual((given["runner"], given["direct_num_workers"]), ("X", 3))
 
+    @parameterized.named_parameters(
+        (
+            "flink",
+            "--runner=FlinkRunner --flink_master=http://flink:8081 --parallelism=64 "
+            "--environment_type=EXTERNAL --environment_config=localhost:50000",
+        ),
+        (
+            "dataflow",
+            "--runner=DataflowRunner --project=P --region=R --temp_location=gs://B/tmp "
+            "--sdk_container_image=R-docker.pkg.dev/P/dermgan --sdk_location=container "
+            "--max_num_workers=64",
+        ),
+    )
+    def test_the_options_of_docs_scaling(self, args):
+        options = beam_runner.parse_options(args.split())
+        self.assertEqual(f"--runner={options.get_all_options()['runner']}", args.split()[0])
+
+    def test_a_runner_named_in_full_brings_its_options(self):
+        portable = "apache_beam.runners.portability.portable_runner.PortableRunner"
+        options = beam_runner.parse_options([f"--runner={portable}", "--job_endpoint=h:1"])
+        self.assertEqual(options.get_all_options()["job_endpoint"], "h:1")
+        with self.assertRaisesRegex(ValueError, "^--runner=no.where.Runner: No module named 'no'"):
+            beam_runner.parse_options(["--runner=no.where.Runner"])
+
     @parameterized.parameters("--imagesize=3", "--croops")
     def test_a_misspelt_flag_is_an_error(self, flag):
         name = flag.split("=")[0]

@@ -14,11 +14,12 @@ file system.
 """
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import shutil
 import threading
-from typing import Any, Dict, Iterable, Iterator, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import apache_beam as beam
 import tqdm
@@ -48,6 +49,14 @@ class _WriteShard(beam.DoFn):
         yield summary.name
 
 
+def _moved(output: pathlib.Path) -> List[str]:
+    """What a `_publish` that was interrupted has moved: `dataset.json` would come last."""
+    work = output / UNFINISHED
+    if not (work / "dataset.json").exists():
+        return []
+    return [name for name in _OUTPUTS if (output / name).exists() and not (work / name).exists()]
+
+
 def check_output(output_dir: str, overwrite: bool) -> pathlib.Path:
     """Returns the output folder after making sure that nothing gets lost.
 
@@ -57,7 +66,8 @@ def check_output(output_dir: str, overwrite: bool) -> pathlib.Path:
     folder = pathlib.Path(output_dir)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; --output_dir must be a folder")
-    found = [name for name in _OUTPUTS if (folder / name).exists()]
+    moved = _moved(folder)
+    found = [name for name in _OUTPUTS if (folder / name).exists() and name not in moved]
     if found and not overwrite:
         raise ValueError(
             f"{folder}: already holds {found[-1]}; choose another --output_dir or pass --overwrite"
@@ -65,12 +75,22 @@ def check_output(output_dir: str, overwrite: bool) -> pathlib.Path:
     return folder
 
 
-def take_back(work: pathlib.Path, output: pathlib.Path) -> None:
-    """Undoes a `_publish` that was interrupted: `dataset.json` is still to be moved then."""
-    if (work / "dataset.json").exists():
-        for name in _OUTPUTS:
-            if not (work / name).exists() and (output / name).exists():
-                (output / name).replace(work / name)
+@contextlib.contextmanager
+def _only_run(output: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives the work folder, as the last run has left it, to one run at a time.
+
+    The lock ends with the process, however that ends.
+    """
+    work = output / UNFINISHED
+    work.mkdir(parents=True, exist_ok=True)
+    with open(work / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"{work}: another run is at work there") from error
+        for name in _moved(output):
+            (output / name).replace(work / name)
+        yield work
 
 
 def write_plans(plans: Iterable[ShardPlan], work: pathlib.Path) -> Tuple[Dict[str, int], int]:
@@ -177,25 +197,25 @@ def preprocess(
       What `dataset.json` says.
 
     Raises:
-      ValueError: no usable row or photograph, an existing output, unknown options.
+      ValueError: no usable row or photograph, an existing output, another run in the
+        same folder, unknown options.
     """
     settings = settings or Settings()
-    work = pathlib.Path(output_dir) / UNFINISHED
-    take_back(work, work.parent)
     output = check_output(output_dir, overwrite)
     beam_runner.parse_options(beam_args)
     rows, row_rejections = cases.read_cases(cases_path, image_dir)
     folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
-    sizes, kept = write_plans(plan_shards(rows, folder, settings), work)
-    del rows
-    if kept:
-        logging.warning("taking up %d of %d shards from an interrupted run", kept, len(sizes))
-    with _progress(work, sizes):
-        paths = [str(_plan_path(work, name)) for name in sizes]
-        _run_beam(paths, sum(sizes.values()), beam_args)
-    info = dataset_files.write_dataset_files(work, list(sizes), settings, row_rejections)
-    if not any(info.count("full", split) for split in cases.SPLITS):
-        text = (work / "rejected.csv").read_text(encoding="utf-8").splitlines()[1]
-        raise ValueError(f"{cases_path}: no usable photograph; the first: {text}")
-    _publish(work, output)
+    with _only_run(output) as work:
+        sizes, kept = write_plans(plan_shards(rows, folder, settings), work)
+        del rows
+        if kept:
+            logging.warning("taking up %d of %d shards from an interrupted run", kept, len(sizes))
+        with _progress(work, sizes):
+            paths = [str(_plan_path(work, name)) for name in sizes]
+            _run_beam(paths, sum(sizes.values()), beam_args)
+        info = dataset_files.write_dataset_files(work, list(sizes), settings, row_rejections)
+        if not any(info.count("full", split) for split in cases.SPLITS):
+            text = (work / "rejected.csv").read_text(encoding="utf-8").splitlines()[1]
+            raise ValueError(f"{cases_path}: no usable photograph; the first: {text}")
+        _publish(work, output)
     return info

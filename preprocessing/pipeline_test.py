@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
+from apache_beam.runners.portability import local_job_service
 from PIL import Image
 
 from preprocessing import cases, examples, pipeline, semantic_map
@@ -117,6 +118,19 @@ class PreprocessTest(absltest.TestCase):
             pipeline.preprocess(self.manifest, other, _SETTINGS, overwrite=True, beam_args=args)
             self.assertEqual(_digests(other), expected)
 
+    def test_another_engine_makes_the_same_bytes(self):
+        service = local_job_service.LocalJobServicer(str(self.root / "staging"))
+        port = service.start_grpc_server(0)
+        self.addCleanup(service.stop)
+        args = [
+            "--runner=PortableRunner",
+            f"--job_endpoint=localhost:{port}",
+            "--environment_type=LOOPBACK",
+        ]
+        other = str(self.root / "portable")
+        pipeline.preprocess(self.manifest, other, _SETTINGS, beam_args=args)
+        self.assertEqual(_digests(other), _digests(self.output))
+
     def test_an_existing_data_set_is_kept(self):
         before = _digests(self.output)
         with self.assertRaisesRegex(
@@ -175,6 +189,16 @@ class PreprocessTest(absltest.TestCase):
             (output / name).rename(work / name)
         pipeline.preprocess(self.manifest, str(output), _SETTINGS)
         self.assertEqual(_digests(output), before)
+
+    def test_one_run_at_a_time(self):
+        output = self.root / "shared"
+        with (
+            pipeline._only_run(output),
+            self.assertRaisesRegex(
+                ValueError, r"shared/\.unfinished: another run is at work there"
+            ),
+        ):
+            pipeline.preprocess(self.manifest, str(output), _SETTINGS)
 
     def test_bad_arguments_are_refused_before_any_work(self):
         output = str(self.root / "never")
