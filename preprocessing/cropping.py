@@ -68,6 +68,8 @@ def group_boxes(boxes: Sequence[Box], group_gap: float, max_length: float) -> Li
       Indices of the boxes by group, in the order of each group's first box.
     """
     groups = [[index] for index in range(len(boxes))]
+    if len(boxes) == 1:
+        return groups
     hulls = np.array(boxes, float).reshape(-1, 4)
     reach = group_gap * np.maximum(hulls[:, 2] - hulls[:, 0], hulls[:, 3] - hulls[:, 1])
     while len(groups) > 1:
@@ -127,26 +129,25 @@ def crop_group(
     Returns:
       The crop; its background may exceed the limit, which the caller checks.
     """
-    array = np.array(boxes, float)
-    members = array[list(group)]
-    hull = Box(*members[:, :2].min(axis=0), *members[:, 2:].max(axis=0))
+    array, members = np.array(boxes, float), list(group)
+    hull = Box(*array[members, :2].min(axis=0), *array[members, 2:].max(axis=0))
     drawn = windows.draw_windows(hull, size[1], size[0], settings, rng)
     background = windows.background_share(integral, drawn, scale)
     visible = windows.visible_shares(array, drawn)
     cut = np.minimum(visible, 1 - visible)
-    cut[:, list(group)] = 0
-    lost = 1 - visible[:, list(group)].mean(axis=1)
+    cut[:, members] = 0
+    lost = 1 - visible[:, members].sum(axis=1) / len(members)
     best = int(np.argmin(np.maximum(background, _CLEAN) + cut.sum(axis=1) + 2 * lost))
-    area = (array[:, 2:] - array[:, :2]).prod(axis=-1)
+    area = windows.areas(array)
     covers = visible[best] * area / float(drawn[best, 2]) ** 2
     keep = (visible[best] >= settings.min_visible) | (covers >= _LARGE_SHARE)
-    keep[list(group)] = visible[best, list(group)] > 0
-    weights = area[list(group)]
+    keep[members] = visible[best, members] > 0
+    weights = area[members]
     return Crop(
         window=Window(*drawn[best].tolist()),
         boxes=_boxes_in(drawn[best], array, keep, settings.image_size),
         background=float(background[best]),
-        visible=float((visible[best, list(group)] * weights).sum() / weights.sum()),
+        visible=float((visible[best, members] * weights).sum() / weights.sum()),
     )
 
 

@@ -14,6 +14,7 @@ formats:
 Reading stays with TensorFlow.
 """
 
+import functools
 import struct
 from typing import List, Mapping, Sequence, Union
 
@@ -40,6 +41,11 @@ def _field(number: int, payload: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(payload)) + payload
 
 
+@functools.lru_cache(maxsize=64)
+def _key(name: str) -> bytes:
+    return _field(1, name.encode("utf-8"))
+
+
 def _feature(value: Feature) -> bytes:
     if isinstance(value, bytes):
         return _field(1, _field(1, value))
@@ -63,7 +69,7 @@ def encode_example(features: Mapping[str, Feature]) -> bytes:
     """
     entries: List[bytes] = []
     for name in sorted(features):
-        entry = _field(1, name.encode("utf-8")) + _field(2, _feature(features[name]))
+        entry = _key(name) + _field(2, _feature(features[name]))
         entries.append(_field(1, entry))
     return _field(1, b"".join(entries))
 

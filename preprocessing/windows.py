@@ -90,12 +90,17 @@ def draw_windows(
     return np.column_stack([start, size]).astype(np.int64)
 
 
+def areas(boxes: np.ndarray) -> np.ndarray:
+    """Returns the area of each box, [N] for [N, 4]."""
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
 def visible_shares(boxes: np.ndarray, windows: np.ndarray) -> np.ndarray:
     """Returns the visible share of each box by area, [K, N] for windows [K, 3]."""
     start, size = windows[:, None, :2], windows[:, None, 2:]
     overlap = np.minimum(boxes[None, :, 2:], start + size) - np.maximum(boxes[None, :, :2], start)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
-    return np.maximum(overlap, 0).prod(axis=-1) / area[None]
+    overlap = np.maximum(overlap, 0)
+    return overlap[..., 0] * overlap[..., 1] / areas(boxes)
 
 
 def background_integral(skin: np.ndarray) -> np.ndarray:
