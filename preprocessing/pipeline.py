@@ -108,6 +108,15 @@ def write_plans(plans: Iterable[ShardPlan], work: pathlib.Path) -> Tuple[Dict[st
             kept.add(plan.name)
         _plan_path(work, plan.name).write_text(plan.to_json(), encoding="utf-8")
         sizes[plan.name] = len(plan.photographs)
+    found = len(list((work / "shards").glob("*.json")))
+    if found:
+        logging.warning("taking up %d of %d shards from an interrupted run", len(kept), len(sizes))
+    if found > len(kept):
+        logging.warning(
+            "%d finished shards are made anew: manifest, photographs, settings or program have "
+            "changed",
+            found - len(kept),
+        )
     for path in work.glob("*/*"):
         belongs = sizes if path.parent.name == "plans" else kept
         if path.name not in belongs and path.name[: -len(".json")] not in belongs:
@@ -206,10 +215,8 @@ def preprocess(
     rows, row_rejections = cases.read_cases(cases_path, image_dir)
     folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
     with _only_run(output) as work:
-        sizes, kept = write_plans(plan_shards(rows, folder, settings), work)
+        sizes, _ = write_plans(plan_shards(rows, folder, settings), work)
         del rows
-        if kept:
-            logging.warning("taking up %d of %d shards from an interrupted run", kept, len(sizes))
         with _progress(work, sizes):
             paths = [str(_plan_path(work, name)) for name in sizes]
             _run_beam(paths, sum(sizes.values()), beam_args)

@@ -176,7 +176,9 @@ class PreprocessTest(absltest.TestCase):
         self.assertEqual(pipeline.write_plans([changed, *plans[1:]], work)[1], len(plans) - 1)
         self.assertFalse((work / "crops" / changed.name).exists())
         other = self._plans(dataclasses.replace(_SETTINGS, background_limit=0.3))
-        self.assertEqual(pipeline.write_plans(other, work)[1], 0)
+        with self.assertLogs("absl", "WARNING") as logs:
+            self.assertEqual(pipeline.write_plans(other, work)[1], 0)
+        self.assertIn(f"{len(plans) - 1} finished shards are made anew", logs.output[1])
         self.assertEmpty(list(work.glob("shards/*")))
 
     def test_an_interrupted_publication_goes_on(self):

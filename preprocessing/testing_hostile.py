@@ -76,18 +76,17 @@ def _sixteen_bit_rgb() -> bytes:
     return _png(*SIZE, 16, 2, rows)
 
 
-def _as_stored(image: Image.Image, orientation: int) -> Image.Image:
-    """What a camera stores that was held so (EXIF 2.3, tag 274)."""
-    scene_pixels = np.asarray(image)
+def as_stored(pixels: np.ndarray, orientation: int) -> Image.Image:
+    """Returns what a camera stores of a scene, uint8 [H, W, 3] (EXIF 2.3, tag 274)."""
     stored = {
-        1: scene_pixels,
-        2: scene_pixels[:, ::-1],
-        3: scene_pixels[::-1, ::-1],
-        4: scene_pixels[::-1],
-        5: scene_pixels.transpose(1, 0, 2),
-        6: np.rot90(scene_pixels, 1),
-        7: scene_pixels[::-1, ::-1].transpose(1, 0, 2),
-        8: np.rot90(scene_pixels, -1),
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.transpose(1, 0, 2),
+        6: np.rot90(pixels, 1),
+        7: pixels[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(pixels, -1),
     }[orientation]
     return Image.fromarray(np.ascontiguousarray(stored))
 
@@ -136,7 +135,7 @@ def _odd() -> Iterator[Tuple[str, bytes]]:
     """What is unusual and must be used."""
     yield from _modes()
     for orientation in range(1, 9):
-        turned, exif = _as_stored(scene(), orientation), _exif(orientation)
+        turned, exif = as_stored(np.asarray(scene()), orientation), _exif(orientation)
         for suffix, kind in (("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP"), ("tif", "TIFF")):
             yield f"exif_{orientation}.{suffix}", _save(turned, kind, exif=exif)
     jpeg, png = _save(scene(), "JPEG"), _save(scene(), "PNG")
