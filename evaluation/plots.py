@@ -1,7 +1,7 @@
 """Figures of evaluation results, as PNG files."""
 
 import pathlib
-from typing import Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 import matplotlib
 
@@ -98,4 +98,48 @@ def over_training(
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return save(figure, path)
+
+
+def grouped_bars(
+    names: Sequence[str],
+    series: Mapping[str, Sequence[Point]],
+    colors: Sequence[str],
+    title: str,
+    label: str,
+    path: str,
+) -> str:
+    """Draws a row per name and in it a bar per series, with error bars; shares, 0 to 1.
+
+    Args:
+      names: of the rows, from the top.
+      series: by name in the legend, mean and half the error bar by row; a NaN half
+        leaves the bar without.
+      colors: of the series.
+      title: of the figure.
+      label: of the axis of values.
+      path: of the PNG.
+    """
+    figure, axes = pyplot.subplots(figsize=(7.0, 1.4 + 0.5 * len(names)))
+    thickness = 0.8 / len(series)
+    for number, (what, points) in enumerate(series.items()):
+        shift = (number - (len(series) - 1) / 2) * thickness
+        axes.barh(
+            [row + shift for row in range(len(names))],
+            [mean for mean, _ in points],
+            thickness,
+            xerr=[half for _, half in points],
+            color=colors[number],
+            label=what,
+            error_kw={"capsize": 2.5, "elinewidth": 1, "ecolor": "#333333"},
+        )
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(0, 1.05)
+    axes.set_xlabel(label)
+    axes.set_title(title, fontsize=10)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return save(figure, path)

@@ -10,7 +10,7 @@ import os
 import pathlib
 import sys
 import warnings
-from typing import Callable, Iterator, List, Optional, Sequence
+from typing import Callable, Iterator, List, Mapping, Optional, Sequence
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -92,3 +92,23 @@ def run(
         app.run(guarded, flags_parser=_parse_known)
     else:
         app.run(guarded)
+
+
+def run_command(commands: Mapping[str, Callable[[], Callable[[Sequence[str]], None]]]) -> None:
+    """Runs a binary that does one of several things, named by its first word.
+
+    Args:
+      commands: by name, what returns the command's `main`. It is called before flags
+        are parsed, so that a command can import the module that defines its flags,
+        and no other.
+    """
+    names = ", ".join(commands)
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    if word in commands:
+        del sys.argv[1]
+        run(commands[word]())
+    if word.startswith(("-h", "--h", "-?")):  # absl's own help
+        run(lambda argv: None)
+    reason = f"unknown command {word!r}; it comes first" if word else "a command comes first"
+    print(f"error: {reason}, one of {names}; see --help", file=sys.stderr)
+    sys.exit(1)

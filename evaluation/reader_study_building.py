@@ -1,0 +1,69 @@
+"""Builds a reader study from test photographs and a painter of synthetic images."""
+
+import secrets
+from typing import Any, Mapping
+
+from evaluation import (
+    reader_study_assembly,
+    reader_study_design,
+    reader_study_key,
+    reader_study_pictures,
+)
+from evaluation.reader_study_assembly import Request
+from evaluation.reader_study_design import Material
+from evaluation.reader_study_key import Key
+from evaluation.reader_study_pictures import Painter
+
+
+def build(
+    request: Request, folder: str, data_dir: str, painter: Painter, sources: Mapping[str, Any]
+) -> str:
+    """Builds a study.
+
+    Args:
+      request: what.
+      folder: where.
+      data_dir: records of photographs.
+      painter: of synthetic images.
+      sources: where both come from, for the key.
+
+    Returns:
+      What was built, for the screen.
+
+    Raises:
+      ValueError: too few photographs or synthetic images, or images of another size.
+    """
+    seed = secrets.randbits(48) if request.seed is None else request.seed
+    photographs = reader_study_pictures.list_photographs(data_dir, painter, request.conditions)
+    material = reader_study_design.choose(request.design, photographs, seed)
+    pictures, pixels = reader_study_pictures.fetch(
+        material.pictures.values(), data_dir, painter, seed
+    )
+    key = reader_study_assembly.make_key(request, seed, material, pictures, sources)
+    reader_study_assembly.write(folder, key, pixels, request.image_pixels, request.text)
+    return _summary(request, folder, material, key)
+
+
+def _summary(request: Request, folder: str, material: Material, key: Key) -> str:
+    design = request.design
+    real = sum(not one.synthetic for one in material.pictures.values())
+    page = reader_study_key.page_path(folder, next(iter(key.readers)))
+    lines = [
+        f"Reader study {key.study}: {len(key.readers)} readers, {real} photographs and "
+        f"{len(material.pictures) - real} synthetic images, "
+        f"{len(key.made_from['conditions'])} conditions",
+        f"  realism    {design.real} + {design.synthetic} pictures, {design.repeats} shown twice",
+        f"  pairs      {design.pairs}",
+        f"  relevance  {design.questions} questions of {design.images_per_question} images",
+        f"  pages      {page.parent}  ({page.stat().st_size / 1e6:.1f} MB each)",
+        f"  key        {reader_study_key.key_path(folder)}  DO NOT HAND OUT",
+    ]
+    if material.reused:
+        lines.append(f"  note: {material.reused} photographs are in more than one part; the test")
+        lines.append("  split has too few for all. Parts are then not quite independent.")
+    lines += [
+        "next: give each reader one page and collect their files in "
+        f"{folder}/answers, or let them answer over the network:",
+        f"  bazel run //evaluation:reader_study -- serve --study_dir={folder}",
+    ]
+    return "\n".join(lines)

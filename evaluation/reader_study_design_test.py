@@ -1,0 +1,178 @@
+import collections
+
+from absl.testing import absltest, parameterized
+
+from evaluation import reader_study_design, reader_study_testing
+from evaluation.reader_study_design import PAIR, REALISM, RELEVANCE, Design, Photograph
+
+_DESIGN = Design(real=20, synthetic=20, repeats=6, pairs=4, questions=6, images_per_question=8)
+
+
+class DesignTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (dict(real=-1), "real -1 is negative"),
+        (dict(synthetic=0), "needs both kinds of pictures, not 80 real and 0 synthetic"),
+        (dict(real=0, synthetic=0, repeats=0, questions=0), "the study is empty"),
+        (dict(real=20, repeats=11), "repeats 11 are too many; at most half of the 20 real"),
+        (dict(images_per_question=10), "images_per_question 10 is not a multiple of 4"),
+    )
+    def test_names_what_makes_no_study(self, fields, message):
+        with self.assertRaisesRegex(ValueError, message):
+            Design(**fields)
+
+    def test_defaults_are_the_papers(self):
+        self.assertEqual((Design.real, Design.synthetic, Design.questions), (80, 80, 16))
+
+
+class ChooseTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        photographs = reader_study_testing.photographs()
+        self.material = reader_study_design.choose(_DESIGN, photographs, seed=1)
+        self.pictures = self.material.pictures
+
+    def test_realism_is_balanced(self):
+        shown = [self.pictures[name] for name in self.material.realism]
+        self.assertLen(set(self.material.realism), 40)
+        self.assertEqual(sum(one.synthetic for one in shown), 20)
+        cells = [
+            collections.Counter(
+                (one.condition, one.skin_type) for one in shown if one.synthetic is s
+            )
+            for s in (False, True)
+        ]
+        self.assertEqual(cells[0], cells[1])  # nothing but the picture tells
+        conditions = collections.Counter(one.condition for one in shown)
+        self.assertEqual(dict(conditions), dict.fromkeys(reader_study_testing.CONDITIONS, 10))
+
+    def test_pairs_are_alike_but_for_one_being_synthetic(self):
+        self.assertLen(self.material.pairs, 4)
+        for names in self.material.pairs:
+            real, synthetic = (self.pictures[name] for name in names)
+            self.assertFalse(real.synthetic)
+            self.assertTrue(synthetic.synthetic)
+            self.assertEqual(real.condition, synthetic.condition)
+            self.assertEqual(real.skin_type, synthetic.skin_type)
+
+    def test_questions_have_a_quarter_of_each_kind(self):
+        self.assertLen(self.material.questions, 6)
+        for condition, names in self.material.questions:
+            self.assertLen(set(names), 8)
+            kinds = collections.Counter(
+                (self.pictures[name].synthetic, self.pictures[name].condition == condition)
+                for name in names
+            )
+            self.assertEqual(set(kinds.values()), {2})
+
+    def test_photographs_are_used_once_while_there_are_enough(self):
+        design = Design(real=8, synthetic=8, repeats=0, pairs=0, questions=4, images_per_question=4)
+        material = reader_study_design.choose(design, reader_study_testing.photographs(), seed=1)
+        self.assertEqual(material.reused, 0)
+        patients = [one.source for one in material.pictures.values() if not one.synthetic]
+        self.assertLen(set(patients), 16)  # of 24 patients, and so each another one
+
+    def test_what_is_shown_again_does_not_tell_what_is_real(self):
+        few = reader_study_testing.photographs(per_condition=5)
+        material = reader_study_design.choose(_DESIGN, few, seed=1)
+        self.assertGreater(material.reused, 10)
+        uses = collections.Counter(material.realism)
+        for names in (*material.pairs, *(names for _, names in material.questions)):
+            uses.update(names)
+        of_kind = [
+            sorted(count for name, count in uses.items() if material.pictures[name].synthetic is s)
+            for s in (False, True)
+        ]
+        self.assertEqual(of_kind[0], of_kind[1])
+
+    def test_follows_the_seed(self):
+        photographs = reader_study_testing.photographs()
+        again = reader_study_design.choose(_DESIGN, photographs, seed=1)
+        other = reader_study_design.choose(_DESIGN, photographs, seed=2)
+        self.assertEqual(again, self.material)
+        self.assertNotEqual(
+            {one.crop for one in other.pictures.values()},
+            {one.crop for one in self.pictures.values()},
+        )
+
+    def test_other_is_not_asked_for(self):
+        stock = [Photograph(i, c, 1, str(i)) for i, c in enumerate(("Acne", "Other") * 6)]
+        design = Design(0, 0, 0, 0, questions=6, images_per_question=4)
+        material = reader_study_design.choose(design, stock, seed=0)
+        self.assertEqual({condition for condition, _ in material.questions}, {"Acne"})
+
+    @parameterized.parameters(
+        (Design(50, 50, 0, 0, 0), "50 photographs are asked for, but the test split has 48 of "),
+        (Design(0, 0, 0, 50, 0), "50 pairs are asked for, but the test split has 48 photographs"),
+        (
+            Design(0, 0, 0, 0, 30, 8),
+            "30 questions with 2 photographs of the condition in each are asked for, but the test "
+            "split has photographs for 24; ",
+        ),
+    )
+    def test_says_when_there_are_too_few(self, design, message):
+        with self.assertRaisesRegex(ValueError, message):
+            reader_study_design.choose(design, reader_study_testing.photographs(), seed=0)
+
+    def test_a_condition_alone_makes_no_question(self):
+        stock = [Photograph(number, "Acne", 1, str(number)) for number in range(30)]
+        with self.assertRaisesRegex(ValueError, "split has photographs for 0; pass fewer"):
+            reader_study_design.choose(Design(0, 0, 0, 0, 1, 4), stock, seed=0)
+
+
+class TrialsTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.material = reader_study_design.choose(
+            _DESIGN, reader_study_testing.photographs(), seed=1
+        )
+
+    def _trials(self, reader, seed=1):
+        return reader_study_design.trials(self.material, _DESIGN.repeats, seed, reader)
+
+    def test_readers_see_the_same_in_orders_of_their_own(self):
+        first, second = self._trials(1), self._trials(2)
+        self.assertLen(first, 40 + 6 + 4 + 6)
+        self.assertEqual(first, self._trials(1))
+        once = [
+            {one.about: (one.kind, one.condition, sorted(one.pictures)) for one in trials}
+            for trials in (first, second)
+        ]
+        self.assertEqual(once[0], once[1])
+        for kind in (REALISM, PAIR, RELEVANCE):
+            orders = [
+                [one.pictures for one in trials if one.kind == kind] for trials in (first, second)
+            ]
+            self.assertNotEqual(orders[0], orders[1])
+        self.assertNotEqual(first, self._trials(1, seed=2))
+
+    def test_repeats_come_half_a_test_later(self):
+        for reader in range(5):
+            trials = [one for one in self._trials(reader) if one.kind == REALISM]
+            places = collections.defaultdict(list)
+            for place, one in enumerate(trials):
+                places[one.pictures[0]].append((place, one.repeat))
+            twice = {name: found for name, found in places.items() if len(found) > 1}
+            self.assertLen(twice, 6)
+            self.assertEqual(sum(self.material.pictures[name].synthetic for name in twice), 3)
+            for (first, no), (second, yes) in twice.values():
+                self.assertFalse(no)
+                self.assertTrue(yes)
+                self.assertGreaterEqual(second - first, 20)
+
+    def test_left_and_right_are_shuffled(self):
+        left = [
+            self.material.pictures[one.pictures[0]].synthetic
+            for reader in range(20)
+            for one in self._trials(reader)
+            if one.kind == PAIR
+        ]
+        self.assertBetween(sum(left), 25, 55)  # of 80
+
+    def test_ids_tell_the_order_alone(self):
+        ids = [one.trial_id for one in self._trials(1)]
+        self.assertEqual(ids[0], "realism_001")
+        self.assertEqual(ids, [one.trial_id for one in self._trials(2)])
+
+
+if __name__ == "__main__":
+    absltest.main()
