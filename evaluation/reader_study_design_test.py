@@ -10,11 +10,11 @@ _DESIGN = Design(real=20, synthetic=20, repeats=6, pairs=4, questions=6, images_
 
 class DesignTest(parameterized.TestCase):
     @parameterized.parameters(
-        (dict(real=-1), "real -1 is negative"),
-        (dict(synthetic=0), "needs both kinds of pictures, not 80 real and 0 synthetic"),
-        (dict(real=0, synthetic=0, repeats=0, questions=0), "the study is empty"),
-        (dict(real=20, repeats=11), "repeats 11 are too many; at most half of the 20 real"),
-        (dict(images_per_question=10), "images_per_question 10 is not a multiple of 4"),
+        ({"real": -1}, "real -1 is negative"),
+        ({"synthetic": 0}, "needs both kinds of pictures, not 80 real and 0 synthetic"),
+        ({"real": 0, "synthetic": 0, "repeats": 0, "questions": 0}, "the study is empty"),
+        ({"real": 20, "repeats": 11}, "repeats 11 are too many; at most half of the 20 real"),
+        ({"images_per_question": 10}, "images_per_question 10 is not a multiple of 4"),
     )
     def test_names_what_makes_no_study(self, fields, message):
         with self.assertRaisesRegex(ValueError, message):

@@ -79,17 +79,19 @@ class Results:
         }
 
 
-def evaluate(key: Key, panel: Sequence[Answers], refused: Sequence[Refused]) -> Results:
-    """Scores a panel."""
+def evaluate(
+    key: Key, panel: Sequence[Answers], refused: Sequence[Refused], replicates: int = 1000
+) -> Results:
+    """Scores a panel; `replicates` is of the bootstraps."""
     judged = reader_study_scores.frame(key, panel)
     return Results(
         key,
         panel,
         refused,
         judged,
-        reader_study_scores.score(judged),
+        reader_study_scores.score(judged, replicates),
         reader_study_scores.consistency(judged),
-        reader_study_scores.agreement(judged),
+        reader_study_scores.agreement(judged, replicates),
     )
 
 

@@ -32,7 +32,6 @@ from evaluation.reader_study_design import PAIR, REALISM, RELEVANCE, Trial
 from evaluation.reader_study_key import Key
 
 ALL, CONDITION, SKIN_TYPE, READER = "all", "condition", "skin_type", "reader"
-_REPLICATES = 1000
 # The shares of pictures chosen that a test's measures are made of: which rows.
 _SHARES: Dict[str, Dict[str, Callable[[pd.DataFrame], pd.Series]]] = {
     REALISM: {
@@ -199,7 +198,7 @@ def score_matrices(
     sources: Sequence[Sequence[str]],
     by: str = ALL,
     group: str = "",
-    replicates: int = _REPLICATES,
+    replicates: int = 1000,
 ) -> List[Score]:
     """Computes the measures of a group of pictures.
 
@@ -267,7 +266,7 @@ def _groups(rows: pd.DataFrame, test: str) -> Iterator[Tuple[str, str, pd.DataFr
         yield READER, str(name), part
 
 
-def score(judged: pd.DataFrame, replicates: int = _REPLICATES) -> List[Score]:
+def score(judged: pd.DataFrame, replicates: int = 1000) -> List[Score]:
     """Computes all measures, over all answers and by condition, skin type and reader.
 
     Args:
@@ -319,7 +318,7 @@ def fleiss_kappa(chosen: np.ndarray) -> float:
     return float((agreeing.mean() - by_chance) / (1 - by_chance))
 
 
-def agreement(judged: pd.DataFrame, replicates: int = _REPLICATES) -> Dict[str, Estimate]:
+def agreement(judged: pd.DataFrame, replicates: int = 1000) -> Dict[str, Estimate]:
     """Returns Fleiss' kappa of each test, its interval over pictures."""
     first = judged[~judged["repeat"]]
     found = {}

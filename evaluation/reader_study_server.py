@@ -12,6 +12,7 @@ import http.server
 import json
 import pathlib
 import sqlite3
+import sys
 import threading
 from typing import Any, Dict, Optional, Tuple
 
@@ -128,6 +129,11 @@ class StudyServer(http.server.ThreadingHTTPServer):
             "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
         }
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of readers who went away."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
     def reader_of(self, token: str) -> Optional[str]:
         """Returns whose token this is; takes as long whichever it is."""

@@ -111,7 +111,13 @@ def document(key: Key, answers: Answers) -> Dict[str, Any]:
             for name, one in answers.answers.items()
         ],
     }
-    token = key.readers[answers.reader].token
+    return reseal(key, {"content": content})
+
+
+def reseal(key: Key, changed: Mapping[str, Any]) -> Dict[str, Any]:
+    """Returns a file with the seal that fits its content."""
+    content = changed["content"]
+    token = key.readers[content["reader"]].token
     return {"content": content, "seal": reader_study_answers.seal(content, token)}
 
 

@@ -107,7 +107,7 @@ def run_command(commands: Mapping[str, Callable[[], Callable[[Sequence[str]], No
     if word in commands:
         del sys.argv[1]
         run(commands[word]())
-    if word.startswith(("-h", "--h", "-?")):  # absl's own help
+    if word.startswith(("--help", "-?")):  # absl shows it and exits
         run(lambda argv: None)
     reason = f"unknown command {word!r}; it comes first" if word else "a command comes first"
     print(f"error: {reason}, one of {names}; see --help", file=sys.stderr)

@@ -68,5 +68,53 @@ class RunTest(parameterized.TestCase):
         self.assertRegex(result.stderr, "^error: flag --size=five: .*; see --help\n$")
 
 
+_COMMANDS = """
+\"\"\"Does one of two things.\"\"\"
+from preprocessing import command_line
+from absl import flags
+def walk():
+    flags.DEFINE_integer("steps", 1, "")
+    return lambda argv: print("walked", flags.FLAGS.steps, argv[1:])
+def fly():
+    raise AssertionError("must not be loaded")
+command_line.run_command({"walk": walk, "fly": fly})
+"""
+
+
+class RunCommandTest(parameterized.TestCase):
+    def _run(self, *args):
+        program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
+        program.write_text(_COMMANDS.lstrip())
+        return subprocess.run(
+            [sys.executable, str(program), *args],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+        )
+
+    def test_runs_the_command_with_its_flags_alone(self):
+        self.assertEqual(self._run("walk", "--steps=3").stdout, "walked 3 []\n")
+        self.assertIn("Unknown command line flag 'height'", self._run("walk", "--height=3").stderr)
+        self.assertIn("must not be loaded", self._run("fly").stderr)
+
+    @parameterized.parameters(
+        ([], "error: a command comes first, one of walk, fly; see --help"),
+        (["run"], "error: unknown command 'run'; it comes first, one of walk, fly; see --help"),
+        (
+            ["--steps=3", "walk"],
+            "error: unknown command '--steps=3'; it comes first, one of walk, fly; see --help",
+        ),
+        (["walk", "far"], "error: unexpected argument 'far'; see --help"),
+    )
+    def test_bad_input_ends_with_one_line(self, args, line):
+        result = self._run(*args)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr.strip(), line)
+
+    def test_helps_without_a_command(self):
+        for flag in ("--help", "-?"):
+            self.assertIn("Does one of two things.", self._run(flag).stdout)
+
+
 if __name__ == "__main__":
     absltest.main()

@@ -1,0 +1,205 @@
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+
+from evaluation import (
+    reader_study_assembly,
+    reader_study_building,
+    reader_study_key,
+    reader_study_pictures,
+    reader_study_testing,
+)
+from evaluation.reader_study_assembly import Request
+from evaluation.reader_study_design import Design
+from preprocessing import examples, tfrecords
+from preprocessing.cases import Box
+from synthesis import map_sampler, trained_generator
+from training import testing_data, testing_programs
+
+_SMALL = [
+    "--real=6",
+    "--synthetic=6",
+    "--repeats=2",
+    "--pairs=2",
+    "--questions=2",
+    "--images_per_question=4",
+    "--readers=3",
+    "--image_pixels=32",
+]
+_ROOT = pathlib.Path(__file__).parent.parent
+
+
+class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
+    program = "evaluation.reader_study"
+
+    def _fails(self, message, *arguments):
+        result = self.run_program(*arguments)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertRegex(result.stderr, f"^error: .*{message}.*\n$")
+
+    def test_builds_serves_and_scores(self):
+        consent = pathlib.Path(self.folder, "consent.txt")
+        consent.write_text("First <part>.\n\nSecond\npart.\n")
+        result = self.run_program("build", "--output_dir=study", "--consent=consent.txt", *_SMALL)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("answer_key.json  DO NOT HAND OUT", result.stdout)
+        folder = str(pathlib.Path(self.folder, "study"))
+        key = reader_study_key.read(folder)
+        page = reader_study_key.page_path(folder, "reader_01").read_text()
+        self.assertIn("<p>First &lt;part&gt;.</p>", page)
+        self.assertIn("<p>Second part.</p>", page)
+        synthetic = [one for one in key.pictures.values() if one.synthetic]
+        self.assertTrue(all(one.source.startswith("map ") for one in synthetic))
+        self.assertEqual(key.made_from["synthetic"]["step"], 2)
+        with self.assertRaisesRegex(ValueError, "holds a study, .* pass --overwrite"):
+            reader_study_assembly.check_output(folder, overwrite=False)
+        reader_study_assembly.check_output(folder, overwrite=True)
+
+        self._serve_and_answer(key)
+        self._fails(
+            "no finished answers: .*reader_01. is not finished", "score", "--study_dir=study"
+        )
+        for reader in list(key.readers)[1:]:
+            answers = reader_study_testing.answer_all(key, reader, lambda one: not one.synthetic)
+            path = pathlib.Path(folder, "answers", f"{reader}.json")
+            reader_study_testing.save(path, reader_study_testing.document(key, answers))
+        result = self.run_program("score", "--study_dir=study")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("2 readers scored", result.stdout)
+        self.assertRegex(result.stdout, r"TPR: photographs taken for real +1.00 ± 0.00")
+        self.assertRegex(
+            result.stdout, r"left out: .*\(reader_01\) is not finished: 1 of 18 answered"
+        )
+        content = json.loads(pathlib.Path(folder, "results", "reader_study.json").read_text())
+        self.assertLen(content["readers"], 2)
+
+    def _serve_and_answer(self, key):
+        """Answers one trial of the first reader over HTTP, and ends the server as users do."""
+        program = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "evaluation.reader_study",
+                "serve",
+                "--study_dir=study",
+                "--port=0",
+            ],
+            cwd=_ROOT,
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        address = re.fullmatch(
+            r"reader_01  (http://127.0.0.1:\d+/r/\S+)\n", program.stdout.readline()
+        )[1]
+        self.assertTrue(address.endswith(key.readers["reader_01"].token))
+        answers = reader_study_testing.answer_all(key, "reader_01", lambda one: True, finished="")
+        sent = reader_study_testing.document(key, answers)
+        del sent["content"]["answers"][1:]
+        sent = reader_study_testing.reseal(key, sent)
+        for _ in range(2):
+            program.stdout.readline()
+        with urllib.request.urlopen(f"{address}/answers", json.dumps(sent).encode()) as response:
+            self.assertEqual(response.read(), b"saved")
+        program.send_signal(signal.SIGINT)
+        rest, _ = program.communicate(timeout=30)
+        self.assertEqual(program.returncode, 0)
+        self.assertIn("answers.sqlite\nnext: bazel run //evaluation:reader_study -- score", rest)
+
+    def _build(self, painter, design, conditions=None):
+        """Builds in this process, where TensorFlow is loaded already; returns the key."""
+        folder = self.create_tempdir().full_path
+        data = str(pathlib.Path(self.folder, "data"))
+        request = Request(design, readers=2, image_pixels=16, conditions=conditions)
+        said = reader_study_building.build(request, folder, data, painter, {})
+        return reader_study_key.read(folder), said
+
+    def _run_painter(self):
+        generator = trained_generator.load(str(pathlib.Path(self.folder, "runs", "small")))
+        return reader_study_pictures.RunPainter(generator, str(pathlib.Path(self.folder, "data")))
+
+    def _records(self, synthetic, image_size=testing_data.IMAGE_SIZE):
+        """Writes records as of //synthesis:generate: 4 of Acne and 3 of Melanoma."""
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        info = testing_data.write_dataset(
+            str(folder), image_size, ("Acne", "Melanoma"), (7, 1, 1), shards=1
+        )
+        shard = folder / "crops" / examples.shard_name("train", 0, 1)
+        records = [
+            examples.serialize(
+                examples.Record(
+                    image_png=one["image/encoded"].numpy(),
+                    map_png=one["map/encoded"].numpy(),
+                    height=info.image_size,
+                    width=info.image_size,
+                    boxes=(Box(0, 0, 4, 4),),
+                    condition=one["condition"].numpy().decode(),
+                    fitzpatrick=int(one["fitzpatrick"]),
+                    case_id=f"synthetic_{number}",
+                    patient_id=f"synthetic_{number}",
+                    image_id=f"synthetic_{number}",
+                    synthetic=synthetic,
+                )
+            )
+            for number, one in enumerate(map_sampler.read_crops(str(folder), "train"))
+        ]
+        shard.write_bytes(b"".join(map(tfrecords.frame, records)))
+        return str(folder)
+
+    def test_shows_generated_records(self):
+        painter = reader_study_pictures.RecordPainter(self._records(synthetic=True))
+        key, _ = self._build(painter, Design(4, 5, 2, 0, 0))
+        self.assertEqual(key.made_from["conditions"], ["Acne", "Melanoma"])
+        sources = [one.source for one in key.pictures.values() if one.synthetic]
+        self.assertLen(set(sources), 5)
+        self.assertTrue(all(source.startswith("synthetic_") for source in sources))
+        with self.assertRaisesRegex(ValueError, ": 4 synthetic images of Acne, the study needs 5"):
+            self._build(painter, Design(2, 5, 0, 0, 0), ["Acne"])
+
+    def test_says_what_cannot_be_shown(self):
+        painter = self._run_painter()
+        with self.assertRaisesRegex(
+            ValueError,
+            "^80 photographs are asked for, but the test split has 16 of these conditions; pass "
+            "--real=16 or less$",
+        ):
+            self._build(painter, Design())
+        with self.assertRaisesRegex(ValueError, "no test crop, or no map .*, of Psoriasis$"):
+            self._build(painter, Design(), ["Acne", "Psoriasis"])
+        with self.assertRaisesRegex(ValueError, "train0|synthetic_0 is not marked as synthetic"):
+            reader_study_pictures.RecordPainter(self._records(synthetic=False))
+        with self.assertRaisesRegex(
+            ValueError, "photographs of 32x32 beside synthetic images of 16x16: resolution would"
+        ):
+            small = reader_study_pictures.RecordPainter(self._records(True, image_size=16))
+            self._build(small, Design(4, 4, 0, 0, 0))
+
+    def test_says_when_photographs_are_in_several_parts(self):
+        key, said = self._build(self._run_painter(), Design(16, 16, 4, 4, 2, 4))
+        self.assertRegex(said, "note: [1-9][0-9]* photographs are in more than one part")
+        for reader in key.readers.values():
+            self.assertLen(reader.trials, 16 + 16 + 4 + 4 + 2)
+
+    def test_bad_input_is_named(self):
+        self._fails("a command comes first, one of build, serve, score, power; see --help")
+        self._fails("unknown command 'biuld'; it comes first", "biuld", "--output_dir=x")
+        self._fails("x: not a reader study", "score", "--study_dir=x")
+        self.assertFalse(pathlib.Path(self.folder, "x").exists())
+
+    def test_help_is_of_the_command(self):
+        result = self.run_program("--help")
+        self.assertIn("build makes one page per reader", result.stdout)
+        result = self.run_program("power", "--help")
+        self.assertIn("--picture_sd", result.stdout)
+        self.assertNotIn("--image_pixels", result.stdout)
+        result = self.run_program("power", "--readers=5", "--pictures=20", "--studies=20")
+        self.assertRegex(result.stdout, r"\| 5 \| 20 \+ 20 \| ± 0\.\d\d \|")
+
+
+if __name__ == "__main__":
+    testing_programs.absltest.main()
