@@ -7,9 +7,9 @@ see how far readers agree with themselves, and pairs of which one is real.
 
 Every reader gets the same pictures, so that readers can be compared; the order is each
 reader's own. A synthetic picture has the condition and skin type of a photograph beside
-it, so that what is shown does not tell what is real. Nor does seeing it again: where
-there are too few photographs and one is in two tests, so is the synthetic picture that
-goes with it.
+it, so that what is shown does not tell what is real. Nor does seeing it again: of a
+photograph's crops, which are alike, one is shown; and where there are too few
+photographs and one is in two tests, so is the synthetic picture that goes with it.
 
 All of it follows from the crops, the design and the seed. Readers must not know the
 seed: with it and this module they could work out the answers.
@@ -80,12 +80,14 @@ class Photograph:
       condition: an entry of `taxonomy.CONDITIONS`.
       skin_type: Fitzpatrick type, 1..6.
       patient_id: of the person.
+      image_id: of the photograph, which its other crops share.
     """
 
     index: int
     condition: str
     skin_type: int
     patient_id: str
+    image_id: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,8 +162,9 @@ class _Supply:
     """Deals photographs: new ones to a part first, then the least used, of all patients."""
 
     def __init__(self, photographs: Iterable[Photograph], rng: np.random.Generator) -> None:
-        ordered = list(photographs)
-        self._stock = [ordered[place] for place in rng.permutation(len(ordered))]
+        crops = list(photographs)
+        shuffled = [crops[place] for place in rng.permutation(len(crops))]
+        self._stock = list({one.image_id: one for one in shuffled}.values())
         self._uses: Dict[int, int] = collections.Counter()
         self._uses_in_part: Dict[int, int] = collections.Counter()
         self._patients: Dict[str, int] = collections.Counter()
@@ -245,9 +248,9 @@ class _Builder:
         counts = self.supply.counts()
         if design.real > sum(counts.values()):
             raise ValueError(
-                f"{design.real} photographs are asked for, but the test split has "
-                f"{sum(counts.values())} of these conditions; pass --real={sum(counts.values())} "
-                "or less"
+                f"{design.real} photographs are asked for, but the test split has only "
+                f"{sum(counts.values())} different ones of these conditions; pass "
+                f"--real={sum(counts.values())} or less"
             )
         shares = collections.Counter(_in_turns(counts, design.real))
         real = [
@@ -286,13 +289,15 @@ class _Builder:
                 f"are asked for, but the test split has photographs for "
                 f"{sum(possible.values())}; pass fewer --questions or --images_per_question"
             )
-        questions = []
         start = int(self._rng.integers(len(possible)))
-        for condition in _in_turns(possible, design.questions, start):
-            relevant = self.photographs(quarter, (condition,))
+        asked = _in_turns(possible, design.questions, start)
+        # First for all questions, so that none is asked about the same ones again.
+        relevant = [self.photographs(quarter, (condition,)) for condition in asked]
+        questions = []
+        for condition, shown in zip(asked, relevant):
             others = self.photographs(quarter, set(counts) - {condition})
-            painted = self.synthetic(quarter, relevant) + self.synthetic(quarter, others)
-            questions.append((condition, (*relevant, *others, *painted)))
+            painted = self.synthetic(quarter, shown) + self.synthetic(quarter, others)
+            questions.append((condition, (*shown, *others, *painted)))
         return tuple(questions)
 
 

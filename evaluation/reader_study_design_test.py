@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 
 from absl.testing import absltest, parameterized
 
@@ -64,6 +65,17 @@ class ChooseTest(parameterized.TestCase):
             )
             self.assertEqual(set(kinds.values()), {2})
 
+    def test_no_question_is_asked_twice(self):
+        design = Design(0, 0, 0, 0, questions=24, images_per_question=8)  # all there can be
+        material = reader_study_design.choose(design, reader_study_testing.photographs(), seed=1)
+        relevant = [
+            name
+            for condition, names in material.questions
+            for name in names
+            if material.pictures[name].condition == condition
+        ]
+        self.assertLen(set(relevant), 24 * 4)
+
     def test_photographs_are_used_once_while_there_are_enough(self):
         design = Design(real=8, synthetic=8, repeats=0, pairs=0, questions=4, images_per_question=4)
         material = reader_study_design.choose(design, reader_study_testing.photographs(), seed=1)
@@ -84,24 +96,40 @@ class ChooseTest(parameterized.TestCase):
         ]
         self.assertEqual(of_kind[0], of_kind[1])
 
+    def test_shows_one_crop_of_a_photograph(self):
+        crops = [
+            dataclasses.replace(one, index=2 * one.index + half)
+            for one in reader_study_testing.photographs()
+            for half in (0, 1)
+        ]
+        material = reader_study_design.choose(Design(48, 48, 0, 0, 0), crops, seed=1)
+        shown = [one.crop for one in material.pictures.values() if not one.synthetic]
+        self.assertLen({crop // 2 for crop in shown}, 48)
+        self.assertBetween(sum(crop % 2 for crop in shown), 12, 36)  # either of the two
+        with self.assertRaisesRegex(ValueError, "the test split has only 48 different ones"):
+            reader_study_design.choose(Design(49, 49, 0, 0, 0), crops, seed=1)
+
     def test_follows_the_seed(self):
         photographs = reader_study_testing.photographs()
         again = reader_study_design.choose(_DESIGN, photographs, seed=1)
         other = reader_study_design.choose(_DESIGN, photographs, seed=2)
         self.assertEqual(again, self.material)
-        self.assertNotEqual(
-            {one.crop for one in other.pictures.values()},
-            {one.crop for one in self.pictures.values()},
-        )
+        crops = [
+            {one.pictures[name].crop for name in one.realism} for one in (other, self.material)
+        ]
+        self.assertNotEqual(*crops)
 
     def test_other_is_not_asked_for(self):
-        stock = [Photograph(i, c, 1, str(i)) for i, c in enumerate(("Acne", "Other") * 6)]
+        stock = [Photograph(i, c, 1, str(i), str(i)) for i, c in enumerate(("Acne", "Other") * 6)]
         design = Design(0, 0, 0, 0, questions=6, images_per_question=4)
         material = reader_study_design.choose(design, stock, seed=0)
         self.assertEqual({condition for condition, _ in material.questions}, {"Acne"})
 
     @parameterized.parameters(
-        (Design(50, 50, 0, 0, 0), "50 photographs are asked for, but the test split has 48 of "),
+        (
+            Design(50, 50, 0, 0, 0),
+            "50 photographs are asked for, but the test split has only 48 different ones of ",
+        ),
         (Design(0, 0, 0, 50, 0), "50 pairs are asked for, but the test split has 48 photographs"),
         (
             Design(0, 0, 0, 0, 30, 8),
@@ -114,7 +142,7 @@ class ChooseTest(parameterized.TestCase):
             reader_study_design.choose(design, reader_study_testing.photographs(), seed=0)
 
     def test_a_condition_alone_makes_no_question(self):
-        stock = [Photograph(number, "Acne", 1, str(number)) for number in range(30)]
+        stock = [Photograph(number, "Acne", 1, str(number), str(number)) for number in range(30)]
         with self.assertRaisesRegex(ValueError, "split has photographs for 0; pass fewer"):
             reader_study_design.choose(Design(0, 0, 0, 0, 1, 4), stock, seed=0)
 

@@ -251,7 +251,7 @@
     goTo(current + 1);
   }
   function goBack() {
-    if (!byId("back").hidden) showTrial(current < 0 ? trials.length - 1 : current - 1);
+    showTrial(current < 0 ? trials.length - 1 : current - 1);
   }
   function finish() {
     if (firstOpen() < trials.length) return;
@@ -384,7 +384,7 @@
     }
     const onButton = document.activeElement.tagName === "BUTTON";
     const begin = document.querySelector("[id^='intro_']:not([hidden]) .begin");
-    if (key === "b" || key === "Backspace") {
+    if ((key === "b" || key === "Backspace") && !byId("back").hidden) {
       goBack();
     } else if (begin && key === "Enter" && !onButton) {
       begin.click();

@@ -121,7 +121,9 @@ def list_photographs(
             f"{painter.image_size}x{painter.image_size}: resolution would tell them apart"
         )
     found = [
-        Photograph(one.index, one.layout.condition, one.layout.skin_type, one.patient_id)
+        Photograph(
+            one.index, one.layout.condition, one.layout.skin_type, one.patient_id, one.image_id
+        )
         for one in crop_choice.list_crops(data_dir, SPLIT)
         if one.layout.condition in painter.conditions
     ]

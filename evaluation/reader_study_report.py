@@ -33,11 +33,16 @@ _TITLES = {
     PAIR: "Pairs: which one is real?",
     RELEVANCE: "Relevance: which images show the condition?",
 }
-_FIGURE = {  # of the paper's Figure 7: the file, its measures and their names
-    REALISM: ("figure_7a.png", {"tpr": "TPR (real)", "fpr": "FPR (synthetic)"}),
+_FIGURE = {  # parts of the paper's Figure 7: file, measures and their names, axis
+    REALISM: (
+        "figure_7a.png",
+        {"tpr": "TPR (real)", "fpr": "FPR (synthetic)"},
+        "share of the images taken for real",
+    ),
     RELEVANCE: (
         "figure_7b.png",
         {"recall_real": "recall, real", "recall_synthetic": "recall, synthetic"},
+        "share of the relevant images chosen",
     ),
 }
 
@@ -222,7 +227,8 @@ def markdown(results: Results) -> str:
         "# Reader study",
         "",
         f"Study {results.key.study}: {len(results.panel)} of {asked} readers.",
-        *_findings(results),
+        "",
+        *(f"- {line}" for line in _findings(results)),
         "",
         "± is the standard deviation over readers, as in the paper. Intervals are at 95 %; "
         '"over readers and pictures" is the one to publish. d\' with the log-linear correction. '
@@ -246,7 +252,7 @@ def markdown(results: Results) -> str:
 
 def _draw(results: Results, folder: pathlib.Path) -> List[str]:
     paths = []
-    for test, (file, measures) in _FIGURE.items():
+    for test, (file, measures, axis) in _FIGURE.items():
         by_measure = [
             reader_study_scores.select(results.scores, test, CONDITION, name) for name in measures
         ]
@@ -263,7 +269,7 @@ def _draw(results: Results, folder: pathlib.Path) -> List[str]:
                 series,
                 (plots.REAL, plots.GENERATED),
                 f"{_TITLES[test]} {len(results.panel)} readers, ± SD",
-                "share of the images",
+                axis,
                 str(folder / file),
             )
         )
@@ -293,7 +299,7 @@ def write(results: Results, output_dir: str) -> List[str]:
                 for one in results.panel
             ],
             "scores": [
-                {name: None if value != value else value for name, value in row.items()}
+                {name: None if pd.isna(value) else value for name, value in row.items()}
                 for row in rows.to_dict("records")
             ],
             "self_consistency": {

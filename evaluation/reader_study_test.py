@@ -165,8 +165,8 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         painter = self._run_painter()
         with self.assertRaisesRegex(
             ValueError,
-            "^80 photographs are asked for, but the test split has 16 of these conditions; pass "
-            "--real=16 or less$",
+            "^80 photographs are asked for, but the test split has only 16 different "
+            "ones of these conditions; pass --real=16 or less$",
         ):
             self._build(painter, Design())
         with self.assertRaisesRegex(ValueError, "no test crop, or no map .*, of Psoriasis$"):

@@ -20,7 +20,7 @@ SMALL = Design(real=8, synthetic=8, repeats=4, pairs=3, questions=3, images_per_
 def photographs(per_condition: int = 12) -> List[Photograph]:
     """Returns crops, two of each patient."""
     return [
-        Photograph(number, condition, 1 + number % 6, f"patient{number // 2}")
+        Photograph(number, condition, 1 + number % 6, f"patient{number // 2}", str(number))
         for number, condition in enumerate(CONDITIONS * per_condition)
     ]
 
