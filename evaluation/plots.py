@@ -24,6 +24,18 @@ def save(figure: "pyplot.Figure", path: str) -> str:
     return path
 
 
+def _finish_rows(axes: "pyplot.Axes", names: Sequence[str], title: str, label: str) -> None:
+    """Names the rows of a figure, from the top, and its axis of values."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    axes.set_title(title, fontsize=10)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
 def compared_intervals(
     names: Sequence[str],
     generated: Sequence[Point],
@@ -58,14 +70,8 @@ def compared_intervals(
             markersize=5,
             label=what,
         )
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    _finish_rows(axes, names, title, label)
     axes.set_xlim(left=0)
-    axes.set_xlabel(label)
-    axes.set_title(title, fontsize=10)
-    axes.grid(axis="x", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return save(figure, path)
 
 
@@ -133,13 +139,6 @@ def grouped_bars(
             label=what,
             error_kw={"capsize": 2.5, "elinewidth": 1, "ecolor": "#333333"},
         )
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    _finish_rows(axes, names, title, label)
     axes.set_xlim(0, 1.05)
-    axes.set_xlabel(label)
-    axes.set_title(title, fontsize=10)
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return save(figure, path)

@@ -27,6 +27,12 @@ class PlotsTest(absltest.TestCase):
         self.assertTrue(_shows(self.path, plots.REAL))
         self.assertEqual(os.listdir(os.path.dirname(self.path)), ["figure.png"])
 
+    def test_grouped_bars(self):
+        series = {"x": [(0.5, 0.1), (0.2, float("nan"))], "y": [(0.0, 0.0), (1.0, 0.2)]}
+        plots.grouped_bars(["a", "b"], series, ["#00ff00", "#0000ff"], "t", "l", self.path)
+        self.assertTrue(_shows(self.path, "#00ff00"))
+        self.assertTrue(_shows(self.path, "#0000ff"))
+
     def test_over_training(self):
         plots.over_training([1, 2], [(2, 0.1), (1, 0.1)], [(0.5, 0.1)] * 2, "l", self.path)
         self.assertTrue(_shows(self.path, plots.GENERATED))
