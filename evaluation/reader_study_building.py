@@ -1,16 +1,16 @@
 """Builds a reader study from test photographs and a painter of synthetic images."""
 
 import secrets
-from typing import Any, Mapping
+from typing import Any, List, Mapping
 
 from evaluation import (
     reader_study_assembly,
-    reader_study_design,
+    reader_study_choice,
     reader_study_key,
     reader_study_pictures,
 )
 from evaluation.reader_study_assembly import Request
-from evaluation.reader_study_design import Material
+from evaluation.reader_study_design import Design, Material
 from evaluation.reader_study_key import Key
 from evaluation.reader_study_pictures import Painter
 
@@ -35,7 +35,7 @@ def build(
     """
     seed = secrets.randbits(48) if request.seed is None else request.seed
     photographs = reader_study_pictures.list_photographs(data_dir, painter, request.conditions)
-    material = reader_study_design.choose(request.design, photographs, seed)
+    material = reader_study_choice.choose(request.design, photographs, seed)
     pictures, pixels = reader_study_pictures.fetch(
         material.pictures.values(), data_dir, painter, seed
     )
@@ -44,17 +44,27 @@ def build(
     return _summary(request, folder, material, key)
 
 
+def _parts(design: Design) -> List[str]:
+    lines = []
+    if design.real:
+        shown = f"{design.real} + {design.synthetic} pictures, {design.repeats} shown twice"
+        lines.append(f"  realism    {shown}")
+    if design.pairs:
+        lines.append(f"  pairs      {design.pairs}")
+    if design.questions:
+        shown = f"{design.questions} questions of {design.images_per_question} images"
+        lines.append(f"  relevance  {shown}")
+    return lines
+
+
 def _summary(request: Request, folder: str, material: Material, key: Key) -> str:
-    design = request.design
     real = sum(not one.synthetic for one in material.pictures.values())
     page = reader_study_key.page_path(folder, next(iter(key.readers)))
     lines = [
         f"Reader study {key.study}: {len(key.readers)} readers, {real} photographs and "
         f"{len(material.pictures) - real} synthetic images, "
         f"{len(key.made_from['conditions'])} conditions",
-        f"  realism    {design.real} + {design.synthetic} pictures, {design.repeats} shown twice",
-        f"  pairs      {design.pairs}",
-        f"  relevance  {design.questions} questions of {design.images_per_question} images",
+        *_parts(request.design),
         f"  pages      {page.parent}  ({page.stat().st_size / 1e6:.1f} MB each)",
         f"  key        {reader_study_key.key_path(folder)}  DO NOT HAND OUT",
     ]

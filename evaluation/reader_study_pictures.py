@@ -7,7 +7,8 @@ from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
 import numpy as np
 
 from evaluation import image_sets
-from evaluation.reader_study_design import Photograph, Picture
+from evaluation.reader_study_choice import Photograph
+from evaluation.reader_study_design import Picture
 from preprocessing import examples
 from synthesis import crop_choice, map_sampler
 from synthesis.crop_choice import Crop

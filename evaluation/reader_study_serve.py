@@ -1,6 +1,7 @@
 """`//evaluation:reader_study -- serve`: its flags; the work is in `reader_study_server`."""
 
 import os
+import socket
 import sys
 from typing import Sequence
 
@@ -29,9 +30,10 @@ def main(_: Sequence[str]) -> str:
     store = reader_study_server.Store(database)
     address = (_HOST.value, _PORT.value)
     with reader_study_server.StudyServer(address, key, folder, store) as server:
-        host, port = _HOST.value, server.server_port
+        # Where all addresses of this machine are listened at, readers need one of them.
+        host = socket.gethostname() if _HOST.value == "0.0.0.0" else _HOST.value
         for reader in key.readers.values():
-            print(f"{reader.name}  http://{host}:{port}/r/{reader.token}")
+            print(f"{reader.name}  http://{host}:{server.server_port}/r/{reader.token}")
         print("One address each: whoever has it answers as that reader. Ctrl-C ends.", flush=True)
         if host not in ("127.0.0.1", "localhost"):
             print(

@@ -6,10 +6,11 @@ from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 import numpy as np
 
-from evaluation import reader_study_answers, reader_study_assembly, reader_study_design
+from evaluation import reader_study_answers, reader_study_assembly, reader_study_choice
 from evaluation.reader_study_answers import Answer, Answers
 from evaluation.reader_study_assembly import Request
-from evaluation.reader_study_design import PAIR, REALISM, Design, Photograph, Picture
+from evaluation.reader_study_choice import Photograph
+from evaluation.reader_study_design import PAIR, REALISM, Design, Picture
 from evaluation.reader_study_key import Key
 from evaluation.reader_study_pages import PageText
 
@@ -39,7 +40,7 @@ def small_study(
     design: Design = SMALL, readers: int = 4, per_condition: int = 12
 ) -> Tuple[Key, Dict[str, np.ndarray]]:
     """Returns the key of a study and its pictures, without records or a generator."""
-    material = reader_study_design.choose(design, photographs(per_condition), seed=5)
+    material = reader_study_choice.choose(design, photographs(per_condition), seed=5)
     pictures = {
         name: one if not one.synthetic else _with_source(one)
         for name, one in material.pictures.items()
