@@ -21,7 +21,7 @@ class ReportTest(absltest.TestCase):
             for number, reader in enumerate(cls.key.readers)
         ][:3]
         refused = [Refused("x.json", "is not JSON")]
-        cls.results = reader_study_report.evaluate(cls.key, panel, refused, 50)
+        cls.results = reader_study_report.evaluate(cls.key, panel, refused, 20)
 
     def setUp(self):
         super().setUp()
@@ -80,20 +80,20 @@ class ReportTest(absltest.TestCase):
             )
             for number, reader in enumerate(self.key.readers)
         ]
-        text = reader_study_report.markdown(reader_study_report.evaluate(self.key, panel, [], 50))
+        text = reader_study_report.markdown(reader_study_report.evaluate(self.key, panel, [], 20))
         self.assertIn("Readers were not shown to tell real from synthetic: TPR - FPR is ", text)
         self.assertIn("That does not show that there is no difference.", text)
 
     def test_one_reader(self):
         one = self.results.panel[:1]
-        text = reader_study_report.markdown(reader_study_report.evaluate(self.key, one, [], 50))
+        text = reader_study_report.markdown(reader_study_report.evaluate(self.key, one, [], 20))
         self.assertIn("fewer than three readers give no interval", text)
         self.assertNotIn("nan", text)
 
     def test_results_of_other_answers_stay(self):
         reader_study_report.write(self.results, str(self.folder))
         reader_study_report.check_output(self.results, str(self.folder), overwrite=False)
-        fewer = reader_study_report.evaluate(self.key, self.results.panel[:2], [], 50)
+        fewer = reader_study_report.evaluate(self.key, self.results.panel[:2], [], 20)
         with self.assertRaisesRegex(ValueError, "another protocol; .* pass --overwrite"):
             reader_study_report.check_output(fewer, str(self.folder), overwrite=False)
         reader_study_report.check_output(fewer, str(self.folder), overwrite=True)

@@ -18,7 +18,7 @@ from evaluation.reader_study_assembly import Request
 from evaluation.reader_study_design import Design
 from preprocessing import examples, tfrecords
 from preprocessing.cases import Box
-from synthesis import map_sampler, trained_generator
+from synthesis import map_sampler
 from training import testing_data, testing_programs
 
 _SMALL = [
@@ -119,15 +119,11 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         said = reader_study_building.build(request, folder, data, painter, {})
         return reader_study_key.read(folder), said
 
-    def _run_painter(self):
-        generator = trained_generator.load(str(pathlib.Path(self.folder, "runs", "small")))
-        return reader_study_pictures.RunPainter(generator, str(pathlib.Path(self.folder, "data")))
-
     def _records(self, synthetic, image_size=testing_data.IMAGE_SIZE):
-        """Writes records as of //synthesis:generate: 4 of Acne and 3 of Melanoma."""
+        """Writes records as of //synthesis:generate: 7 of Acne and 7 of Melanoma."""
         folder = pathlib.Path(self.create_tempdir().full_path)
         info = testing_data.write_dataset(
-            str(folder), image_size, ("Acne", "Melanoma"), (7, 1, 1), shards=1
+            str(folder), image_size, ("Acne", "Melanoma"), (14, 1, 1), shards=1
         )
         shard = folder / "crops" / examples.shard_name("train", 0, 1)
         records = [
@@ -153,20 +149,24 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
 
     def test_shows_generated_records(self):
         painter = reader_study_pictures.RecordPainter(self._records(synthetic=True))
-        key, _ = self._build(painter, Design(4, 5, 2, 0, 0))
+        # 11 photographs of these conditions for 8 of the realism test and 4 of pairs.
+        key, said = self._build(painter, Design(8, 8, 2, 4, 0))
+        self.assertIn("note: 1 photographs are in more than one part", said)
         self.assertEqual(key.made_from["conditions"], ["Acne", "Melanoma"])
+        for reader in key.readers.values():
+            self.assertLen(reader.trials, 8 + 8 + 2 + 4)
         sources = [one.source for one in key.pictures.values() if one.synthetic]
-        self.assertLen(set(sources), 5)
+        self.assertLen(set(sources), 11)
         self.assertTrue(all(source.startswith("synthetic_") for source in sources))
-        with self.assertRaisesRegex(ValueError, ": 4 synthetic images of Acne, the study needs 5"):
-            self._build(painter, Design(2, 5, 0, 0, 0), ["Acne"])
+        with self.assertRaisesRegex(ValueError, ": 7 synthetic images of Acne, the study needs 8"):
+            self._build(painter, Design(2, 8, 0, 0, 0), ["Acne"])
 
     def test_says_what_cannot_be_shown(self):
-        painter = self._run_painter()
+        painter = reader_study_pictures.RecordPainter(self._records(synthetic=True))
         with self.assertRaisesRegex(
             ValueError,
-            "^80 photographs are asked for, but the test split has only 16 different "
-            "ones of these conditions; pass --real=16 or less$",
+            "^80 photographs are asked for, but the test split has only 11 different "
+            "ones of these conditions; pass --real=11 or less$",
         ):
             self._build(painter, Design())
         with self.assertRaisesRegex(ValueError, "no test crop, or no map .*, of Psoriasis$"):
@@ -178,12 +178,6 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         ):
             small = reader_study_pictures.RecordPainter(self._records(True, image_size=16))
             self._build(small, Design(4, 4, 0, 0, 0))
-
-    def test_says_when_photographs_are_in_several_parts(self):
-        key, said = self._build(self._run_painter(), Design(16, 16, 4, 4, 2, 4))
-        self.assertRegex(said, "note: [1-9][0-9]* photographs are in more than one part")
-        for reader in key.readers.values():
-            self.assertLen(reader.trials, 16 + 16 + 4 + 4 + 2)
 
     def test_bad_input_is_named(self):
         self._fails("a command comes first, one of build, serve, score, power; see --help")
