@@ -176,7 +176,7 @@ def _documents(path: pathlib.Path) -> Iterator[Tuple[str, bytes]]:
         except sqlite3.Error as error:
             raise ValueError(f"{path}: not a database of answers ({error})") from error
         for reader, document in stored:
-            yield f"{path} ({reader})", document.encode("utf-8", "surrogatepass")
+            yield f"{path} ({reader})", document.encode()
     else:
         with open(path, "rb") as file:
             yield str(path), file.read(LARGEST_FILE + 1)

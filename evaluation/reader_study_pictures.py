@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
@@ -50,15 +51,18 @@ class RunPainter:
         self.image_size = generator.image_size
 
     def paint(self, pictures: Sequence[Picture], seed: int) -> Painted:
-        """Paints the condition's maps in turn, in the wanted skin type; see `Painter`."""
-        turns: Dict[str, int] = collections.Counter()
+        """Paints a condition's maps in turn, in the wanted skin type; see `Painter`."""
+        order = np.random.default_rng([seed, 2])
+        turns = {
+            name: itertools.cycle(order.permutation(len(stock)).tolist())
+            for name, stock in self._layouts.items()
+        }
         layouts, sources = [], []
         for number, picture in enumerate(pictures):
             stock = self._layouts[picture.condition]
-            place = turns[picture.condition] % len(stock)
-            turns[picture.condition] += 1
+            place = next(turns[picture.condition])
             layout = dataclasses.replace(stock[place], skin_type=picture.skin_type)
-            rng = np.random.default_rng([seed, 2, number])
+            rng = np.random.default_rng([seed, 3, number])
             layouts.append(map_sampler.vary(layout, self.image_size, rng))
             sources.append(f"map {place} of {picture.condition}")
         # The seeds of images are 32 bits and their number.

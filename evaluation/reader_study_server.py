@@ -203,7 +203,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdigit()):
             self._reply(411, b"the length is missing")
             return
-        if int(length) > reader_study_answers.LARGEST_FILE:
+        if len(length) > 9 or int(length) > reader_study_answers.LARGEST_FILE:
             self._reply(413, b"too large")
             return
         body = self.rfile.read(int(length))

@@ -153,6 +153,8 @@ class ServerTest(parameterized.TestCase):
         (b"{", 400, b"what was sent is not JSON"),
         (b"\xff", 400, b"what was sent is not JSON"),
         (b"[1]", 400, b"what was sent is not a file of answers"),
+        (b'{"content": "\\ud800", "seal": 1}', 400, b"what was sent is not a file of answers"),
+        (b"1" * 5000, 400, b"what was sent is not JSON"),
         (b"[" * 100000, 400, b"what was sent is not JSON"),
     )
     def test_refuses_other_bodies(self, sent, status, message):
@@ -161,7 +163,8 @@ class ServerTest(parameterized.TestCase):
         self.assertIsNone(self._stored())
 
     @parameterized.parameters(
-        ("Content-Length: 99999999999\r\n", b"413"),
+        ("Content-Length: 1048577\r\n", b"413"),
+        (f"Content-Length: {'9' * 5000}\r\n", b"413"),
         ("Content-Length: -1\r\n", b"411"),
         ("Content-Length: 1e3\r\n", b"411"),
         ("Transfer-Encoding: chunked\r\n", b"411"),
