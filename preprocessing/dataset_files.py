@@ -2,10 +2,9 @@
 
 import hashlib
 import itertools
-import json
 import pathlib
 import platform
-from typing import Any, Dict, Iterator, Sequence
+from typing import Any, Dict, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -17,9 +16,7 @@ from preprocessing.plans import Settings
 
 def _summaries(work: pathlib.Path, names: Sequence[str]) -> Iterator[shards.Summary]:
     for name in names:
-        yield shards.Summary(
-            **json.loads((work / "shards" / f"{name}.json").read_text(encoding="utf-8"))
-        )
+        yield shards.Summary.load(work, name)
 
 
 def write_dataset_files(
@@ -27,6 +24,7 @@ def write_dataset_files(
     names: Sequence[str],
     settings: Settings,
     row_rejections: Sequence[cases.Rejection],
+    notes_on_duplicates: Mapping[str, int],
 ) -> examples.DatasetInfo:
     """Adds the shards up, one at a time, and writes the files beside the records.
 
@@ -35,6 +33,7 @@ def write_dataset_files(
       names: of the shards, in the order in which they count.
       settings: the options.
       row_rejections: what reading the manifest has rejected.
+      notes_on_duplicates: what `deduplication.keep_together` has counted.
 
     Returns:
       What `dataset.json` says.
@@ -42,7 +41,12 @@ def write_dataset_files(
     counts: Dict[str, Any] = {kind: {} for kind in shards.KINDS}
     digest = hashlib.sha256()
     sheet = contact_sheet.ContactSheet()
-    notes = {"photographs": 0, "rejections": len(row_rejections), "crops_showing_part_of_roi": 0}
+    notes = {
+        "photographs": 0,
+        "rejections": len(row_rejections),
+        "crops_showing_part_of_roi": 0,
+        **notes_on_duplicates,
+    }
     for summary in _summaries(work, names):
         for kind in shards.KINDS:
             digest.update(f"{kind}/{summary.name} {summary.files[kind]['sha256']}\n".encode())

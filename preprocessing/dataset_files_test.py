@@ -29,6 +29,7 @@ def _summary(name, split, visible):
         crops=[[split, "i", 0, 0, 9, 1, 0.0, visible]] * 2,
         rejections=[[7, "i", "i.jpg", "crop", "why"]],
         thumbnails=[["Acne", 3, thumbnail]],
+        fingerprints=[],
     )
 
 
@@ -45,13 +46,23 @@ class WriteDatasetFilesTest(absltest.TestCase):
             text = json.dumps(dataclasses.asdict(summary))
             (work / "shards" / f"{summary.name}.json").write_text(text)
         info = dataset_files.write_dataset_files(
-            work, ["a", "b", "c"], plans.Settings(), [cases.Rejection(2, "", "", "row", "bad")]
+            work,
+            ["a", "b", "c"],
+            plans.Settings(),
+            [cases.Rejection(2, "", "", "row", "bad")],
+            {"near_duplicate_pairs": 5},
         )
         crops = {"train": {"Acne": {"3": 4}}, "test": {"Acne": {"3": 2}}}
         self.assertEqual(info.counts["crops"], crops)
         self.assertEqual(info.counts["full"]["train"], {"Acne": {"3": 2, "0": 2}})
         self.assertEqual(
-            info.notes, {"photographs": 9, "rejections": 4, "crops_showing_part_of_roi": 2}
+            info.notes,
+            {
+                "photographs": 9,
+                "rejections": 4,
+                "crops_showing_part_of_roi": 2,
+                "near_duplicate_pairs": 5,
+            },
         )
         lines = "".join(f"crops/{n} c{n}\nfull/{n} f{n}\n" for n in "abc")
         self.assertEqual(info.digest, hashlib.sha256(lines.encode()).hexdigest())

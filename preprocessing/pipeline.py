@@ -3,7 +3,8 @@
 The driver plans the shards and writes the plans to the output folder; what passes
 through Beam is the plans' paths, one element per shard. Encoded images never do:
 local runners keep what they shuffle in memory. Each worker writes whole record
-files (`shards.write_shard`); the driver adds up their summaries.
+files (`shards.write_shard`); the driver adds up their summaries, and moves the few
+photographs that near-duplicates bring into another split.
 
 Everything is made in OUTPUT/.unfinished and moved into place at the end. A run that
 was interrupted takes up what it has finished there, as long as manifest rows,
@@ -25,11 +26,19 @@ import apache_beam as beam
 import tqdm
 from absl import logging
 
-from preprocessing import beam_runner, cases, dataset_files, examples, shards
+from preprocessing import beam_runner, cases, dataset_files, deduplication, examples, shards
 from preprocessing.plans import Settings, ShardPlan, plan_shards
 
 UNFINISHED = ".unfinished"
-_OUTPUTS = ("crops", "full", "crops.csv", "rejected.csv", "contact_sheet.png", "dataset.json")
+_OUTPUTS = (
+    "crops",
+    "full",
+    "crops.csv",
+    "rejected.csv",
+    deduplication.FILE_NAME,
+    "contact_sheet.png",
+    "dataset.json",
+)
 _NAMESPACE = "preprocessing"
 
 
@@ -178,7 +187,8 @@ def _publish(work: pathlib.Path, output: pathlib.Path) -> None:
         elif old.exists():
             old.unlink()
     for name in _OUTPUTS:
-        (work / name).replace(output / name)
+        if (work / name).exists():  # There is no report on duplicates that were not looked for.
+            (work / name).replace(output / name)
     shutil.rmtree(work)
 
 
@@ -220,7 +230,10 @@ def preprocess(
         with _progress(work, sizes):
             paths = [str(_plan_path(work, name)) for name in sizes]
             _run_beam(paths, sum(sizes.values()), beam_args)
-        info = dataset_files.write_dataset_files(work, list(sizes), settings, row_rejections)
+        names, notes = list(sizes), {}
+        if settings.find_duplicates:
+            notes = deduplication.keep_together(work, names, settings)
+        info = dataset_files.write_dataset_files(work, names, settings, row_rejections, notes)
         if not any(info.count("full", split) for split in cases.SPLITS):
             text = (work / "rejected.csv").read_text(encoding="utf-8").splitlines()[1]
             raise ValueError(f"{cases_path}: no usable photograph; the first: {text}")

@@ -46,6 +46,8 @@ class Settings:
       photographs_per_shard: photographs in one record file; bounds the memory and
         the work lost by an interruption.
       max_pixels: larger photographs are refused.
+      find_duplicates: look for near-duplicates across patients and keep those patients
+        in one split.
     """
 
     image_size: int = 256
@@ -59,6 +61,7 @@ class Settings:
     split_fractions: Tuple[float, float, float] = splits.DEFAULT_FRACTIONS
     photographs_per_shard: int = 64
     max_pixels: int = photographs.DEFAULT_MAX_PIXELS
+    find_duplicates: bool = True
 
     def __post_init__(self) -> None:
         for name in ("image_size", "full_size"):

@@ -52,6 +52,11 @@ flags.DEFINE_integer(
     "photographs_per_shard", _DEFAULTS.photographs_per_shard, "Photographs in one record file."
 )
 flags.DEFINE_integer("max_pixels", _DEFAULTS.max_pixels, "Refuse larger photographs.")
+flags.DEFINE_bool(
+    "find_duplicates",
+    _DEFAULTS.find_duplicates,
+    "Look for near-duplicate photographs of different patients and keep these in one split.",
+)
 
 
 def _settings() -> plans.Settings:
@@ -72,6 +77,12 @@ def _print_summary(info: examples.DatasetInfo, output_dir: str) -> None:
     partial = info.notes["crops_showing_part_of_roi"]
     if partial:
         print(f"{partial} crops show part of their ROI: it is longer than the photograph is high")
+    if info.settings["find_duplicates"]:
+        print(
+            f"near-duplicates across patients: {info.notes['near_duplicate_pairs']} pairs, "
+            f"{info.notes['photographs_moved_to_linked_patients']} photographs moved to the split "
+            f"of the other, {info.notes['near_duplicates_not_used']} not used; see duplicates.csv"
+        )
     rejections = info.notes["rejections"]
     what = f"{rejections} rows or crops, see rejected.csv" if rejections else "nothing"
     print(f"not used: {what}")

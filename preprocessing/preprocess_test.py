@@ -53,6 +53,9 @@ class PreprocessTest(absltest.TestCase):
         result = self._run(*args)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("not used: 1 rows or crops, see rejected.csv", result.stdout)
+        self.assertIn(
+            "near-duplicates across patients: 0 pairs, 0 photographs moved", result.stdout
+        )
         self.assertIn(f"//training:train -- --data_dir={folder / 'out'}", result.stdout)
         self.assertNotIn("INFO", result.stderr)
         info = examples.read_info(str(folder / "out"))

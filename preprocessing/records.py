@@ -1,7 +1,7 @@
 """The records of one photograph: the whole of it, and windows with their maps."""
 
 import os
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,7 @@ from preprocessing import (
     semantic_map,
     skin,
     taxonomy,
+    thumbnails,
     windows,
 )
 from preprocessing.plans import Settings
@@ -24,12 +25,21 @@ _MASK_SIDE = 48
 
 
 class Processed(NamedTuple):
-    """What became of one photograph."""
+    """What became of one photograph.
+
+    Attributes:
+      full: its `full/` record, if it could be used.
+      crops: its `crops/` records.
+      placed: the window of each crop.
+      rejections: what was not made, and why.
+      thumbnail: of the photograph, see `thumbnails`; None where it is not wanted.
+    """
 
     full: List[examples.Record]
     crops: List[examples.Record]
     placed: List[cropping.Crop]
     rejections: List[cases.Rejection]
+    thumbnail: Optional[np.ndarray] = None
 
 
 def _scaled(
@@ -148,11 +158,13 @@ def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings
         return Processed([], [], [], [rejection("photograph", f"{path}: {error}")])
     whole = scale_whole(decoded.image, settings.full_size)
     full = [make_full(row, whole, boxes, decoded.size)]
+    thumbnail = thumbnails.reduce(whole) if settings.find_duplicates else None
     if not boxes:
-        return Processed(full, [], [], [rejection("crop", "no ROI; only the full record was made")])
+        reason = "no ROI; only the full record was made"
+        return Processed(full, [], [], [rejection("crop", reason)], thumbnail)
     if row.fitzpatrick is None:
         reason = "unknown skin type; import with --estimate_skin_type"
-        return Processed(full, [], [], [rejection("crop", reason)])
+        return Processed(full, [], [], [rejection("crop", reason)], thumbnail)
     divisor = -(-max(whole.size) // _MASK_SIDE)
     scale = max(whole.size) / max(decoded.size) / divisor
     placed, reasons = cropping.plan_crops(
@@ -164,4 +176,5 @@ def process_photograph(row: cases.Photograph, image_dir: str, settings: Settings
         cropping.generator_for(settings.seed, "crop", row.image_id),
     )
     crops = [make_crop(row, decoded, crop, settings.image_size) for crop in placed]
-    return Processed(full, crops, placed, [rejection("crop", reason) for reason in reasons])
+    rejections = [rejection("crop", reason) for reason in reasons]
+    return Processed(full, crops, placed, rejections, thumbnail)

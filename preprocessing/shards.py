@@ -23,7 +23,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from PIL import Image
 
-from preprocessing import contact_sheet, cropping, examples, records, tfrecords
+from preprocessing import contact_sheet, cropping, examples, records, tfrecords, thumbnails
 from preprocessing.plans import ShardPlan
 
 KINDS = ("crops", "full")
@@ -31,7 +31,7 @@ THUMBNAIL_SIDE = 96
 _THUMBNAILS_PER_SHARD = 12
 
 
-class _RecordFile:
+class RecordFile:
     """A TFRecord file under a temporary name, with counts and digest."""
 
     def __init__(self, target: pathlib.Path):
@@ -43,13 +43,19 @@ class _RecordFile:
         self.counts: Dict[str, Dict[str, int]] = {}
 
     def write(self, record: examples.Record) -> None:
+        """Adds a record."""
         data = tfrecords.frame(examples.serialize(record))
+        self.append(data, record.condition, record.fitzpatrick)
+
+    def append(self, data: bytes, condition: str, skin_type: int) -> None:
+        """Adds a record that is framed already."""
         self._file.write(data)
         self._digest.update(data)
-        by_type = self.counts.setdefault(record.condition, {})
-        by_type[str(record.fitzpatrick)] = by_type.get(str(record.fitzpatrick), 0) + 1
+        by_type = self.counts.setdefault(condition, {})
+        by_type[str(skin_type)] = by_type.get(str(skin_type), 0) + 1
 
     def close(self) -> Dict[str, Any]:
+        """Gives the file its name; returns `Summary.files` of it."""
         self._file.close()
         size = self._temporary.stat().st_size
         self._temporary.replace(self._target)
@@ -69,6 +75,8 @@ class Summary:
       crops: rows of `crops.csv`.
       rejections: `cases.Rejection` fields.
       thumbnails: [condition, skin type, base64 JPEG of crop and map side by side].
+      fingerprints: [image id, text of its `thumbnails.reduce`] of every `full/` record,
+        in their order; none where near-duplicates are not asked for.
     """
 
     name: str
@@ -79,11 +87,25 @@ class Summary:
     crops: List[List[Any]]
     rejections: List[List[Any]]
     thumbnails: List[List[Any]]
+    fingerprints: List[List[str]]
 
     def total(self, kind: str) -> int:
         """Returns the number of records of a kind."""
         counts = self.files[kind]["counts"]
         return sum(sum(by_type.values()) for by_type in counts.values())
+
+    def save(self, folder: pathlib.Path) -> None:
+        """Writes FOLDER/shards/NAME.json."""
+        target = folder / "shards" / f"{self.name}.json"
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
+        temporary.replace(target)
+
+    @classmethod
+    def load(cls, folder: pathlib.Path, name: str) -> "Summary":
+        """Reads `save` back."""
+        text = (folder / "shards" / f"{name}.json").read_text(encoding="utf-8")
+        return cls(**json.loads(text))
 
 
 def _thumbnail(record: examples.Record) -> str:
@@ -112,8 +134,7 @@ def claimed(plan: ShardPlan, folder: pathlib.Path) -> Optional[Summary]:
     files are there, but what is in them was not looked at.
     """
     try:
-        text = (folder / "shards" / f"{plan.name}.json").read_text(encoding="utf-8")
-        summary = Summary(**json.loads(text))
+        summary = Summary.load(folder, plan.name)
         sizes = [(folder / kind / plan.name).stat().st_size for kind in KINDS]
     except (OSError, ValueError, TypeError):
         return None
@@ -154,9 +175,10 @@ def write_shard(plan_path: str) -> Summary:
     if summary:
         return summary
     digest = plan.digest()
-    files = {kind: _RecordFile(folder / kind / plan.name) for kind in KINDS}
+    files = {kind: RecordFile(folder / kind / plan.name) for kind in KINDS}
     crops: List[List[Any]] = []
     rejections: List[List[Any]] = []
+    fingerprints: List[List[str]] = []
     firsts: Dict[Tuple[str, int], examples.Record] = {}
     for row in plan.photographs:
         done = records.process_photograph(row, plan.image_dir, plan.settings)
@@ -164,6 +186,8 @@ def write_shard(plan_path: str) -> Summary:
         crops.extend(_crop_row(plan.split, row.image_id, crop) for crop in done.placed)
         for record in done.full:
             files["full"].write(record)
+        if done.thumbnail is not None:
+            fingerprints.append([row.image_id, thumbnails.to_text(done.thumbnail)])
         for record in done.crops:
             files["crops"].write(record)
             firsts.setdefault((record.condition, record.fitzpatrick), record)
@@ -180,9 +204,7 @@ def write_shard(plan_path: str) -> Summary:
         crops=crops,
         rejections=rejections,
         thumbnails=[[*key, _thumbnail(firsts[key])] for key in shown],
+        fingerprints=fingerprints,
     )
-    target = folder / "shards" / f"{plan.name}.json"
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(dataclasses.asdict(summary)), encoding="utf-8")
-    temporary.replace(target)
+    summary.save(folder)
     return summary

@@ -44,7 +44,12 @@ def split_of(
         return SPLITS[0]
     if photograph.split:
         return photograph.split
-    position = stable_fraction(f"{seed}/{photograph.patient_id}")
+    return split_of_patient(photograph.patient_id, fractions, seed)
+
+
+def split_of_patient(patient_id: str, fractions: Sequence[float], seed: int) -> str:
+    """Returns the split of a patient that the manifest leaves open; see `split_of`."""
+    position = stable_fraction(f"{seed}/{patient_id}")
     if position < fractions[0]:
         return SPLITS[0]
     return SPLITS[1] if position < fractions[0] + fractions[1] else SPLITS[2]
