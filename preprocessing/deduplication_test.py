@@ -1,5 +1,4 @@
 import csv
-import dataclasses
 import pathlib
 
 import numpy as np
@@ -12,7 +11,6 @@ from preprocessing import (
     dataset_files,
     deduplication,
     examples,
-    moving,
     pipeline,
     plans,
     shards,
@@ -59,13 +57,11 @@ class KeepTogetherTest(absltest.TestCase):
             )
         )
 
-    def _write(self, **changes):
+    def _write(self):
         """Writes shards as the pipeline does, without Beam."""
         work = pathlib.Path(self.create_tempdir().full_path)
-        settings = dataclasses.replace(_SETTINGS, **changes)
-        planned = list(plans.plan_shards(self.rows, str(self.data), settings))
-        self.paths = pipeline.write_plans(planned, work)
-        for path in self.paths:
+        planned = list(plans.plan_shards(self.rows, str(self.data), _SETTINGS))
+        for path in pipeline.write_plans(planned, work):
             shards.write_shard(path)
         return work, [plan.name for plan in planned]
 
@@ -139,19 +135,6 @@ class KeepTogetherTest(absltest.TestCase):
             for data in tf.data.TFRecordDataset(str(work / "crops" / name)).as_numpy_iterator()
         ]
 
-    def test_shards_that_were_changed_are_not_taken_for_finished(self):
-        work, names = self._write()
-        before = {name: shards.Summary.load(work, name).fingerprints for name in names}
-        deduplication.keep_together(work, names, _SETTINGS)
-        files = {path: path.read_bytes() for path in sorted(work.glob("[cf]*/*.tfrecord"))}
-        for path in self.paths:  # As a run that is taken up does.
-            shards.write_shard(path)
-        self.assertEqual(
-            {name: shards.Summary.load(work, name).fingerprints for name in names}, before
-        )
-        deduplication.keep_together(work, names, _SETTINGS)
-        self.assertEqual(files, {path: path.read_bytes() for path in files})
-
     def test_nothing_to_move(self):
         self.rows = self.rows[:20]
         work, names = self._write()
@@ -161,16 +144,6 @@ class KeepTogetherTest(absltest.TestCase):
         self.assertEqual(files, {path: path.stat().st_mtime_ns for path in files})
         report = (work / deduplication.FILE_NAME).read_text()
         self.assertEqual(report.strip(), ",".join(deduplication.COLUMNS))
-
-    def test_a_photograph_that_is_moved_takes_all_its_crops(self):
-        work, names = self._write(crops_per_photograph=3)
-        own = [name for name in names if name.startswith("train")]
-        image_id = shards.Summary.load(work, own[0]).fingerprints[0][0]
-        before = [data for _, key, data in self._records(work, "crops") if key == image_id]
-        self.assertGreater(len(before), 1)
-        self.assertEqual(moving.move(work, names, {image_id: "test"}, {}), 1)
-        after = [entry for entry in self._records(work, "crops") if entry[1] == image_id]
-        self.assertEqual([entry[::2] for entry in after], [("test", data) for data in before])
 
 
 if __name__ == "__main__":

@@ -266,7 +266,7 @@ def find_pairs(thumbnails: np.ndarray, groups: Sequence[str]) -> List[Pair]:
       The pairs, by `first` and `second`.
     """
     structure, usable = fine_structure(thumbnails)
-    kept = np.flatnonzero(usable)
+    kept, light = np.flatnonzero(usable), thumbnails.sum(axis=(1, 2), dtype=np.int64)
     codes = np.unique(np.asarray(groups), return_inverse=True)[1][kept]
     pairs: List[Pair] = []
     with tqdm.tqdm(
@@ -275,7 +275,10 @@ def find_pairs(thumbnails: np.ndarray, groups: Sequence[str]) -> List[Pair]:
         for near, distances in _candidates(thumbnails[kept], codes):
             mirrored = near[:, 1] >= len(kept)
             first, second = kept[near[:, 0]], kept[near[:, 1] % len(kept)]
-            correlation = _verify(structure, first, second, mirrored)
+            # From the darker to the brighter, whatever the order of photographs.
+            turned = light[first] > light[second]
+            sides = np.where(turned, second, first), np.where(turned, first, second)
+            correlation = _verify(structure, *sides, mirrored)
             for place in np.flatnonzero(correlation >= MIN_CORRELATION):
                 values = first, second, distances, correlation, mirrored
                 pairs.append(Pair(*(column[place].item() for column in values)))

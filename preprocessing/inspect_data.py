@@ -1,0 +1,66 @@
+"""Shows what a data set holds: one page that opens in any browser, without a network.
+
+  bazel run //preprocessing:inspect -- --cases=cases.csv [--image_dir=D]
+  bazel run //preprocessing:inspect -- --data_dir=records --output=records.html
+
+Counts by condition, skin type and split; sizes and places of ROI boxes; skin types as
+given and as estimated from the skin's color; photographs of every condition; suspected
+near-duplicates across patients side by side; what is not used, and why.
+
+The page contains photographs of patients: share it only as you may share those.
+"""
+
+# Bazel's target is called `inspect`. A file inspect.py in this folder would be imported
+# by programs beside it in place of Python's own module of that name.
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+import pathlib
+from typing import Sequence
+
+from absl import flags
+
+from preprocessing import inspection, inspection_page, plans
+
+_CASES = flags.DEFINE_string("cases", None, "A case manifest, cases.csv.")
+_IMAGE_DIR = flags.DEFINE_string(
+    "image_dir", None, "Folder the manifest's images are relative to; default: the manifest's own."
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Records of //preprocessing:preprocess.")
+_OUTPUT = flags.DEFINE_string("output", "inspect.html", "The page to write.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --output.")
+_FIND_DUPLICATES = flags.DEFINE_bool(
+    "find_duplicates", True, "Look for near-duplicate photographs of different patients."
+)
+
+
+def _inspect() -> inspection.Inspection:
+    if _DATA_DIR.value:
+        data_dir = command_line.user_path(_DATA_DIR.value)
+        return inspection.from_records(data_dir, _FIND_DUPLICATES.value)
+    return inspection.from_manifest(
+        command_line.user_path(_CASES.value),
+        command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
+        plans.Settings(find_duplicates=_FIND_DUPLICATES.value),
+    )
+
+
+def main(_: Sequence[str]) -> None:
+    """Inspects and writes the page."""
+    if bool(_CASES.value) == bool(_DATA_DIR.value):
+        raise ValueError("give either --cases or --data_dir")
+    output = pathlib.Path(command_line.user_path(_OUTPUT.value))
+    if output.exists() and not _OVERWRITE.value:
+        raise ValueError(f"{output}: exists; choose another --output or pass --overwrite")
+    found = _inspect()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(output.name + ".tmp")
+    temporary.write_text(inspection_page.render(found), encoding="utf-8")
+    temporary.replace(output)
+    pairs = "" if found.pairs is None else f", {len(found.pairs)} near-duplicate pairs"
+    print(f"{len(found.looks)} photographs, {len(found.rejections)} rows or crops not used{pairs}")
+    print(f"open in a browser: {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
