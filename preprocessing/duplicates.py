@@ -32,8 +32,12 @@ _NEAREST = 32  # candidates of a photograph that are verified, at most
 _VERIFIED_AT_ONCE = 1024
 _FINE, _COARSE = 2.0, 4.0  # Gaussian sigmas of the fine structure and of its contrast, pixels
 _NOISE = 1.0  # Contrast below which structure is not enhanced, grey levels.
+_BLACK = 24  # Grey levels of a rim, at most.
+_RIM = 4  # How far its edge reaches into the fine structure, pixels.
+_LARGEST_RIM = 0.5  # Share of a picture; more black than that is no rim.
 _MIN_STRUCTURE = 0.5  # Root mean square of the fine structure, grey levels.
 _MAX_SHIFT = 0.2  # Largest cut on one side and largest change of scale.
+_MIN_COMMON = 0.3  # Share of a picture that must be seen in the other.
 _FIRST_STEPS, _STEPS = 2, 6
 _MIN_AFTER_FIRST = 0.55  # Copies cut by 6 % reach 0.7 in two steps, other pairs rarely 0.5.
 _BITS_SET = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
@@ -64,14 +68,25 @@ def fine_structure(thumbnails: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
       thumbnails: uint8 [N, SIDE, SIDE].
 
     Returns:
-      float32 [N, SIDE, SIDE], and bool [N]: whether there is structure enough to tell
-      one picture from another.
+      float32 [N, SIDE, SIDE], 0 where there is nothing to see (black rims), and bool
+      [N]: whether there is structure enough to tell one picture from another.
     """
     values = thumbnails.astype(np.float32)
     values -= ndimage.gaussian_filter(values, (0, _FINE, _FINE), mode="nearest")
     power = values * values
     contrast = ndimage.gaussian_filter(power, (0, _COARSE, _COARSE), mode="nearest")
-    return values / np.sqrt(contrast + _NOISE**2), power.mean((1, 2)) > _MIN_STRUCTURE**2
+    structure = np.where(_rim(thumbnails), 0, values / np.sqrt(contrast + _NOISE**2))
+    return structure.astype(np.float32), power.mean((1, 2)) > _MIN_STRUCTURE**2
+
+
+def _rim(thumbnails: np.ndarray) -> np.ndarray:
+    """Bool [N, SIDE, SIDE]: in or at the black rim of a dermatoscope, the same for all."""
+    black = thumbnails < _BLACK
+    edge = np.pad(np.zeros((SIDE - 2, SIDE - 2), bool), 1, constant_values=True)
+    near = np.ones((1, 3, 3), bool)  # In the same picture.
+    rim = ndimage.binary_propagation(black & edge, near, black)
+    rim = ndimage.binary_dilation(rim, near, iterations=_RIM)
+    return rim & (rim.mean((1, 2), keepdims=True) < _LARGEST_RIM)
 
 
 def _hashes(thumbnails: np.ndarray) -> np.ndarray:
@@ -184,7 +199,7 @@ def _sample(pictures: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _normalized(values: np.ndarray, inside: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Values of mean 0 and norm 1 inside, 0 outside; and their norms before."""
-    area = inside.sum((1, 2), keepdims=True)
+    area = np.maximum(inside.sum((1, 2), keepdims=True), 1)
     centred = (values - (values * inside).sum((1, 2), keepdims=True) / area) * inside
     norm = np.maximum(np.sqrt((centred**2).sum((1, 2), keepdims=True)), 1e-6)
     return centred / norm, norm
@@ -210,14 +225,17 @@ def aligned_correlation(first: np.ndarray, second: np.ndarray, steps: int) -> np
     warp = np.tile(np.array([1, 0, 1, 0], np.float32), (count, 1))
     down, across = (slope * middle for slope in np.gradient(second, axis=(1, 2)))
     best = np.full(count, -1, np.float32)
+    seen_first, seen_second = first != 0, (second != 0).astype(np.float32)
     for step in range(steps + 1):
         x = warp[:, 0, None, None] * xs + warp[:, 1, None, None]
         y = warp[:, 2, None, None] * ys + warp[:, 3, None, None]
-        inside = ((abs(x) <= 1) & (abs(y) <= 1)).astype(np.float32)
         places = (x + 1) * middle, (y + 1) * middle
+        seen = seen_first & (abs(x) <= 1) & (abs(y) <= 1) & (_sample(seen_second, *places) > 0.99)
+        inside = seen.astype(np.float32)
         target, _ = _normalized(first, inside)
         moved, norm = _normalized(_sample(second, *places), inside)
-        best = np.maximum(best, (target * moved).sum((1, 2)))
+        enough = seen.mean((1, 2)) >= _MIN_COMMON
+        best = np.where(enough, np.maximum(best, (target * moved).sum((1, 2))), best)
         if step == steps:
             break
         slope_x = _sample(across, *places) * inside / norm
@@ -265,7 +283,11 @@ def find_pairs(thumbnails: np.ndarray, groups: Sequence[str]) -> List[Pair]:
     Returns:
       The pairs, by `first` and `second`.
     """
-    structure, usable = fine_structure(thumbnails)
+    blocks = [
+        fine_structure(thumbnails[begin : begin + _BLOCK])
+        for begin in range(0, max(len(thumbnails), 1), _BLOCK)
+    ]
+    structure, usable = (np.concatenate(parts) for parts in zip(*blocks))
     kept, light = np.flatnonzero(usable), thumbnails.sum(axis=(1, 2), dtype=np.int64)
     codes = np.unique(np.asarray(groups), return_inverse=True)[1][kept]
     pairs: List[Pair] = []

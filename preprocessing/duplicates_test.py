@@ -85,6 +85,17 @@ class FindPairsTest(parameterized.TestCase):
         self.assertGreater(len(near), 20)  # The hash alone would call them duplicates.
         self.assertEmpty(_find(images))
 
+    def test_the_same_black_rim_is_not_the_same_photograph(self):
+        ys, xs = np.mgrid[:180, :240]
+        rim = ((xs - 120) / 118) ** 2 + ((ys - 90) / 118) ** 2 > 1
+        images = []
+        for image in [*self.originals[:20], _COPIES["mirrored"](self.originals[3])]:
+            pixels = np.asarray(image).copy()
+            pixels[rim] = 4
+            images.append(Image.fromarray(pixels))
+        images.append(ImageEnhance.Brightness(images[5]).enhance(1.3))
+        self.assertEqual([pair[:2] for pair in _find(images)], [(3, 20), (5, 21)])
+
     def test_photographs_of_one_group_are_no_pair(self):
         image = self.originals[0]
         self.assertEmpty(_find([image, image], ["p", "p"]))
