@@ -1,12 +1,11 @@
 """Finds near-duplicates in the shards of a data set and keeps them in one split."""
 
-import csv
 import pathlib
 from typing import Dict, List, Sequence
 
 import numpy as np
 
-from preprocessing import duplicates, linked_patients, moving, thumbnails
+from preprocessing import cases, duplicates, linked_patients, moving, thumbnails
 from preprocessing.cases import Photograph
 from preprocessing.plans import Settings
 from preprocessing.shards import Summary
@@ -32,14 +31,13 @@ def _write_report(
     pairs: Sequence[duplicates.Pair],
     split_of: Dict[str, str],
 ) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for pair in pairs:
-            cells: List[object] = []
-            for row in (rows[pair.first], rows[pair.second]):
-                cells += [row.image_id, row.patient_id, split_of[row.image_id]]
-            writer.writerow([*cells, pair.distance, f"{pair.correlation:.3f}", int(pair.mirrored)])
+    lines = []
+    for pair in pairs:
+        cells: List[object] = []
+        for row in (rows[pair.first], rows[pair.second]):
+            cells += [row.image_id, row.patient_id, split_of[row.image_id]]
+        lines.append([*cells, pair.distance, f"{pair.correlation:.3f}", int(pair.mirrored)])
+    cases.write_csv(path, COLUMNS, lines)
 
 
 def keep_together(work: pathlib.Path, names: Sequence[str], settings: Settings) -> Dict[str, int]:

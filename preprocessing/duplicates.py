@@ -14,20 +14,16 @@ around the lesion agrees too.
 
 from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
-import imagehash
 import numpy as np
 import tqdm
-from PIL import Image
 from scipy import ndimage
 
+from preprocessing.hash_table import HashTable, distance, hashes_of
 from preprocessing.thumbnails import SIDE
 
-MAX_DISTANCE = 10
 MIN_CORRELATION = 0.82
 
-_BANDS, _BAND_BITS = 4, 16
 _BLOCK = 256  # photographs whose candidates are looked up at once
-_CROWD = 1024  # photographs of one band that are looked at, at most
 _NEAREST = 32  # candidates of a photograph that are verified, at most
 _VERIFIED_AT_ONCE = 1024
 _FINE, _COARSE = 2.0, 4.0  # Gaussian sigmas of the fine structure and of its contrast, pixels
@@ -40,7 +36,6 @@ _MAX_SHIFT = 0.2  # Largest cut on one side and largest change of scale.
 _MIN_COMMON = 0.3  # Share of a picture that must be seen in the other.
 _FIRST_STEPS, _STEPS = 2, 6
 _MIN_AFTER_FIRST = 0.55  # Copies cut by 6 % reach 0.7 in two steps, other pairs rarely 0.5.
-_BITS_SET = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
 
 
 class Pair(NamedTuple):
@@ -89,67 +84,6 @@ def _rim(thumbnails: np.ndarray) -> np.ndarray:
     return rim & (rim.mean((1, 2), keepdims=True) < _LARGEST_RIM)
 
 
-def _hashes(thumbnails: np.ndarray) -> np.ndarray:
-    """Perceptual hashes, uint64 [N]."""
-    bits = [imagehash.phash(Image.fromarray(picture)).hash.ravel() for picture in thumbnails]
-    packed = np.packbits(np.array(bits, bool).reshape(-1, 64), axis=-1)
-    return packed.view(np.uint64)[:, 0]
-
-
-def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Bits that differ, uint8 [N], of uint64 [N]."""
-    words = (first ^ second).view(np.uint16).reshape(-1, 4)
-    return _BITS_SET[words].sum(axis=-1, dtype=np.uint8)
-
-
-class _Table:
-    """Finds hashes by parts of their bits, in a time that the number of hashes hardly changes.
-
-    Every hash is filed under each of its four 16-bit bands. A query looks under its own
-    bands and under those with one bit changed: two hashes that differ in at most seven
-    bits agree in some band up to one bit (Norouzi et al. 2012, CVPR, multi-index
-    hashing), and so do 95 % of those that differ in eight and 74 % in ten.
-    """
-
-    def __init__(self, hashes: np.ndarray) -> None:
-        self._hashes = hashes
-        self._flips = np.array([0, *(1 << bit for bit in range(_BAND_BITS))], np.int64)
-        self._keys = [self._filed(_bands(hashes)[:, band]) for band in range(_BANDS)]
-
-    def _filed(self, band: np.ndarray) -> np.ndarray:
-        """Sorted int64 [N]: the band in the upper bits, the position in the lower."""
-        return np.sort((band.astype(np.int64) << 32) | np.arange(len(band)))
-
-    def near(self, queries: np.ndarray, after: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Looks up hashes within `MAX_DISTANCE`.
-
-        Args:
-          queries: uint64 [Q].
-          after: int64 [Q], find only hashes of later positions than these.
-
-        Returns:
-          int64 [P], positions of queries, and int64 [P], of the hashes that are near.
-        """
-        bands = _bands(queries).astype(np.int64)
-        found = []
-        for band, keys in enumerate(self._keys):
-            wanted = (bands[:, band, None] ^ self._flips) << 32
-            begin = np.searchsorted(keys, wanted + after[:, None] + 1)
-            end = np.searchsorted(keys, wanted + (1 << 32))
-            count = np.minimum(end - begin, _CROWD).ravel()
-            first = np.repeat(begin.ravel() - (np.cumsum(count) - count), count)
-            hit = keys[first + np.arange(count.sum())] & 0xFFFFFFFF
-            query = np.repeat(np.arange(len(queries)).repeat(len(self._flips)), count)
-            close = _distance(queries[query], self._hashes[hit]) <= MAX_DISTANCE
-            found.append(np.stack([query[close], hit[close]]))
-        query, hit = np.unique(np.concatenate(found, axis=1), axis=1)
-        return query, hit
-
-
-def _bands(hashes: np.ndarray) -> np.ndarray:
-    return hashes.view(np.uint16).reshape(-1, _BANDS)
-
-
 def _candidates(
     thumbnails: np.ndarray, groups: np.ndarray
 ) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
@@ -165,8 +99,8 @@ def _candidates(
     """
     count = len(thumbnails)
     # Hashes of mirror images are not those of the images in some other order.
-    tables = [_hashes(thumbnails), _hashes(thumbnails[:, :, ::-1])]
-    filed = [_Table(hashes) for hashes in tables]
+    tables = [hashes_of(thumbnails), hashes_of(thumbnails[:, :, ::-1])]
+    filed = [HashTable(hashes) for hashes in tables]
     for begin in range(0, count, _BLOCK):
         own = np.arange(begin, min(begin + _BLOCK, count))
         pairs, distances = [], []
@@ -176,13 +110,13 @@ def _candidates(
             other = groups[first] != groups[hit]
             first, hit = first[other], hit[other]
             pairs.append(np.stack([first, hit + mirrored * count], axis=-1))
-            distances.append(_distance(tables[0][first], tables[mirrored][hit]))
-        joined, distance = np.concatenate(pairs), np.concatenate(distances).astype(np.int64)
-        order = np.lexsort((joined[:, 1], distance, joined[:, 0]))
-        joined, distance = joined[order], distance[order]
+            distances.append(distance(tables[0][first], tables[mirrored][hit]))
+        joined, bits = np.concatenate(pairs), np.concatenate(distances).astype(np.int64)
+        order = np.lexsort((joined[:, 1], bits, joined[:, 0]))
+        joined, bits = joined[order], bits[order]
         _, start, repeats = np.unique(joined[:, 0], return_index=True, return_counts=True)
         nearest = np.arange(len(joined)) - np.repeat(start, repeats) < _NEAREST
-        yield joined[nearest], distance[nearest]
+        yield joined[nearest], bits[nearest]
 
 
 def _sample(pictures: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image, ImageEnhance
 
-from preprocessing import duplicates, thumbnails
+from preprocessing import duplicates, hash_table, thumbnails
 
 
 def _photograph(seed):
@@ -66,7 +66,7 @@ class FindPairsTest(parameterized.TestCase):
         self.assertGreaterEqual(len(found), 19)
         self.assertEqual({pair.mirrored for pair in pairs}, {kind == "mirrored"})
         for pair in pairs:
-            self.assertLessEqual(pair.distance, duplicates.MAX_DISTANCE)
+            self.assertLessEqual(pair.distance, hash_table.MAX_DISTANCE)
             self.assertBetween(pair.correlation, duplicates.MIN_CORRELATION, 1.0001)
 
     def test_one_spot_on_even_skin_is_not_the_same_spot(self):
@@ -80,8 +80,8 @@ class FindPairsTest(parameterized.TestCase):
             inside = ((xs - 120) / wide) ** 2 + ((ys - 90) / high) ** 2 < 1
             values[inside] -= 90
             images.append(Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB"))
-        hashes = duplicates._hashes(np.stack([thumbnails.reduce(image) for image in images]))
-        near, _ = duplicates._Table(hashes).near(hashes, np.arange(30))
+        hashes = hash_table.hashes_of(np.stack([thumbnails.reduce(image) for image in images]))
+        near, _ = hash_table.HashTable(hashes).near(hashes, np.arange(30))
         self.assertGreater(len(near), 20)  # The hash alone would call them duplicates.
         self.assertEmpty(_find(images))
 
@@ -118,23 +118,6 @@ class FindPairsTest(parameterized.TestCase):
                 reached.add(pair.second)
         self.assertLen(reached, 80)
         self.assertLessEqual(len(pairs), 80 * duplicates._NEAREST)
-
-
-class HashTest(absltest.TestCase):
-    def test_distance_counts_bits(self):
-        first = np.array([0, 0, 2**64 - 1], np.uint64)
-        second = np.array([0, 0b1011 << 40, 0], np.uint64)
-        self.assertEqual(duplicates._distance(first, second).tolist(), [0, 3, 64])
-
-    def test_table_finds_what_comparing_all_finds(self):
-        rng = np.random.default_rng(0)
-        hashes = rng.integers(0, 2**64, 400, np.uint64)
-        for n in range(200):  # Seven bits are found for certain.
-            flipped = sum(1 << int(bit) for bit in rng.choice(64, n % 8, replace=False))
-            hashes[200 + n] = hashes[n] ^ np.uint64(flipped)
-        everyone = np.arange(400)
-        query, hit = duplicates._Table(hashes).near(hashes, everyone)
-        self.assertEqual(list(zip(query, hit)), [(n, 200 + n) for n in range(200)])
 
 
 class AlignedCorrelationTest(absltest.TestCase):

@@ -20,7 +20,7 @@ from typing import Sequence
 
 from absl import flags
 
-from preprocessing import inspection, inspection_page, plans
+from preprocessing import inspection, inspection_page, inspection_sources, plans
 
 _CASES = flags.DEFINE_string("cases", None, "A case manifest, cases.csv.")
 _IMAGE_DIR = flags.DEFINE_string(
@@ -37,8 +37,8 @@ _FIND_DUPLICATES = flags.DEFINE_bool(
 def _inspect() -> inspection.Inspection:
     if _DATA_DIR.value:
         data_dir = command_line.user_path(_DATA_DIR.value)
-        return inspection.from_records(data_dir, _FIND_DUPLICATES.value)
-    return inspection.from_manifest(
+        return inspection_sources.from_records(data_dir, _FIND_DUPLICATES.value)
+    return inspection_sources.from_manifest(
         command_line.user_path(_CASES.value),
         command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
         plans.Settings(find_duplicates=_FIND_DUPLICATES.value),

@@ -4,7 +4,13 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing import demo_cases, inspection, inspection_page, testing_browser
+from preprocessing import (
+    demo_cases,
+    duplicates,
+    inspection_page,
+    inspection_sources,
+    testing_browser,
+)
 
 # Pictures load when they come into view; here, all of them at once.
 _LOAD = """
@@ -56,8 +62,8 @@ class PageTest(parameterized.TestCase):
         super().setUpClass()
         folder = pathlib.Path(absltest.TEST_TMPDIR.value)
         manifest = demo_cases.write_demo_cases(str(folder / "demo"), 12, overwrite=True)
-        found = inspection.from_manifest(manifest)
-        copy = found.pairs[0] if found.pairs else inspection.duplicates.Pair(0, 1, 3, 0.9, False)
+        found = inspection_sources.from_manifest(manifest)
+        copy = found.pairs[0] if found.pairs else duplicates.Pair(0, 1, 3, 0.9, False)
         found = found._replace(pairs=[copy])
         for n in copy[:2]:
             image_id = found.looks[n].row.image_id

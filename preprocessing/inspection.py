@@ -1,39 +1,16 @@
-"""Looks at every photograph of a data set once, and keeps what a report needs.
+"""What a report on a data set is made from.
 
-Of a manifest (`from_manifest`) or of records (`from_records`). What is kept of a
-photograph is small; pictures are kept for a few of each condition and skin type only.
+What is kept of a photograph is small; pictures are kept of those only that are shown, a
+few of each condition.
 """
 
-import concurrent.futures
-import csv
-import functools
-import io
-import os
-import pathlib
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
-import tqdm
-from PIL import Image
 
-from preprocessing import (
-    cases,
-    contact_sheet,
-    cropping,
-    duplicates,
-    examples,
-    linked_patients,
-    photographs,
-    plans,
-    records,
-    skin,
-    splits,
-    thumbnails,
-)
+from preprocessing import cases, contact_sheet, duplicates, skin, splits
 from preprocessing.cases import Box, Photograph
 
-PICTURE_SIDE = 224
-_SIDE = 256  # Longer side at which photographs are looked at, pixels.
 PER_CONDITION = 6
 _PAIRS_SHOWN = 24
 
@@ -66,7 +43,7 @@ class Look(NamedTuple):
     def has_annotated_type(self) -> bool:
         """Whether a skin type is given that was not estimated on import."""
         source = self.row.extra.get("fitzpatrick_source", "")
-        return self.row.fitzpatrick is not None and source != "estimated"
+        return self.row.fitzpatrick is not None and not source.endswith("estimated")
 
 
 class Inspection(NamedTuple):
@@ -98,6 +75,13 @@ class Inspection(NamedTuple):
         """The near-duplicates whose pictures are there, closest first."""
         return sorted(self.pairs or [], key=lambda pair: -pair.correlation)[:_PAIRS_SHOWN]
 
+    def wanted(self) -> Set[str]:
+        """Image ids of all photographs that are shown."""
+        ids = {look.row.image_id for looks in self.shown().values() for look in looks}
+        for pair in self.pairs_shown():
+            ids |= {self.looks[n].row.image_id for n in (pair.first, pair.second)}
+        return ids
+
 
 def _shown(looks: Sequence[Look]) -> Dict[str, List[Look]]:
     groups: Dict[Tuple[str, int], List[Look]] = {}
@@ -113,195 +97,3 @@ def _shown(looks: Sequence[Look]) -> Dict[str, List[Look]]:
     for found in by_condition.values():
         found.sort(key=lambda look: (look.row.fitzpatrick or 9, look.row.image_id))
     return by_condition
-
-
-def _jpeg(image: Image.Image) -> bytes:
-    scale = min(1.0, PICTURE_SIDE / max(image.size))
-    width, height = (max(1, round(length * scale)) for length in image.size)
-    buffer = io.BytesIO()
-    image.resize((width, height), Image.Resampling.HAMMING).save(buffer, "JPEG", quality=82)
-    return buffer.getvalue()
-
-
-def _look(
-    row: Photograph, split: str, image: Image.Image, size: Tuple[int, int], boxes: Sequence[Box]
-) -> Look:
-    """Measures a photograph; `boxes` are in pixels of `size`, `image` may be smaller."""
-    width, height = size
-    shares = tuple(Box(b.x0 / width, b.y0 / height, b.x1 / width, b.y1 / height) for b in boxes)
-    x, y = image.size
-    scaled = [Box(b.x0 * x, b.y0 * y, b.x1 * x, b.y1 * y) for b in shares]
-    estimate = skin.estimate_fitzpatrick(image, scaled)
-    ita = estimate[1] if estimate else None
-    return Look(row, split, size, shares, ita, thumbnails.reduce(image))
-
-
-def _pairs(looks: Sequence[Look]) -> List[duplicates.Pair]:
-    stacked = np.array([look.thumbnail for look in looks], np.uint8)
-    shape = (-1, thumbnails.SIDE, thumbnails.SIDE)
-    return duplicates.find_pairs(stacked.reshape(shape), [look.row.patient_id for look in looks])
-
-
-def _wanted(inspection: Inspection) -> List[str]:
-    """Image ids of all photographs that a report shows, once each."""
-    ids = [look.row.image_id for looks in inspection.shown().values() for look in looks]
-    for pair in inspection.pairs_shown():
-        ids += [inspection.looks[n].row.image_id for n in (pair.first, pair.second)]
-    return list(dict.fromkeys(ids))
-
-
-def _progress(items: Iterable, total: int, what: str) -> tqdm.tqdm:
-    return tqdm.tqdm(items, desc=what, total=total, unit=" photographs", disable=None)
-
-
-def _reduced(row: Photograph, folder: str, max_pixels: int) -> photographs.Decoded:
-    path = os.path.join(folder, row.image)
-    decoded = photographs.decode_photograph(
-        path, max_pixels, lambda size: max(1, max(size) // _SIDE)
-    )
-    if decoded.says_generated and not row.synthetic:
-        raise ValueError(f"{path}: its metadata say that a program made it; needs synthetic=1")
-    if max(decoded.image.size) > _SIDE:
-        decoded = decoded._replace(image=records.scale_whole(decoded.image, _SIDE))
-    return decoded
-
-
-def _look_at_row(
-    row: Photograph, folder: str, settings: plans.Settings
-) -> Union[Look, cases.Rejection]:
-    try:
-        decoded = _reduced(row, folder, settings.max_pixels)
-        boxes = cropping.fit_boxes(row.rois, *decoded.size)
-    except ValueError as error:
-        return cases.Rejection(row.row, row.image_id, row.image, "photograph", str(error))
-    split = splits.split_of(row, settings.split_fractions, settings.seed)
-    return _look(row, split, decoded.image, decoded.size, boxes)
-
-
-def from_manifest(
-    cases_path: str,
-    image_dir: Optional[str] = None,
-    settings: Optional[plans.Settings] = None,
-) -> Inspection:
-    """Looks at the photographs of a manifest, on all cores.
-
-    Args:
-      cases_path: see `cases`.
-      image_dir: folder that the images are relative to; by default the manifest's own.
-      settings: of splits, the pixel limit and whether to look for near-duplicates.
-
-    Returns:
-      What was found; splits are those that preprocessing would make.
-
-    Raises:
-      ValueError: not a manifest, or no usable photograph.
-    """
-    settings = settings or plans.Settings()
-    rows, rejections = cases.read_cases(cases_path, image_dir)
-    folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
-    look_at = functools.partial(_look_at_row, folder=folder, settings=settings)
-    looks: List[Look] = []
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found in _progress(pool.map(look_at, rows), len(rows), "looking"):
-            if isinstance(found, Look):
-                looks.append(found)
-            else:
-                rejections.append(found)
-    if not looks:
-        raise ValueError(f"{cases_path}: no usable photograph; the first: {rejections[0].reason}")
-    pairs = None
-    if settings.find_duplicates:
-        pairs = _pairs(looks)
-        planned = [look.row for look in looks]
-        decision = linked_patients.decide(planned, pairs, settings.split_fractions, settings.seed)
-        looks = [look._replace(split=decision.splits[look.row.image_id]) for look in looks]
-    inspection = Inspection(cases_path, False, looks, rejections, pairs, {}, {})
-    by_id = {row.image_id: row for row in rows}
-    for image_id in _wanted(inspection):
-        decoded = _reduced(by_id[image_id], folder, settings.max_pixels)
-        inspection.pictures[image_id] = _jpeg(decoded.image)
-    return inspection
-
-
-def _full_records(data_dir: str, info: examples.DatasetInfo) -> Iterator[Tuple[str, dict]]:
-    """Yields (split, parsed record with NumPy values)."""
-    import tensorflow as tf  # A manifest is looked at without it.
-
-    for split in cases.SPLITS:
-        if info.count("full", split):
-            shards = tf.data.TFRecordDataset(examples.list_shards(data_dir, "full", split))
-            for parsed in shards.map(examples.parse_full).as_numpy_iterator():
-                yield split, parsed
-
-
-def _decoded(parsed: dict) -> Image.Image:
-    return Image.open(io.BytesIO(parsed["image/encoded"])).convert("RGB")
-
-
-def _look_at_record(split: str, parsed: dict) -> Look:
-    width, height = int(parsed["image/width"]), int(parsed["image/height"])
-    boxes = [
-        Box(x0 * width, y0 * height, x1 * width, y1 * height)
-        for y0, x0, y1, x1 in parsed["boxes"].tolist()
-    ]
-    row = Photograph(
-        case_id=parsed["case_id"].decode(),
-        patient_id=parsed["patient_id"].decode(),
-        image_id=parsed["image_id"].decode(),
-        image="",
-        condition=parsed["condition"].decode(),
-        fitzpatrick=int(parsed["fitzpatrick"]) or None,
-        split=split,
-        synthetic=bool(parsed["synthetic"]),
-    )
-    return _look(row, split, _decoded(parsed), (width, height), boxes)
-
-
-def _read_rejections(path: pathlib.Path) -> List[cases.Rejection]:
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            cases.Rejection(
-                int(cells["row"]), *(cells[name] for name in cases.Rejection._fields[1:])
-            )
-            for cells in csv.DictReader(file)
-        ]
-
-
-def from_records(data_dir: str, find_duplicates: bool = True) -> Inspection:
-    """Looks at the `full/` records of a data set.
-
-    Args:
-      data_dir: what `//preprocessing:preprocess` wrote.
-      find_duplicates: whether to look for near-duplicates.
-
-    Returns:
-      What was found; rejections are those of `rejected.csv`.
-
-    Raises:
-      ValueError: not a data set, or a record that cannot be read.
-    """
-    info = examples.read_info(data_dir)
-    total = sum(info.count("full", split) for split in cases.SPLITS)
-    looks = [
-        _look_at_record(*record)
-        for record in _progress(_full_records(data_dir, info), total, "looking")
-    ]
-    if not looks:
-        raise ValueError(f"{data_dir}: no full/ records")
-    inspection = Inspection(
-        data_dir,
-        True,
-        looks,
-        _read_rejections(pathlib.Path(data_dir) / "rejected.csv"),
-        _pairs(looks) if find_duplicates else None,
-        {},
-        {split: info.count("crops", split) for split in cases.SPLITS},
-    )
-    wanted = set(_wanted(inspection))
-    for _, parsed in _full_records(data_dir, info):
-        image_id = parsed["image_id"].decode()
-        if image_id in wanted:
-            inspection.pictures[image_id] = _jpeg(_decoded(parsed))
-    return inspection
