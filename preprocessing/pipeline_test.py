@@ -108,6 +108,24 @@ class PreprocessTest(absltest.TestCase):
             self.assertGreater(min(sheet.size), 200)
         self.assertFalse((pathlib.Path(self.output) / pipeline.UNFINISHED).exists())
 
+    def test_near_duplicates_across_patients_share_a_split(self):
+        split_of = {}
+        for split in cases.SPLITS:
+            files = examples.list_shards(self.output, "full", split)
+            for data in tf.data.TFRecordDataset(files):
+                split_of[examples.parse_full(data)["image_id"].numpy().decode()] = split
+        with open(os.path.join(self.output, "duplicates.csv"), newline="") as file:
+            pairs = list(csv.DictReader(file))
+        # Photograph 1 is there under two patients.
+        self.assertIn(
+            ("i1", "untyped"), [(row["image_id"], row["other_image_id"]) for row in pairs]
+        )
+        for row in pairs:
+            for side in ("", "other_"):
+                self.assertEqual(row[f"{side}split"], split_of[row[f"{side}image_id"]])
+            self.assertEqual(row["split"], row["other_split"])
+        self.assertEqual(self.info.notes["near_duplicate_pairs"], len(pairs))
+
     def test_bytes_do_not_depend_on_the_workers(self):
         expected = _digests(self.output)
         for name, args in (
@@ -143,8 +161,11 @@ class PreprocessTest(absltest.TestCase):
         output = self.root / "mine"
         output.mkdir(exist_ok=True)
         (output / "notes.txt").write_text("mine")
-        pipeline.preprocess(self.manifest, str(output), _SETTINGS, overwrite=True)
+        (output / "duplicates.csv").write_text("of an earlier run")
+        settings = dataclasses.replace(_SETTINGS, find_duplicates=False)
+        pipeline.preprocess(self.manifest, str(output), settings, overwrite=True)
         self.assertEqual((output / "notes.txt").read_text(), "mine")
+        self.assertFalse((output / "duplicates.csv").exists())  # Not looked for this time.
 
     def test_an_interrupted_run_is_taken_up(self):
         output = self.root / "interrupted"
