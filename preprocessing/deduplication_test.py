@@ -11,10 +11,10 @@ from preprocessing import (
     dataset_files,
     deduplication,
     examples,
-    pipeline,
     plans,
     shards,
     splits,
+    testing_shards,
 )
 from preprocessing.cases import Box, Photograph
 
@@ -58,12 +58,8 @@ class KeepTogetherTest(absltest.TestCase):
         )
 
     def _write(self):
-        """Writes shards as the pipeline does, without Beam."""
         work = pathlib.Path(self.create_tempdir().full_path)
-        planned = list(plans.plan_shards(self.rows, str(self.data), _SETTINGS))
-        for path in pipeline.write_plans(planned, work):
-            shards.write_shard(path)
-        return work, [plan.name for plan in planned]
+        return work, testing_shards.write_shards(self.rows, self.data, _SETTINGS, work)
 
     def _records(self, work, kind):
         """Yields (split, image id, bytes) of all records."""

@@ -11,9 +11,8 @@ from preprocessing import (
     dataset_files,
     examples,
     inspection_sources,
-    pipeline,
     plans,
-    shards,
+    testing_shards,
 )
 from preprocessing.cases import Box, Photograph
 
@@ -60,10 +59,7 @@ def _write_records(manifest, work):
     """Makes a data set as the pipeline does, without Beam."""
     settings = plans.Settings(image_size=32, full_size=64, photographs_per_shard=8)
     rows, rejections = cases.read_cases(manifest)
-    planned = list(plans.plan_shards(rows, str(pathlib.Path(manifest).parent), settings))
-    for path in pipeline.write_plans(planned, work):
-        shards.write_shard(path)
-    names = [plan.name for plan in planned]
+    names = testing_shards.write_shards(rows, pathlib.Path(manifest).parent, settings, work)
     return dataset_files.write_dataset_files(work, names, settings, rejections, {})
 
 

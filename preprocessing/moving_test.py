@@ -3,7 +3,7 @@ import pathlib
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing import moving, pipeline, plans, shards
+from preprocessing import moving, plans, shards, testing_shards
 from preprocessing.cases import Box, Photograph
 
 _SETTINGS = plans.Settings(
@@ -23,11 +23,7 @@ class MoveTest(absltest.TestCase):
             rows.append(
                 Photograph("c", f"p{n}", f"i{n}", name, "Acne", kind, box, split=split, row=n + 2)
             )
-        planned = list(plans.plan_shards(rows, str(self.work), _SETTINGS))
-        self.names = [plan.name for plan in planned]
-        self.paths = pipeline.write_plans(planned, self.work)
-        for path in self.paths:
-            shards.write_shard(path)
+        self.names = testing_shards.write_shards(rows, self.work, _SETTINGS, self.work)
 
     def _held(self, kind):
         """Returns image id -> (split, its records)."""
@@ -68,8 +64,8 @@ class MoveTest(absltest.TestCase):
         self.assertIsNotNone(shards.finished(plan, self.work))
         moving.move(self.work, self.names, dict.fromkeys(before, "test"), {})
         self.assertIsNone(shards.finished(plan, self.work))
-        for path in self.paths:
-            shards.write_shard(path)
+        for name in self.names:
+            shards.write_shard(str(self.work / "plans" / f"{name}.json"))
         self.assertEqual(self._held("full"), before)
 
     def test_other_shards_are_left_alone(self):
