@@ -20,12 +20,9 @@ from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's
 from types import ModuleType
 from typing import Callable, Sequence
 
-from absl import flags
-
 
 def _printing(module: ModuleType) -> Callable[[Sequence[str]], None]:
-    """Returns a command's `main`, printing what it returns; --help lists its flags."""
-    flags.adopt_module_key_flags(module)
+    """Returns a command's `main`, printing what it returns."""
     return lambda argv: print(module.main(argv))
 
 

@@ -25,6 +25,8 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)
 # Apache Beam, about parts of it that need Google Cloud.
 logging.getLogger().addFilter(lambda record: not str(record.msg).startswith("apitools not found"))
 
+_PACKAGES = ("preprocessing", "model", "training", "synthesis", "evaluation", "benchmarks")
+
 
 def user_path(path: str) -> str:
     """Returns a path given on the command line as an absolute path.
@@ -45,6 +47,14 @@ def _parse_known(argv: Sequence[str]) -> Sequence[str]:
     except flags.Error as error:
         print(f"error: {error}; see --help", file=sys.stderr)
         sys.exit(1)
+
+
+def _list_our_flags() -> None:
+    """Has --help list the flags of all our modules; absl lists the main module's alone."""
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.partition(".")[0] in _PACKAGES:
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 @contextlib.contextmanager
@@ -85,6 +95,7 @@ def run(
         with _one_line_errors():
             main(argv)
 
+    _list_our_flags()
     if prepare is not None:
         with _one_line_errors():
             prepare(sys.argv)

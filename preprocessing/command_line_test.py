@@ -54,6 +54,23 @@ class RunTest(parameterized.TestCase):
             self.assertEqual(result.returncode, 1)
             self.assertEqual(result.stderr.strip(), line)
 
+    def test_help_lists_the_flags_of_our_modules(self):
+        # As those of flag modules that several programs share.
+        shared = "import sys, types\nsys.modules['training.x'] = module = types.ModuleType('training.x')\n"
+        shared += 'exec(\'from absl import flags; flags.DEFINE_string("shade", "", "Of it.")\', '
+        shared += "module.__dict__)\n"
+        program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
+        program.write_text(shared + _PROGRAM.format(passing=False))
+        shown = subprocess.run(
+            [sys.executable, str(program), "--help"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+        ).stdout
+        self.assertIn("--shade: Of it.", shown)
+        self.assertIn("--size:", shown)
+        self.assertNotIn("--verbosity", shown)
+
     def test_a_bug_keeps_its_traceback(self):
         result = self._run("--size=4")
         self.assertIn("Traceback", result.stderr)
