@@ -55,10 +55,13 @@ class RunTest(parameterized.TestCase):
             self.assertEqual(result.stderr.strip(), line)
 
     def test_help_lists_the_flags_of_our_modules(self):
-        # As those of flag modules that several programs share.
-        shared = "import sys, types\nsys.modules['training.x'] = module = types.ModuleType('training.x')\n"
-        shared += 'exec(\'from absl import flags; flags.DEFINE_string("shade", "", "Of it.")\', '
-        shared += "module.__dict__)\n"
+        # A module that stands in for those whose flags several programs share.
+        shared = textwrap.dedent("""
+            import sys, types
+            sys.modules["training.shared"] = module = types.ModuleType("training.shared")
+            source = "from absl import flags; flags.DEFINE_string('shade', '', 'Of it.')"
+            exec(source, module.__dict__)
+        """)
         program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
         program.write_text(shared + _PROGRAM.format(passing=False))
         shown = subprocess.run(

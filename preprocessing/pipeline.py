@@ -26,7 +26,15 @@ import apache_beam as beam
 import tqdm
 from absl import logging
 
-from preprocessing import beam_runner, cases, dataset_files, deduplication, examples, shards
+from preprocessing import (
+    beam_runner,
+    cases,
+    dataset_files,
+    deduplication,
+    examples,
+    shard_failures,
+    shards,
+)
 from preprocessing.plans import Settings, ShardPlan, plan_shards
 
 UNFINISHED = ".unfinished"
@@ -46,7 +54,15 @@ class _WriteShard(beam.DoFn):
     """Runs `shards.write_shard` and counts."""
 
     def process(self, plan_path: str) -> Iterator[str]:
-        summary = shards.write_shard(plan_path)
+        try:
+            summary = shards.write_shard(plan_path)
+        except OSError as error:
+            path = pathlib.Path(plan_path)
+            folder = path.parent.parent / "shards"
+            # What an earlier run says of the shard may not be true any longer.
+            (folder / path.name).unlink(missing_ok=True)
+            shard_failures.note(folder, path.stem, error)
+            return
         counts = {
             "photographs": summary.photographs,
             "crops": summary.total("crops"),
@@ -217,7 +233,7 @@ def preprocess(
 
     Raises:
       ValueError: no usable row or photograph, an existing output, another run in the
-        same folder, unknown options.
+        same folder, a full disk, unknown options.
     """
     settings = settings or Settings()
     output = check_output(output_dir, overwrite)
@@ -231,6 +247,9 @@ def preprocess(
             paths = [str(_plan_path(work, name)) for name in sizes]
             _run_beam(paths, sum(sizes.values()), beam_args)
         names, notes = list(sizes), {}
+        for name in names:
+            if not (work / "shards" / f"{name}.json").exists():
+                raise shard_failures.error_of(work / "shards", name)
         if settings.find_duplicates:
             notes = deduplication.keep_together(work, names, settings)
         info = dataset_files.write_dataset_files(work, names, settings, row_rejections, notes)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -212,6 +213,26 @@ class PreprocessTest(absltest.TestCase):
             (output / name).rename(work / name)
         pipeline.preprocess(self.manifest, str(output), _SETTINGS)
         self.assertEqual(_digests(output), before)
+
+    def test_a_full_disk_in_the_middle(self):
+        output = self.root / "full_disk"
+        write, names = pipeline.shards.write_shard, []
+
+        def full(plan_path):
+            names.append(pathlib.Path(plan_path).stem)
+            if len(names) == 2:
+                raise OSError(28, "No space left on device")
+            return write(plan_path)
+
+        one_process = ["--direct_num_workers=1", "--direct_running_mode=in_memory"]
+        with (
+            mock.patch.object(pipeline.shards, "write_shard", full),
+            self.assertRaisesRegex(ValueError, r"unfinished: .*: \[Errno 28\] No space left on"),
+        ):
+            pipeline.preprocess(self.manifest, str(output), _SETTINGS, beam_args=one_process)
+        self.assertFalse((output / "dataset.json").exists())
+        pipeline.preprocess(self.manifest, str(output), _SETTINGS)
+        self.assertEqual(_digests(output), _digests(self.output))
 
     def test_one_run_at_a_time(self):
         output = self.root / "shared"

@@ -17,7 +17,7 @@ import apache_beam as beam
 import numpy as np
 from tqdm import tqdm
 
-from preprocessing import beam_runner, cases, examples, taxonomy
+from preprocessing import beam_runner, cases, examples, shard_failures, taxonomy
 from synthesis import painting
 from synthesis.layout_statistics import LayoutStatistics
 from synthesis.map_requests import Wanted
@@ -164,18 +164,15 @@ def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
 
 
 class _Paint(beam.DoFn):
-    """Paints one shard.
-
-    What the user can mend (a full disk) is noted beside the shards and told by the
-    driver; raised here, Beam would print it as pages of tracebacks.
-    """
+    """Paints one shard."""
 
     def process(self, plan_json: str) -> Iterator[str]:
         plan = ShardPlan.from_json(plan_json)
         try:
             summary = painting.write_shard(plan)
         except (OSError, ValueError) as error:
-            painting.note_failure(plan, error)
+            folder = pathlib.Path(plan.folder) / painting.SUMMARIES
+            shard_failures.note(folder, plan.name, error)
             return
         beam.metrics.Metrics.counter("synthesis", "images").inc(summary.images)
         yield summary.name
@@ -278,10 +275,7 @@ def _summaries(plans: Sequence[ShardPlan]) -> List[Summary]:
     for plan in plans:
         summary = painting.finished(plan)
         if summary is None:
-            raise ValueError(
-                f"{plan.folder}: {plan.name}: {painting.read_failure(plan)}; what is finished is "
-                "kept, and the same command goes on"
-            )
+            raise shard_failures.error_of(pathlib.Path(plan.folder) / painting.SUMMARIES, plan.name)
         summaries.append(summary)
     return summaries
 

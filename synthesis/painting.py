@@ -19,7 +19,7 @@ from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from preprocessing import examples, png_encoding, taxonomy, tfrecords
+from preprocessing import examples, png_encoding, shard_failures, taxonomy, tfrecords
 from preprocessing.cases import Box
 from synthesis import map_sampler, provenance, trained_generator
 from synthesis.map_sampler import Layout
@@ -179,29 +179,8 @@ def write_shard(plan: ShardPlan) -> Summary:
     finally:
         temporary.unlink(missing_ok=True)
     _write_text(folder / SUMMARIES / f"{plan.name}.json", json.dumps(dataclasses.asdict(summary)))
-    _failure_path(plan).unlink(missing_ok=True)
+    shard_failures.forget(folder / SUMMARIES, plan.name)
     return summary
-
-
-def _failure_path(plan: ShardPlan) -> pathlib.Path:
-    return pathlib.Path(plan.folder) / SUMMARIES / f"{plan.name}.failed"
-
-
-def note_failure(plan: ShardPlan, error: Exception) -> None:
-    """Notes why a shard was not painted, as far as the disk takes it."""
-    try:
-        _failure_path(plan).write_text(str(error), encoding="utf-8")
-    except OSError:
-        pass  # A full disk: `read_failure` has words for that.
-
-
-def read_failure(plan: ShardPlan) -> str:
-    """Returns why a shard was not painted."""
-    try:
-        reason = _failure_path(plan).read_text(encoding="utf-8")
-    except OSError:
-        reason = ""
-    return reason or "could not be written; is the disk full?"
 
 
 def _write_text(target: pathlib.Path, text: str) -> None:
