@@ -29,6 +29,7 @@ from evaluation import (
     augmentation_report,
     augmentation_results,
     augmentation_study,
+    augmentation_training,
     classification_statistics,
     classifier,
     classifier_predictions,
@@ -156,7 +157,7 @@ def _report(
 def _experiment() -> None:
     study = _study()
     try:
-        augmentation_study.run(study, augmentation_study.read_data(study))
+        augmentation_training.run(study, augmentation_study.read_data(study))
     except KeyboardInterrupt:
         print(
             f"\nstopped; continue with the same options and --workdir={study.workdir}",

@@ -12,7 +12,8 @@ from evaluation import (
     result_files,
 )
 from evaluation import classification_statistics as statistics
-from evaluation.augmentation_results import ArmResult, Comparison, Results, verdict
+from evaluation.augmentation_results import ArmResult, Comparison, Results
+from evaluation.augmentation_verdict import majority_accuracy, notes, verdict
 from evaluation.classification_statistics import Difference
 from preprocessing import taxonomy
 
@@ -55,7 +56,7 @@ def _overall(results: Results) -> List[str]:
         for arm in results.arms
     ]
     header = ["arm", "synthetic images", *_OVERALL_TITLES.values(), "calibration error (chance)"]
-    majority = augmentation_results.majority_accuracy(results)
+    majority = majority_accuracy(results)
     return [
         *_table(header, rows),
         "",
@@ -177,7 +178,7 @@ def markdown(all_results: Sequence[Results]) -> str:
         )
         for part in parts:
             lines += [*part(results), ""]
-        lines += [f"Note: {note}." for note in augmentation_results.notes(results)]
+        lines += [f"Note: {note}." for note in notes(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -252,7 +253,7 @@ def write(
     result_files.check(path, protocol, overwrite, "--workdir")
     content = {
         "verdict": {results.test_set: verdict(results) for results in all_results},
-        "notes": {results.test_set: augmentation_results.notes(results) for results in all_results},
+        "notes": {results.test_set: notes(results) for results in all_results},
         "results": {results.test_set: results.as_dict() for results in all_results},
         "protocol": protocol,
     }

@@ -9,6 +9,7 @@ from PIL import Image
 from evaluation import (
     augmentation_report,
     augmentation_results,
+    augmentation_verdict,
     classifier_predictions,
     classifier_testing,
 )
@@ -42,7 +43,7 @@ class AugmentationReportTest(absltest.TestCase):
             with Image.open(folder / name) as image:
                 self.assertGreater(min(image.size), 300)
         text = (folder / "augmentation.md").read_text()
-        verdict = augmentation_results.verdict(self.results[0])
+        verdict = augmentation_verdict.verdict(self.results[0])
         self.assertIn(verdict, text)
         self.assertIn("## Photographs of another data set", text)
         self.assertIn("| real+synthetic less real | ", text)
@@ -77,7 +78,7 @@ class AugmentationReportTest(absltest.TestCase):
     def test_screen(self):
         text = augmentation_report.screen(self.results[0])
         self.assertIn("real+class_weights", text)
-        self.assertTrue(text.endswith(augmentation_results.verdict(self.results[0])))
+        self.assertTrue(text.endswith(augmentation_verdict.verdict(self.results[0])))
 
 
 if __name__ == "__main__":

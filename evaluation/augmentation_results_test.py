@@ -18,33 +18,6 @@ class AugmentationResultsTest(absltest.TestCase):
         arms = classifier_predictions.read(root)
         return augmentation_results.compute("test", arms, _REPLICATES)
 
-    def test_a_planted_improvement_is_found_and_told(self):
-        results = self._compute([0.5, 0.5, 0.5, 0.5], melanoma=0.95, seeds=(0, 1, 2))
-        comparison = results.comparison("real", "real+synthetic")
-        [(name, change)] = [
-            one for one in comparison.significant_classes() if one[1].estimate.value > 0.2
-        ]
-        self.assertEqual(name, "Melanoma")
-        self.assertLess(change.p_adjusted, 0.05)
-        text = augmentation_results.verdict(results)
-        self.assertRegex(text, r"top-1 accuracy by \+1\d\.\d points \(95% interval \+.*better")
-        self.assertRegex(text, r"macro F1 by \+1\d\.\d points")
-        self.assertNotIn("No classifier is better", text)
-        self.assertRegex(text, r"Melanoma \+0\.\d\d")
-        self.assertRegex(text, r"Against real\+oversampled, .* significantly better")
-        self.assertRegex(text, r"Against real\+class_weights, ")
-
-    def test_no_difference_is_called_so(self):
-        results = self._compute([0.6] * 4)
-        text = augmentation_results.verdict(results)
-        self.assertIn("no significant difference", text)
-        self.assertIn("F1 differs significantly in none of 4 conditions", text)
-        self.assertNotIn("better", text)
-
-    def test_harm_is_called_so(self):
-        text = augmentation_results.verdict(self._compute([0.8, 0.4, 0.8, 0.8], seeds=(0,)))
-        self.assertRegex(text, r"by -\d\d\.\d points .*significantly worse")
-
     def test_numbers_of_an_arm(self):
         results = self._compute([0.6, 0.6, 0.6, 0.6], seeds=(5,))
         arm = results.arms[0]
@@ -81,21 +54,6 @@ class AugmentationResultsTest(absltest.TestCase):
         self.assertEqual(number, 10)
         self.assertTrue(np.isnan(estimate.value))
 
-    def test_classifiers_that_learnt_nothing_are_told(self):
-        text = augmentation_results.verdict(self._compute([0.2] * 4))
-        self.assertIn("No classifier is better than always naming the most common condition", text)
-        self.assertIn("(0.250)", text)
-
-    def test_conditions_without_photographs_are_noted(self):
-        self.assertEqual(
-            augmentation_results.notes(self._compute([0.5] * 2, seeds=(0,))),
-            [
-                "Psoriasis has 60 test images and no photograph to train on: arms without "
-                "synthetic images of it can only err",
-                "without a test image, so undefined: Acne",
-            ],
-        )
-
     def test_is_json(self):
         content = self._compute([0.6] * 4).as_dict()
         stored = json.loads(json.dumps(content, allow_nan=False))
@@ -112,7 +70,8 @@ class AugmentationResultsTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "no predictions of the arm 'real'"):
             augmentation_results.compute("test", arms[1:], 10)
         only = augmentation_results.compute("test", arms[:1], 20)
-        self.assertIn("No verdict", augmentation_results.verdict(only))
+        self.assertLen(only.arms, 1)
+        self.assertEmpty(only.comparisons)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+import dataclasses
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest
+
+from evaluation import (
+    augmentation_arms,
+    augmentation_study,
+    augmentation_training,
+    classifier_predictions,
+    classifier_testing,
+    synthetic_sources,
+)
+from evaluation.augmentation_study import Study
+from evaluation.classifier_configs import demo
+from synthesis import trained_generator
+from training import testing_data
+
+
+def _config(**training):
+    config = demo.get_config()
+    config.model.input_size = 32
+    config.training.steps = 4
+    config.training.batch_size = 8
+    config.training.validate_every = 2
+    config.training.precision = "float32"
+    config.training.update(training)
+    return config
+
+
+class AugmentationTrainingTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        testing_data.train_run(folder.name, steps=2)
+        generator = trained_generator.load(str(cls.folder / "runs" / "small"))
+        cls.synthetic = synthetic_sources.planned(
+            generator, str(cls.folder / "data"), str(cls.folder / "synthetic"), 30, ["condition"]
+        )
+
+    def _study(self, arms=(), ratios=(), **fields):
+        settings = {
+            "data_dir": str(self.folder / "data"),
+            "config": _config(),
+            "arms": augmentation_arms.make_arms(arms, ratios),
+            "seeds": [0],
+            "weights": "none",
+            "synthetic": self.synthetic,
+            "workdir": self.create_tempdir().full_path,
+        }
+        return Study(**{**settings, **fields})
+
+    def test_trains_every_arm_and_stores_what_it_says(self):
+        study = self._study(arms=["real+class_weights"], ratios=[0.5])
+        data = augmentation_study.read_data(study)
+        augmentation_training.run(study, data)
+        self.assertEqual(
+            classifier_testing.files(study.predictions_dir),
+            [f"{arm}/test_seed_0.parquet"
+             for arm in ("real", "real_class_weights", "real_synthetic_x0.5")],
+        )  # fmt: skip
+        arms = classifier_predictions.read(study.predictions_dir)
+        for arm in arms:
+            self.assertEqual(arm.scores.shape, (1, 16, 27))
+            self.assertEqual(set(arm.table["patient_id"]), {f"test{i}" for i in range(16)})
+            self.assertIn(arm.trainings[0]["outcome"]["best_step"], (2, 4))
+        protocol = arms[1].trainings[0]["protocol"]
+        self.assertEqual((protocol["arm"], protocol["synthetic_images"]), (
+            "real+synthetic x0.5", 12))  # fmt: skip
+        self.assertAlmostEqual(protocol["share"], 1 / 3)
+        self.assertEqual(protocol["study"]["photographs"], dict.fromkeys(
+            ("Acne", "Melanoma", "Vitiligo"), 8))  # fmt: skip
+        self.assertNotEmpty(list(pathlib.Path(study.workdir).glob("logs/real/seed_0/*/events.*")))
+
+        # What is there stays; a seed and a test set are added.
+        written = {path: path.stat().st_mtime_ns
+                   for path in pathlib.Path(study.workdir).rglob("*.[hp]*[5t]")}  # fmt: skip
+        extra = self.create_tempdir().full_path
+        testing_data.write_dataset(extra, per_split=(3, 3, 3), image_size=40, digest="2" * 64)
+        more = dataclasses.replace(
+            study, seeds=[0, 3], arms=augmentation_arms.make_arms([], []), extra_test=extra
+        )
+        augmentation_training.run(more, augmentation_study.read_data(more))
+        self.assertLen(written, 6)
+        for path, when in written.items():
+            self.assertEqual(path.stat().st_mtime_ns, when)
+        [again] = classifier_predictions.read(study.predictions_dir, wanted=more.plan())
+        self.assertEqual(list(again.seeds), [0, 3])
+        self.assertFalse(np.array_equal(again.scores[0], again.scores[1]))
+        [other] = classifier_predictions.read(study.predictions_dir, "extra")
+        self.assertEqual(other.scores.shape, (2, 9, 27))
+        # Seed 0 was not trained again for it: its weights were kept.
+        self.assertEqual(other.trainings[0]["outcome"], arms[0].trainings[0]["outcome"])
+
+        # Another extra set is refused.
+        changed = self.create_tempdir().full_path
+        testing_data.write_dataset(changed, per_split=(3, 3, 4), image_size=40, digest="3" * 64)
+        different = dataclasses.replace(more, extra_test=changed)
+        with self.assertRaisesRegex(ValueError, "extra_seed_0.parquet: of other test photographs"):
+            augmentation_training.run(different, augmentation_study.read_data(different))
+
+    def test_too_few_synthetic_images(self):
+        study = self._study(ratios=[5])
+        data = augmentation_study.read_data(study)
+        with self.assertRaisesRegex(ValueError, "takes 120 synthetic images; there are 30"):
+            augmentation_training.run(study, data)
+
+
+if __name__ == "__main__":
+    absltest.main()
