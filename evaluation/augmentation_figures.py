@@ -7,6 +7,7 @@ from matplotlib import pyplot
 
 from evaluation import augmentation_arms, plots
 from evaluation.augmentation_results import ArmResult, Results
+from evaluation.classification_statistics import FEWEST_OF_CLASS
 from evaluation.cluster_bootstrap import Estimate
 from preprocessing import taxonomy
 
@@ -31,7 +32,7 @@ def whiskers(estimates: Sequence[Estimate]) -> np.ndarray:
 
 
 def draw_f1(results: Results, path: str) -> str:
-    """Draws F1 by condition and arm with 95% intervals (paper, Figure 8).
+    """Draws F1 by condition and arm, with intervals (paper, Figure 8).
 
     Conditions without a test image are left out; those whose F1 changes significantly
     with synthetic images carry a star.
@@ -63,7 +64,7 @@ def draw_f1(results: Results, path: str) -> str:
     axes.set_yticks(range(len(codes)), labels, fontsize=8)
     axes.set_ylim(len(codes) - 0.4, -0.6)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("F1, 95% interval")
+    axes.set_xlabel(f"F1; 95% interval from {FEWEST_OF_CLASS} patients on")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
