@@ -40,7 +40,6 @@ class AugmentationProgramTest(ProgramTestCase):
 
     def test_bad_flags(self):
         for flag, message in (
-            (["--ratio=a"], "--ratio=a: could not convert"),
             (["--from_predictions=nowhere"], "nowhere: no predictions there"),
             (["--from_predictions=x", "--seeds=1"], "--from_predictions and --seeds exclude"),
         ):

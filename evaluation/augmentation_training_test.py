@@ -15,6 +15,7 @@ from evaluation import (
 )
 from evaluation.augmentation_study import Study
 from evaluation.classifier_configs import demo
+from preprocessing import examples
 from synthesis import trained_generator
 from training import testing_data
 
@@ -55,14 +56,31 @@ class AugmentationTrainingTest(absltest.TestCase):
         }
         return Study(**{**settings, **fields})
 
+    def _other_data(self, seed):
+        """Writes records of noise, which resembles no photograph of training."""
+        folder = self.create_tempdir().full_path
+        testing_data.write_dataset(folder, per_split=(3, 3, 3), shards=1, digest=str(seed) * 64)
+        rng = np.random.default_rng(seed)
+        for split in ("train", "validation", "test"):
+            records = [
+                examples.Record(
+                    testing_data.png(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)),
+                    b"", 32, 32, (), "Acne", 1, f"{split}{i}", f"{split}{i}", f"{split}{i}",
+                )
+                for i in range(3)
+            ]  # fmt: skip
+            [shard] = examples.list_shards(folder, "full", split)
+            testing_data.write_records(pathlib.Path(shard), records)
+        return folder
+
     def test_trains_every_arm_and_stores_what_it_says(self):
-        study = self._study(arms=["real+class_weights"], ratios=[0.5])
+        study = self._study(ratios=[0.5])
         data = augmentation_study.read_data(study)
         augmentation_training.run(study, data)
         self.assertEqual(
             classifier_testing.files(study.predictions_dir),
             [f"{arm}/test_seed_0.parquet"
-             for arm in ("real", "real_class_weights", "real_synthetic_x0.5")],
+             for arm in ("real", "real_synthetic_x0.5")],
         )  # fmt: skip
         arms = classifier_predictions.read(study.predictions_dir)
         for arm in arms:
@@ -80,13 +98,12 @@ class AugmentationTrainingTest(absltest.TestCase):
         # What is there stays; a seed and a test set are added.
         written = {path: path.stat().st_mtime_ns
                    for path in pathlib.Path(study.workdir).rglob("*.[hp]*[5t]")}  # fmt: skip
-        extra = self.create_tempdir().full_path
-        testing_data.write_dataset(extra, per_split=(3, 3, 3), image_size=40, digest="2" * 64)
+        extra = self._other_data(seed=2)
         more = dataclasses.replace(
             study, seeds=[0, 3], arms=augmentation_arms.make_arms([], []), extra_test=extra
         )
         augmentation_training.run(more, augmentation_study.read_data(more))
-        self.assertLen(written, 6)
+        self.assertLen(written, 4)
         for path, when in written.items():
             self.assertEqual(path.stat().st_mtime_ns, when)
         [again] = classifier_predictions.read(study.predictions_dir, wanted=more.plan())
@@ -98,9 +115,7 @@ class AugmentationTrainingTest(absltest.TestCase):
         self.assertEqual(other.trainings[0]["outcome"], arms[0].trainings[0]["outcome"])
 
         # Another extra set is refused.
-        changed = self.create_tempdir().full_path
-        testing_data.write_dataset(changed, per_split=(3, 3, 4), image_size=40, digest="3" * 64)
-        different = dataclasses.replace(more, extra_test=changed)
+        different = dataclasses.replace(more, extra_test=self._other_data(seed=3))
         with self.assertRaisesRegex(ValueError, "extra_seed_0.parquet: of other test photographs"):
             augmentation_training.run(different, augmentation_study.read_data(different))
 
