@@ -18,8 +18,8 @@ from preprocessing import examples, record_errors, taxonomy
 from preprocessing.cases import SPLITS
 
 _BATCH = 64
-# Correlation at 32x32. Of HAM10000's photographs scaled or encoded again (JPEG 40) all
-# have more than 0.992 with themselves, of 9 million pairs of other lesions none 0.988.
+# Correlation at 32x32. 200 photographs of HAM10000, scaled or encoded again (JPEG 40), all
+# have more than 0.992 with themselves; of 9 million pairs of other lesions none has 0.988.
 _SAME_PHOTOGRAPH = 0.99
 _TEXTS = ("image_id", "case_id", "patient_id")
 
