@@ -25,7 +25,7 @@ _PROTOCOL = {
 def _measured(variant, seed, distances):
     values = dict.fromkeys(METRICS, (0.5,) * 4)
     scores = Scores(40, 45, {**values, "frechet": distances}, values, None)
-    evaluation = Evaluation("r", 100, "FID", _PROTOCOL, scores, {}, {}, {}, ("early",))
+    evaluation = Evaluation("r", 100, "FID", _PROTOCOL, scores, {}, {}, None, {}, ("early",))
     return Measured(Model(variant, seed, f"runs/{variant}/{seed}"), 1234567, evaluation)
 
 

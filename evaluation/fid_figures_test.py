@@ -17,7 +17,16 @@ def _scores(distance):
 
 def _evaluation(step, distance):
     return Evaluation(
-        "runs/r", step, "FID", {"trials": 2}, _scores(distance), {"Acne": _scores(9.0)}, {}, {}, ()
+        "runs/r",
+        step,
+        "FID",
+        {"trials": 2},
+        _scores(distance),
+        {"Acne": _scores(9.0)},
+        {},
+        None,
+        {},
+        (),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
+from evaluation import diversity, frechet_protocol, image_sets, result_files
 from evaluation import features as features_lib
-from evaluation import frechet_protocol, image_sets, result_files
 from evaluation.features import FeatureNetwork, FeatureSettings
 from evaluation.frechet_protocol import METRICS, Protocol, Scores
 from preprocessing import examples
@@ -16,6 +16,8 @@ from synthesis import map_sampler
 from synthesis.trained_generator import TrainedGenerator
 
 _LABELS = {"kernel": "kernel distance"}
+_DIVERSITY_MAPS = 32
+_IMAGES_PER_MAP = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Evaluation:
       overall: all images.
       conditions: by condition, where there are enough images.
       skin_types: by skin type, where there are enough images.
+      diversity: of the images of one map; None where no condition has photographs
+        of two patients.
       too_small: by group without scores, why.
       notes: what a reader should know.
     """
@@ -41,6 +45,7 @@ class Evaluation:
     overall: Scores
     conditions: Mapping[str, Scores]
     skin_types: Mapping[str, Scores]
+    diversity: Optional[diversity.Diversity]
     too_small: Mapping[str, str]
     notes: Tuple[str, ...]
 
@@ -59,6 +64,7 @@ class Evaluation:
             "overall": self.overall.summary(),
             "conditions": {name: one.summary() for name, one in self.conditions.items()},
             "skin_types": {name: one.summary() for name, one in self.skin_types.items()},
+            "diversity": self.diversity.as_dict() if self.diversity else None,
             "too_small": dict(self.too_small),
             "notes": list(self.notes),
         }
@@ -144,9 +150,26 @@ class Evaluator:
             overall=overall,
             conditions=by_group[0],
             skin_types=by_group[1],
+            diversity=self._diversity(generator),
             too_small=too_small,
             notes=self._notes(generator, overall),
         )
+
+    def _diversity(self, generator: TrainedGenerator) -> Optional[diversity.Diversity]:
+        layouts = [one for one in self._layouts[:_DIVERSITY_MAPS] for _ in range(_IMAGES_PER_MAP)]
+        painted = image_sets.generated_images(generator, layouts, self._protocol.seed, "same-map")
+        features = features_lib.extract(painted, self._network, self._settings)
+        try:
+            return diversity.measure(
+                features.reshape(-1, _IMAGES_PER_MAP, features.shape[1]),
+                [one.condition for one in layouts[::_IMAGES_PER_MAP]],
+                self._real_features,
+                self.real.conditions.tolist(),
+                self.real.patients,
+                seed=self._protocol.seed,
+            )
+        except ValueError:
+            return None
 
     def _describe(
         self, generator: TrainedGenerator, generated: image_sets.ImageSet
@@ -163,6 +186,8 @@ class Evaluator:
             "real_digest": self.real.digest,
             "map_split": self._splits[1],
             "generated_images": len(generated),
+            "diversity_maps": _DIVERSITY_MAPS,
+            "diversity_images_per_map": _IMAGES_PER_MAP,
             "generated_digest": generated.digest,
             "generator_digest": generator.digest,
         }
@@ -225,6 +250,15 @@ def _line(name: str, scores: Scores, metric: str) -> str:
     return f"  {name:38.38}{numbers[0]}  {numbers[1]}  {scores.num_images:6d}"
 
 
+def _diversity_lines(measured: diversity.Diversity) -> List[str]:
+    return [
+        f"  Mean feature distance, {measured.maps} maps, {measured.images_per_map} images each",
+        f"    between images of one map           {measured.within_map:.3f}",
+        f"    photographs of one condition        {measured.between_patients:.3f}",
+        f"    share                               {measured.ratio:.2f}",
+    ]
+
+
 def table(evaluation: Evaluation) -> str:
     """Returns the table for the screen."""
     protocol = evaluation.protocol
@@ -246,6 +280,8 @@ def table(evaluation: Evaluation) -> str:
     lines += [
         _line(_LABELS.get(metric, metric), evaluation.overall, metric) for metric in METRICS[1:]
     ]
+    if evaluation.diversity:
+        lines += ["", *_diversity_lines(evaluation.diversity)]
     groups = evaluation.groups()[1:]
     if groups:
         lines += ["", "  Frechet distance of"]

@@ -57,6 +57,15 @@ class EvaluationTest(absltest.TestCase):
         )
         self.assertEmpty(self.evaluation.skin_types)
 
+    def test_diversity_of_the_images_of_a_map(self):
+        measured = self.evaluation.diversity
+        self.assertEqual((measured.maps, measured.images_per_map), (32, 8))
+        # Grey noise: much the same whatever the seed, unlike photographs.
+        self.assertBetween(measured.ratio.value, 0.0, 0.5)
+        self.assertIn("between images of one map", frechet_evaluation.table(self.evaluation))
+        stored = self.evaluation.as_dict()["diversity"]
+        self.assertEqual(stored["ratio"]["value"], measured.ratio.value)
+
     def test_protocol_says_everything(self):
         protocol = self.evaluation.protocol
         self.assertEqual(protocol["feature_network"], "embedded")

@@ -12,25 +12,26 @@ given again; with longer lists only the new combinations are trained.
 A loss whose weight is searched is a poor objective for realism: a heavier weight
 lowers the loss that it weighs, whatever the pictures look like, and gan and
 feature_matching are judged by each trial's own discriminator. Use the table to see
-what is traded for what, look at the samples, and decide by FID, which will be an
-objective here once the evaluation package provides it; from Python,
-weight_search.search already takes any function of a finished run.
+what is traded for what and look at the samples; //evaluation:grid_search_with_fid
+searches by the distance to validation photographs.
 """
 
 import datetime
 import sys
-from typing import List, Sequence
+from typing import Callable, List, Sequence
 
 # First: it quiets TensorFlow's start-up.
 from preprocessing import command_line  # isort: skip
 
+import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
 from training import configurations, demo, weight_search
+from training.weight_search import Objective
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "demo (default), paper, paper26 or a config file."
+    "config", None, "demo (default), paper, paper26, pix2pix or a config file."
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."
@@ -79,19 +80,23 @@ def _train_flags(data_dir: str) -> List[str]:
     ]
 
 
-def main(_: Sequence[str]) -> None:
-    """Reads the flags and searches."""
+def search(make_objective: Callable[[str, ml_collections.ConfigDict], Objective]) -> None:
+    """Reads the flags, searches and prints.
+
+    Args:
+      make_objective: of the records' directory and the trials' configuration.
+    """
     config = _CONFIG.value
     candidates = weight_search.parse_candidates(
         {name: flag.value for name, flag in _WEIGHTS.items()}
     )
-    objective = weight_search.validation_objective(_OBJECTIVE.value)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     workdir = command_line.user_path(_WORKDIR.value or f"runs/search-{config.name}-{stamp}")
     if _DATA_DIR.value:
         data_dir = command_line.user_path(_DATA_DIR.value)
     else:
         data_dir = demo.make_dataset(command_line.user_path("data/demo"), config)
+    objective = make_objective(data_dir, config)
     try:
         trials = weight_search.search(
             config,
@@ -107,6 +112,12 @@ def main(_: Sequence[str]) -> None:
         print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
         sys.exit(130)
     print(weight_search.summary(trials, objective, workdir, _train_flags(data_dir)))
+
+
+def main(_: Sequence[str]) -> None:
+    """Searches by a loss on the validation split."""
+    objective = weight_search.validation_objective(_OBJECTIVE.value)
+    search(lambda *_: objective)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""Searches for the weights of the losses by the distance to validation photographs.
+
+  bazel run //evaluation:grid_search_with_fid -- --data_dir=D --workdir=W
+  bazel run //evaluation:grid_search_with_fid -- --data_dir=D --l1=1,10 --roi=1,10 \
+      --feature_matching=1,10 --steps=5000 --feature_network=PATH --layer=pool_3
+
+Takes the flags of //training:grid_search but for --objective, and the feature flags of
+//evaluation:fid. The objective is the Frechet distance of the finished trial's images
+to validation photographs; test photographs are left for //evaluation:fid.
+"""
+
+from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+from typing import Sequence
+
+import ml_collections
+import numpy as np
+from absl import flags
+
+from evaluation import feature_flags, frechet_evaluation
+from evaluation.frechet_protocol import Protocol
+from preprocessing import examples
+from synthesis import trained_generator
+from training import configurations, experiment, grid_search, input_pipeline
+from training.weight_search import Objective
+
+_TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
+_NUM_GENERATED = flags.DEFINE_integer(
+    "num_generated", 0, "Images to paint; by default twice the validation photographs."
+)
+
+
+def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Objective:
+    info = examples.read_info(data_dir)
+    conditions = input_pipeline.select_conditions(info, config.data.conditions)
+    network = feature_flags.network(data_dir, conditions)
+    evaluator = frechet_evaluation.Evaluator(
+        data_dir,
+        conditions,
+        network,
+        feature_flags.feature_settings(),
+        Protocol(trials=_TRIALS.value),
+        _NUM_GENERATED.value,
+        real_split="validation",
+    )
+
+    def distance(result: experiment.Result) -> float:
+        evaluation = evaluator.evaluate(trained_generator.load(result.workdir))
+        return float(np.mean(evaluation.overall.generated["frechet"]))
+
+    return Objective("fid" if network.is_canonical else f"frechet_{network.layer}", distance)
+
+
+def main(_: Sequence[str]) -> None:
+    """Searches by the distance to validation photographs."""
+    grid_search.search(_distance_objective)
+
+
+if __name__ == "__main__":
+    command_line.run(main, prepare=configurations.expand_names)

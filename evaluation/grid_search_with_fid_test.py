@@ -1,0 +1,54 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pandas as pd
+from absl.testing import absltest
+
+from training import testing_data
+
+# bazel: data = //evaluation:grid_search_with_fid
+_ROOT = pathlib.Path(__file__).parent.parent
+
+
+class GridSearchWithFidTest(absltest.TestCase):
+    def test_compares_by_the_distance_to_photographs(self):
+        folder = self.create_tempdir().full_path
+        testing_data.write_dataset(os.path.join(folder, "data"), per_split=(16, 16, 4))
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "evaluation.grid_search_with_fid",
+                "--data_dir=data",
+                "--workdir=search",
+                "--trials=2",
+                "--feature_network=embedded",
+                "--l1=1,100",
+                "--roi=1",
+                "--feature_matching=1",
+                "--steps=2",
+                "--config.model.image_size=32",
+                "--config.model.base_filters=4",
+                "--config.discriminator.base_filters=4",
+                "--config.training.batch_size=4",
+                "--config.training.num_samples=4",
+            ],
+            cwd=_ROOT,
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        table = pd.read_csv(os.path.join(folder, "search", "grid_search.csv"))
+        distances = table["objective.frechet_random_224"]
+        self.assertLen(distances, 2)
+        self.assertEqual(distances.tolist(), sorted(distances))
+        self.assertGreater(distances.min(), 0)
+        self.assertEqual(set(table["loss.l1"]), {1.0, 100.0})
+
+
+if __name__ == "__main__":
+    absltest.main()
