@@ -1,7 +1,7 @@
 """DermGAN: generator, discriminator and their joint training step."""
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -39,6 +39,10 @@ class LossWeights:
                 raise ValueError(f"loss weight {field.name} is {value}; it may not be negative")
 
 
+# Map, photograph and generated image, as a discriminator is shown them.
+_View = Tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
 class _Judgement(NamedTuple):
     """A discriminator's view of the photographs and of the generated images."""
 
@@ -58,6 +62,12 @@ def roi_of_map(semantic_map: tf.Tensor) -> tf.Tensor:
       bool [B, H, W], true inside the boxes.
     """
     return semantic_map[..., 1] > (0 if semantic_map.dtype == tf.uint8 else -0.99)
+
+
+def _halved(semantic_map: tf.Tensor, image: tf.Tensor, generated: tf.Tensor) -> _View:
+    """Halves the resolution: colours are averaged, codes picked."""
+    smaller = (tf.nn.avg_pool2d(one, 2, 2, "VALID") for one in (image, generated))
+    return (semantic_map[:, ::2, ::2], *smaller)
 
 
 def to_float(image: tf.Tensor) -> tf.Tensor:
@@ -101,6 +111,7 @@ class DermGAN(tf.keras.Model):
         self,
         generator_config: GeneratorConfig,
         discriminator_config: DiscriminatorConfig,
+        discriminator_scales: int = 1,
         roi_discriminator: bool = False,
         ema_decay: float = 0.999,
         seed: int = 0,
@@ -111,6 +122,8 @@ class DermGAN(tf.keras.Model):
         Args:
           generator_config: architecture of the generator.
           discriminator_config: architecture of the discriminator(s).
+          discriminator_scales: discriminators, each at half the resolution of the one
+            before (Wang et al. 2018): a fine one sees texture, a coarse one shape.
           roi_discriminator: whether to build the extra ROI discriminator.
           ema_decay: of the generator's moving average, per step; 0 copies.
           seed: of the noise drawn in training.
@@ -119,6 +132,8 @@ class DermGAN(tf.keras.Model):
         super().__init__(name="dermgan")
         if not 0 <= ema_decay < 1:
             raise ValueError(f"ema_decay {ema_decay} is not in [0, 1)")
+        if discriminator_scales < 1:
+            raise ValueError(f"discriminator_scales {discriminator_scales} is not positive")
         size = generator_config.image_size
         self.generator_config = generator_config
         self.ema_decay = ema_decay
@@ -128,6 +143,12 @@ class DermGAN(tf.keras.Model):
         self.ema_generator.trainable = False
         self.ema_generator.set_weights(self.generator.get_weights())
         self.discriminator = build_discriminator(discriminator_config, size, dtype)
+        self.coarse_discriminators = [
+            build_discriminator(
+                discriminator_config, size >> scale, dtype, name=f"discriminator_{size >> scale}"
+            )
+            for scale in range(1, discriminator_scales)
+        ]
         self.roi_discriminator: Optional[tf.keras.Model] = None
         if roi_discriminator:
             self.roi_discriminator = build_discriminator(
@@ -216,7 +237,7 @@ class DermGAN(tf.keras.Model):
             }
         variables = {
             "generator": self.generator.trainable_variables,
-            "discriminator": self._discriminator_variables(),
+            "discriminator": self.discriminator_variables(),
         }
         gradients = {name: tape.gradient(targets[name], variables[name]) for name in targets}
         del tape
@@ -241,9 +262,12 @@ class DermGAN(tf.keras.Model):
             "discriminator": self.discriminator_optimizer,
         }
 
-    def _discriminator_variables(self) -> List[tf.Variable]:
-        extra = self.roi_discriminator.trainable_variables if self.roi_discriminator else []
-        return self.discriminator.trainable_variables + extra
+    def discriminator_variables(self) -> List[tf.Variable]:
+        """Returns the trained variables of all discriminators."""
+        networks = [self.discriminator, *self.coarse_discriminators]
+        if self.roi_discriminator is not None:
+            networks.append(self.roi_discriminator)
+        return [variable for network in networks for variable in network.trainable_variables]
 
     def _step_noise(self, batch_size: tf.Tensor, replicas: int) -> Dict[str, tf.Tensor]:
         """Noise of this step: the same for an example whatever the replicas."""
@@ -257,57 +281,67 @@ class DermGAN(tf.keras.Model):
 
     def _judge(
         self, data: Mapping[str, tf.Tensor], generated: tf.Tensor, training: bool
-    ) -> Dict[str, _Judgement]:
-        def judge(network: tf.keras.Model, image: tf.Tensor, fake: tf.Tensor) -> _Judgement:
-            real = network([data["map"], image], training=training)
-            return _Judgement(*real, *network([data["map"], fake], training=training))
+    ) -> Dict[str, List[_Judgement]]:
+        """Shows images to the discriminators: "image", finest scale first, and "roi"."""
+        views = [(data["map"], data["image"], generated)]
+        for _ in self.coarse_discriminators:
+            views.append(_halved(*views[-1]))
 
-        judgements = {"image": judge(self.discriminator, data["image"], generated)}
+        def judge(network: tf.keras.Model, view: _View) -> _Judgement:
+            semantic_map, image, fake = view
+            real = network([semantic_map, image], training=training)
+            return _Judgement(*real, *network([semantic_map, fake], training=training))
+
+        networks = [self.discriminator, *self.coarse_discriminators]
+        judgements = {"image": [judge(*pair) for pair in zip(networks, views)]}
         if self.roi_discriminator is not None:
             mask = tf.cast(roi_of_map(data["map"]), tf.float32)[..., None]
-            judgements["roi"] = judge(
-                self.roi_discriminator, data["image"] * mask, generated * mask
-            )
+            view = (data["map"], data["image"] * mask, generated * mask)
+            judgements["roi"] = [judge(self.roi_discriminator, view)]
         return judgements
+
+    def _adversarial(self, judgements: Sequence[_Judgement]) -> Dict[str, tf.Tensor]:
+        """Losses of generator and discriminator and feature matching, mean over scales."""
+        # pix2pix halves the discriminator's loss to slow it relative to the generator.
+        values = [
+            (
+                self._generator_gan_loss(one.fake_logits),
+                0.5 * self._discriminator_gan_loss(one.real_logits, one.fake_logits),
+                losses_lib.feature_matching_loss(one.real_features, one.fake_features),
+            )
+            for one in judgements
+        ]
+        names = ("gan", "discriminator", "feature_matching")
+        return {name: tf.add_n(each) / len(values) for name, each in zip(names, zip(*values))}
 
     def _loss_values(
         self,
         data: Mapping[str, tf.Tensor],
         generated: tf.Tensor,
-        judgements: Mapping[str, _Judgement],
+        judgements: Mapping[str, Sequence[_Judgement]],
     ) -> Dict[str, tf.Tensor]:
         weights = self.loss_weights
-        judgement = judgements["image"]
         values = {
-            "gan": self._generator_gan_loss(judgement.fake_logits),
+            **self._adversarial(judgements["image"]),
             "l1": losses_lib.reconstruction_loss(data["image"], generated),
             "roi": losses_lib.roi_reconstruction_loss(
                 data["image"], generated, roi_of_map(data["map"])
             ),
-            "feature_matching": losses_lib.feature_matching_loss(
-                judgement.real_features, judgement.fake_features
-            ),
         }
-        # pix2pix halves the discriminator's loss to slow it relative to the generator.
-        discriminator = 0.5 * self._discriminator_gan_loss(
-            judgement.real_logits, judgement.fake_logits
-        )
         if "roi" in judgements:
-            inside = judgements["roi"]
-            values["roi_gan"] = self._generator_gan_loss(inside.fake_logits)
-            values["roi_discriminator"] = 0.5 * self._discriminator_gan_loss(
-                inside.real_logits, inside.fake_logits
-            )
-            discriminator += values["roi_discriminator"]
+            inside = self._adversarial(judgements["roi"])
+            values["roi_gan"] = inside["gan"]
+            values["roi_discriminator"] = inside["discriminator"]
+            values["discriminator"] += inside["discriminator"]
         terms = ("gan", "l1", "roi", "feature_matching", "roi_gan")
         generator = tf.add_n([getattr(weights, t) * values[t] for t in terms if t in values])
         boundary = 0.5 if weights.adversarial == "least_squares" else 0.0
+        finest = judgements["image"][0]
         return {
             **values,
             "generator": generator,
-            "discriminator": discriminator,
-            "accuracy_real": _share(judgement.real_logits > boundary),
-            "accuracy_fake": _share(judgement.fake_logits < boundary),
+            "accuracy_real": _share(finest.real_logits > boundary),
+            "accuracy_fake": _share(finest.fake_logits < boundary),
         }
 
     def _scaled(self, loss: tf.Tensor, optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:

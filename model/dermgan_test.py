@@ -32,16 +32,24 @@ def _batch(number=4):
 
 
 def _model(
-    weights=None, roi=False, dtype="float32", normalization="instance", rate=1e-3, **generator
+    weights=None,
+    roi=False,
+    scales=1,
+    dtype="float32",
+    normalization="instance",
+    rate=1e-3,
+    **generator,
 ):
     tf.keras.utils.set_random_seed(0)
     model = DermGAN(
         GeneratorConfig(_SIZE, base_filters=4, normalization=normalization, **generator),
         DiscriminatorConfig(
             base_filters=4,
+            downsamplings=3 if scales == 1 else 2,
             normalization=normalization,
             synchronized=generator.get("synchronized", False),
         ),
+        discriminator_scales=scales,
         roi_discriminator=roi,
         ema_decay=0.9,
         dtype=dtype,
@@ -157,6 +165,36 @@ class TrainStepTest(parameterized.TestCase):
         self.assertIn("roi_discriminator", values)
         with self.assertRaisesRegex(ValueError, "roi_gan weight 0.5 and roi_discriminator=False"):
             _model(LossWeights(roi_gan=0.5))
+
+    def test_scales_are_averaged(self):
+        model = _model(scales=2)
+        (coarse,) = model.coarse_discriminators
+        self.assertEqual(coarse.input_shape[1], (None, _SIZE // 2, _SIZE // 2, 3))
+        batch, before = _batch(), _copy(coarse)
+        image = batch["image"].numpy().reshape(4, _SIZE // 2, 2, _SIZE // 2, 2, 3).mean((2, 4))
+        semantic_map = batch["map"][:, ::2, ::2]
+        fake = model.generator({"map": batch["map"], **model._step_noise(tf.constant(4), 1)})
+        small = tf.image.resize(fake, (_SIZE // 2, _SIZE // 2), "area")
+        coarse_real, coarse_fake = coarse([semantic_map, image]), coarse([semantic_map, small])
+        finest = model.discriminator([batch["map"], batch["image"]])
+        finest_fake = model.discriminator([batch["map"], fake])
+        values = {k: float(v) for k, v in model.train_step(batch).items()}
+        self.assertTrue(_moved(before, coarse))
+        expected = {
+            "gan": [np.mean(np.log1p(np.exp(-one[0]))) for one in (finest_fake, coarse_fake)],
+            "feature_matching": [
+                np.mean((one[1] - other[1]) ** 2)
+                for one, other in ((finest, finest_fake), (coarse_real, coarse_fake))
+            ],
+            "discriminator": [
+                (np.mean(np.log1p(np.exp(-one[0]))) + np.mean(np.log1p(np.exp(other[0])))) / 2
+                for one, other in ((finest, finest_fake), (coarse_real, coarse_fake))
+            ],
+        }
+        for name, both in expected.items():
+            self.assertAlmostEqual(values[name], np.mean(both), places=4)
+        with self.assertRaisesRegex(ValueError, "discriminator_scales 0 is not positive"):
+            _model(scales=0)
 
     def test_average_follows_the_generator(self):
         model = _model()

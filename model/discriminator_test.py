@@ -70,6 +70,8 @@ class DiscriminatorTest(parameterized.TestCase):
             DiscriminatorConfig(features="logits")
         with self.assertRaisesRegex(ValueError, "map_encoding 'x'"):
             DiscriminatorConfig(map_encoding="x")
+        with self.assertRaisesRegex(ValueError, "16x16 are too small .* of 3 downsamplings"):
+            build_discriminator(DiscriminatorConfig(), 16)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Dict, List, Tuple
 
 import tensorflow as tf
 
-from model import layers
+from model import layers, modulation
 
 MAX_FILTERS_FACTOR = 8  # C64-C128-C256-C512-C512-...
 IMAGE_SIZES = (32, 64, 128, 256, 512)
@@ -38,6 +38,16 @@ class GeneratorConfig:
       level_noise: channels of per-pixel noise at every decoder level; 0 in the
         paper.
       map_encoding: "rgb" (the paper) or "embedding".
+      modulation: length of the style vectors, read from the map's codes and the
+        global noise, that scale and shift the decoder's levels; 0 in the paper.
+      largest_skip: side of the largest encoder activations that the decoder sees;
+        0, as in the paper, is all. Below the image's side, the boxes' sharp edges
+        cannot be copied into the picture.
+      roi_side: resolution of the boxes that modulation sees, for the same reason; 0 is
+        full.
+      output_filters: channels of a last level at full size, before a 3x3 convolution
+        to colours; 0, as in the paper, ends with the last upsampling, which draws a
+        pixel out of activations of half the resolution.
       synchronized: batch statistics over all replicas.
     """
 
@@ -51,12 +61,18 @@ class GeneratorConfig:
     pixel_noise: int = 0
     level_noise: int = 0
     map_encoding: str = "rgb"
+    modulation: int = 0
+    largest_skip: int = 0
+    roi_side: int = 0
+    output_filters: int = 0
     synchronized: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size {self.image_size} is not one of {IMAGE_SIZES}")
         layers.check_map_encoding(self.map_encoding)
+        if self.roi_side and self.image_size % self.roi_side:
+            raise ValueError(f"roi_side {self.roi_side} does not divide {self.image_size}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
 
@@ -95,7 +111,7 @@ def noise_shapes(config: GeneratorConfig) -> Dict[str, Tuple[Tuple[int, ...], st
         shapes["global_noise"] = ((config.global_noise,), "normal")
     if config.pixel_noise:
         shapes["pixel_noise"] = ((size, size, config.pixel_noise), "normal")
-    for level in range(config.levels - 1, 0, -1):
+    for level in range(config.levels - 1, -1 if config.output_filters else 0, -1):
         side = size >> level
         if config.level_noise:
             shapes[f"level_noise_{side}"] = ((side, side, config.level_noise), "normal")
@@ -200,10 +216,19 @@ def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras
         skips.append(x)
 
     # Decoder.
-    for level in range(config.levels - 1, 0, -1):
+    styles, roi = None, None
+    if config.modulation:
+        noise = [inputs["global_noise"]] if config.global_noise else []
+        styles, roi = modulation.MapStyles(config.modulation, name="styles", dtype=policy)(
+            [inputs["map"], *noise]
+        )
+        if config.roi_side:
+            factor = size // config.roi_side
+            roi = tf.keras.layers.AveragePooling2D(factor, name="styles_roi", dtype=policy)(roi)
+    for level in range(config.levels - 1, -1 if config.output_filters else 0, -1):
         x = tf.keras.layers.ReLU(name=f"decoder_{level}_activation", dtype=policy)(x)
         x = layers.upsample(
-            config.filters(level),
+            config.filters(level) if level else config.output_filters,
             config.upsampling_kernel,
             config.upsampling,
             use_bias=config.normalization == "none",
@@ -212,20 +237,34 @@ def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras
         )(x)
         x = normalize(x, f"decoder_{level}_norm")
         side = size >> level
+        if styles is not None:
+            x = modulation.Modulation(name=f"decoder_{level}_modulation", dtype=policy)(
+                [x, styles, roi]
+            )
         if level in config.dropout_levels():
             x = layers.Dropout(config.dropout, name=f"decoder_{level}_dropout", dtype=policy)(
                 [x, inputs[f"dropout_{side}"]]
             )
-        parts = [x, skips[level - 1]]
+        parts = [x]
+        if level and (not config.largest_skip or side <= config.largest_skip):
+            parts.append(skips[level - 1])
         if config.level_noise:
             parts.append(inputs[f"level_noise_{side}"])
         x = _concatenate(parts, f"decoder_{level}_skip", policy)
 
     # Output.
     x = tf.keras.layers.ReLU(name="output_activation", dtype=policy)(x)
-    x = layers.upsample(
-        3, config.upsampling_kernel, config.upsampling, use_bias=True, name="output", dtype=policy
-    )(x)
+    if config.output_filters:
+        x = layers.convolution(3, 1, 3, use_bias=True, name="output", dtype=policy)(x)
+    else:
+        x = layers.upsample(
+            3,
+            config.upsampling_kernel,
+            config.upsampling,
+            use_bias=True,
+            name="output",
+            dtype=policy,
+        )(x)
     image = tf.keras.layers.Activation("tanh", name="image", dtype="float32")(x)
     return tf.keras.Model(inputs, image, name="generator")
 

@@ -6,6 +6,7 @@ from model import generator
 from model.generator import GeneratorConfig, build_generator, noise_shapes
 
 _NOISY = {"global_noise": 5, "pixel_noise": 2, "level_noise": 3, "dropout": 0.5}
+_RICH = {**_NOISY, "modulation": 6, "largest_skip": 8, "roi_side": 8, "output_filters": 4}
 
 
 def _inputs(config, batch=2, seed=0):
@@ -63,6 +64,31 @@ class GeneratorTest(parameterized.TestCase):
         graph = tf.function(lambda x: network(x, training=False))
         np.testing.assert_allclose(network(inputs, training=False), graph(inputs), atol=1e-5)
 
+    def test_output_level_draws_what_upsampling_cannot(self):
+        # The last layer of pix2pix upsamples: where its input is constant over the
+        # image, each pixel of a 2x2 block is the same everywhere.
+        config = GeneratorConfig(32, 4, normalization="none", output_filters=4, level_noise=1)
+        network = build_generator(config)
+        inputs = _inputs(config)
+        name = "level_noise_32"
+        self.assertEqual(inputs[name].shape, (2, 32, 32, 1))
+        changed = {**inputs, name: inputs[name] + tf.one_hot([5], 32)[..., None, None]}
+        rows = np.abs(network(changed) - network(inputs)).max((0, 2, 3)) > 0
+        np.testing.assert_array_equal(np.flatnonzero(rows), [4, 5, 6])  # one 3x3 convolution
+
+    def test_large_skips_are_left_out(self):
+        def channels(largest_skip):
+            network = build_generator(GeneratorConfig(32, 4, largest_skip=largest_skip))
+            return {
+                layer.output_shape[1]: layer.output_shape[-1]
+                for layer in network.layers
+                if layer.name.endswith("_skip")
+            }
+
+        self.assertEqual(channels(0), channels(16))
+        cut, whole = channels(4), channels(0)
+        self.assertEqual({side for side in whole if whole[side] != cut.get(side, 0)}, {8, 16})
+
     def test_paper_form_has_no_noise_but_dropout(self):
         self.assertEqual(
             set(noise_shapes(GeneratorConfig(256))), {"dropout_2", "dropout_4", "dropout_8"}
@@ -96,9 +122,10 @@ class GeneratorTest(parameterized.TestCase):
                 self.assertBetween(value.numpy().min(), 0, 0.05)
                 self.assertBetween(value.numpy().max(), 0.95, 1)
 
-    def test_all_gradients_are_finite(self):
-        config = GeneratorConfig(32, base_filters=4, map_encoding="embedding", **_NOISY)
-        network = build_generator(config)
+    @parameterized.parameters("float32", "mixed_bfloat16")
+    def test_all_gradients_are_finite(self, dtype):
+        config = GeneratorConfig(32, base_filters=4, map_encoding="embedding", **_RICH)
+        network = build_generator(config, dtype)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(network(_inputs(config), training=True)))
         for weight, gradient in zip(
@@ -112,6 +139,8 @@ class GeneratorTest(parameterized.TestCase):
             GeneratorConfig(100)
         with self.assertRaisesRegex(ValueError, "map_encoding 'hsv' is not one of rgb, embedding"):
             GeneratorConfig(map_encoding="hsv")
+        with self.assertRaisesRegex(ValueError, "roi_side 20 does not divide 64"):
+            GeneratorConfig(64, roi_side=20)
         with self.assertRaisesRegex(ValueError, "dropout 1.0 is not in"):
             GeneratorConfig(dropout=1.0)
 

@@ -1,6 +1,6 @@
 """Layers of DermGAN's networks, and the only module that uses tensorflow-addons."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -215,6 +215,32 @@ def check_map_encoding(encoding: str) -> None:
         raise ValueError(f"map_encoding {encoding!r} is not one of {', '.join(MAP_ENCODINGS)}")
 
 
+def read_codes(semantic: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Reads what a map says; it has one skin type and one condition.
+
+    Args:
+      semantic: float [B, H, W, 3] in [-1, 1].
+
+    Returns:
+      The ROI, bool [B, H, W, 1]; indices of skin type and condition, int32 [B]. A
+      map without ROI reads as condition 0.
+    """
+    highest = tf.reduce_max(tf.cast(semantic, tf.float32), axis=[1, 2])
+    codes = tf.cast(tf.round((highest + 1.0) * (127.5 / semantic_map.LEVEL)), tf.int32)
+    skin_type, high, low = tf.unstack(codes, axis=-1)
+    return semantic[..., 1:2] > -0.99, skin_type - 1, tf.maximum(6 * (high - 1) + low - 1, 0)
+
+
+def look_up(vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
+    """Returns rows of a table, [N, C], by indices [B]: [B, C].
+
+    As a product: the gradient of a gather is sparse, which optimizers treat
+    differently.
+    """
+    table = tf.convert_to_tensor(vectors)
+    return tf.matmul(tf.one_hot(indices, table.shape[0], dtype=table.dtype), table)
+
+
 class MapEmbedding(tf.keras.layers.Layer):
     """Reads the codes of a semantic map as learned vectors.
 
@@ -228,21 +254,24 @@ class MapEmbedding(tf.keras.layers.Layer):
     channel the ROI, 0 or 1.
     """
 
-    def __init__(self, channels: int = 8, **kwargs: Any):
+    def __init__(self, channels: int = 8, stddev: float = 1.0, **kwargs: Any):
         """Makes the layer; it reads the codes in float32 whatever the policy.
 
         Args:
           channels: length of the vectors.
+          stddev: of their initial values. Beside an image, whose contrast is low,
+            vectors of 1 drown it.
           **kwargs: of `tf.keras.layers.Layer`.
         """
         super().__init__(autocast=False, **kwargs)
         self.channels = channels
+        self.stddev = stddev
 
     def build(self, input_shape: tf.TensorShape) -> None:
-        """Makes the vectors, standard normal."""
+        """Makes the vectors, normal."""
 
         def vectors(name: str, count: int) -> tf.Variable:
-            normal = tf.keras.initializers.RandomNormal(stddev=1.0)
+            normal = tf.keras.initializers.RandomNormal(stddev=self.stddev)
             return self.add_weight(name, (count, self.channels), initializer=normal)
 
         self.skin_types = vectors("skin_types", len(taxonomy.FITZPATRICK_TYPES))
@@ -251,26 +280,18 @@ class MapEmbedding(tf.keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps [B, H, W, 3] to [B, H, W, channels + 1]."""
-        roi = tf.cast(inputs[..., 1:2] > -0.99, self.compute_dtype)
-        highest = tf.reduce_max(tf.cast(inputs, tf.float32), axis=[1, 2])
-        codes = tf.cast(tf.round((highest + 1.0) * (127.5 / semantic_map.LEVEL)), tf.int32)
-        skin_type, high, low = tf.unstack(codes, axis=-1)
-        # A map without ROI reads as condition 0, whose vector its empty ROI hides.
-        condition = tf.maximum(6 * (high - 1) + low - 1, 0)
-        around = self._look_up(self.skin_types, skin_type - 1)
-        inside = self._look_up(self.conditions, condition)
+        roi, skin_type, condition = read_codes(inputs)
+        roi = tf.cast(roi, self.compute_dtype)
+        around = self._spread(self.skin_types, skin_type)
+        inside = self._spread(self.conditions, condition)
         return tf.concat([around + roi * inside, roi], axis=-1)
 
-    def _look_up(self, vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
-        # As a product: the gradient of a gather is sparse, which optimizers treat
-        # differently.
-        table = tf.convert_to_tensor(vectors)
-        found = tf.matmul(tf.one_hot(indices, table.shape[0], dtype=table.dtype), table)
-        return tf.cast(found, self.compute_dtype)[:, None, None, :]
+    def _spread(self, vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
+        return tf.cast(look_up(vectors, indices), self.compute_dtype)[:, None, None, :]
 
     def get_config(self) -> Dict[str, Any]:
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "channels": self.channels}
+        return {**super().get_config(), "channels": self.channels, "stddev": self.stddev}
 
 
 class Dropout(tf.keras.layers.Layer):

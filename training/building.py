@@ -1,7 +1,7 @@
 """Builds what a run needs from its configuration: model, optimizers, precision."""
 
 import pathlib
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import ml_collections
 import tensorflow as tf
@@ -95,10 +95,13 @@ def build_model(config: ml_collections.ConfigDict, total_steps: int, precision: 
     """
     architecture = config.model.to_dict()
     ema_decay = architecture.pop("ema_decay")
+    judges = config.discriminator.to_dict()
+    scales = judges.pop("scales")
     synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     model = DermGAN(
         GeneratorConfig(synchronized=synchronized, **architecture),
-        DiscriminatorConfig(synchronized=synchronized, **config.discriminator),
+        DiscriminatorConfig(synchronized=synchronized, **judges),
+        discriminator_scales=scales,
         roi_discriminator=config.loss.roi_gan > 0,
         ema_decay=ema_decay,
         seed=config.seed,
@@ -142,6 +145,8 @@ def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:
         "generator_optimizer": model.generator_optimizer,
         "discriminator_optimizer": model.discriminator_optimizer,
     }
+    if model.coarse_discriminators:
+        parts["coarse_discriminators"] = model.coarse_discriminators
     if model.roi_discriminator is not None:
         parts["roi_discriminator"] = model.roi_discriminator
     return tf.train.Checkpoint(**parts)
@@ -149,8 +154,5 @@ def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:
 
 def build_optimizers(model: DermGAN) -> None:
     """Makes the optimizers' slots, so that a checkpoint can be restored at once."""
-    variables: List[tf.Variable] = list(model.discriminator.trainable_variables)
-    if model.roi_discriminator is not None:
-        variables += model.roi_discriminator.trainable_variables
     model.generator_optimizer.build(model.generator.trainable_variables)
-    model.discriminator_optimizer.build(variables)
+    model.discriminator_optimizer.build(model.discriminator_variables())

@@ -5,12 +5,12 @@ from unittest import mock
 from absl.testing import absltest
 
 from training import configurations
-from training.configs import demo, paper, paper26
+from training.configs import demo, paper, paper26, pix2pix
 
 
 class ConfigurationsTest(absltest.TestCase):
     def test_names_become_files(self):
-        self.assertEqual(configurations.names(), ["demo", "paper", "paper26"])
+        self.assertEqual(configurations.names(), ["demo", "paper", "paper26", "pix2pix"])
         for form in (["--config=paper"], ["--config", "paper"]):
             argv = ["train", *form, "--workdir=w"]
             configurations.expand_names(argv)
@@ -53,6 +53,8 @@ class ConfigurationsTest(absltest.TestCase):
         noise = (config.model.global_noise, config.model.pixel_noise, config.model.level_noise)
         self.assertEqual(noise, (0, 0, 0))
         self.assertEqual(paper26.get_config().data.conditions, "all")
+        losses = pix2pix.get_config().loss
+        self.assertEqual((losses.l1, losses.roi, losses.feature_matching), (100.0, 0.0, 0.0))
         # Every config has the same fields, so that all overrides work with all.
         self.assertEqual(sorted(demo.get_config().training), sorted(paper.get_config().training))
         self.assertEqual(sorted(demo.get_config().model), sorted(paper.get_config().model))

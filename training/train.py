@@ -4,7 +4,7 @@
   bazel run //training:train -- --data_dir=D --config=paper
   bazel run //training:train -- --data_dir=D --config.model.base_filters=32
 
---config is demo, paper, paper26 or a file; any of its fields can be overridden
+--config is demo, paper, paper26, pix2pix or a file; any of its fields can be overridden
 with --config.<field>=<value>. A run that was stopped continues exactly when the
 same command is given with its --workdir.
 """
@@ -28,7 +28,7 @@ CallbackMaker = Callable[
 ]
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "demo (default), paper, paper26 or a config file."
+    "config", None, "demo (default), paper, paper26, pix2pix or a config file."
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."

@@ -2,9 +2,9 @@
 
 bazel run //training:train
 
-Not the paper's recipe but what makes better pictures (docs/image_quality.md):
-light l1, strong feature matching, noise that the generator cannot ignore, batch
-normalization, learned map codes.
+Not the paper's recipe but what makes better pictures (docs/image_quality.md): light
+reconstruction losses, a last level at full size, styles and noise, two
+discriminators of small patches, batch normalization, learned map codes.
 """
 
 import ml_collections
@@ -26,19 +26,27 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.normalization = "batch"
     config.model.dropout = 0.0
     config.model.global_noise = 16
-    config.model.pixel_noise = 2
-    config.model.level_noise = 2
+    config.model.pixel_noise = 4
+    config.model.level_noise = 4
     config.model.map_encoding = "embedding"
+    config.model.modulation = 32
+    config.model.largest_skip = 16
+    config.model.roi_side = 16
+    config.model.output_filters = 16
     config.model.ema_decay = 0.998
 
     config.discriminator.base_filters = 32
+    config.discriminator.scales = 2
+    config.discriminator.downsamplings = 2
     config.discriminator.normalization = "batch"
     config.discriminator.features = "activation"
     config.discriminator.map_encoding = "embedding"
 
-    config.loss.l1 = 10.0
-    config.loss.roi = 10.0
-    config.loss.feature_matching = 10.0
+    config.loss.l1 = 1.0
+    config.loss.roi = 1.0
+    config.loss.feature_matching = 1.0
+
+    config.optimizer.discriminator_learning_rate = 4e-4
 
     config.training.batch_size = 8
     config.training.steps = 4000

@@ -35,11 +35,16 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.pixel_noise = 0  # channels per pixel beside the map
     config.model.level_noise = 0  # channels per pixel at each decoder level
     config.model.map_encoding = "rgb"  # "rgb" or "embedding"
+    config.model.modulation = 0  # length of the decoder's style vectors; 0 is off
+    config.model.largest_skip = 0  # side of the largest skip connection; 0 is all
+    config.model.roi_side = 0  # resolution of the boxes that modulation sees; 0 is full
+    config.model.output_filters = 0  # of a last level at full size; 0 is off
     config.model.ema_decay = 0.999  # per step
 
     config.discriminator = ml_collections.ConfigDict()
     config.discriminator.base_filters = 64
     config.discriminator.downsamplings = 3  # stride-2 convolutions; 3 is 70x70
+    config.discriminator.scales = 1  # discriminators, each at half the resolution
     config.discriminator.normalization = "instance"
     config.discriminator.spectral_norm = False
     config.discriminator.features = "convolution"  # or "activation"

@@ -1,0 +1,99 @@
+"""Scales and shifts of the decoder's channels, by region.
+
+A box says the same of every pixel in it. What differs between images of one map is a
+matter of the whole picture (tone, colour and kind of the lesion) or of noise; the first
+is drawn here once per image, for the skin around the boxes and for their inside, and
+told to every level of the decoder (Huang & Belongie 2017, by region as in Zhu et al.
+2020).
+"""
+
+from typing import Any, Dict, Tuple
+
+import tensorflow as tf
+
+from model import layers
+from preprocessing import taxonomy
+
+_REGIONS = 2  # around the boxes, inside
+
+
+class MapStyles(tf.keras.layers.Layer):
+    """Turns a map's codes and noise into a style vector per region.
+
+    Inputs: map float [B, H, W, 3] in [-1, 1] and, where there is one, the global noise
+    [B, N]. Outputs: styles [B, 2, units], around the boxes and inside, and the ROI
+    [B, H, W, 1], 0 or 1. Both regions share skin type and noise.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        """Makes the layer; it computes in float32 whatever the policy.
+
+        Args:
+          units: length of the style vectors.
+          **kwargs: of `tf.keras.layers.Layer`.
+        """
+        super().__init__(autocast=False, **kwargs)
+        self.units = units
+        self.hidden = tf.keras.layers.Dense(units, dtype="float32")
+        self.styles = tf.keras.layers.Dense(units, dtype="float32")
+
+    def build(self, input_shape: Any) -> None:
+        """Makes a standard normal vector for each skin type and condition."""
+        normal = tf.keras.initializers.RandomNormal(stddev=1.0)
+        for name, known in (
+            ("skin_types", taxonomy.FITZPATRICK_TYPES),
+            ("conditions", taxonomy.CONDITIONS),
+        ):
+            shape = (len(known), self.units)
+            vectors = self.add_weight(name, shape, "float32", normal, experimental_autocast=False)
+            setattr(self, name, vectors)
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Tuple[tf.Tensor, tf.Tensor]:
+        """Maps (map, noise) to (styles, ROI)."""
+        semantic_map, *noise = inputs
+        roi, skin_type, condition = layers.read_codes(semantic_map)
+        around = layers.look_up(self.skin_types, skin_type)
+        inside = around + layers.look_up(self.conditions, condition)
+        regions = tf.stack([around, inside], axis=1)
+        for one in noise:
+            shared = tf.repeat(tf.cast(one, tf.float32)[:, None], _REGIONS, axis=1)
+            regions = tf.concat([regions, shared], axis=-1)
+        hidden = tf.nn.leaky_relu(self.hidden(regions), 0.2)
+        styles = tf.nn.leaky_relu(self.styles(hidden), 0.2)
+        return tf.cast(styles, self.compute_dtype), tf.cast(roi, self.compute_dtype)
+
+    def get_config(self) -> Dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "units": self.units}
+
+
+class Modulation(tf.keras.layers.Layer):
+    """Scales and shifts channels by the styles of the regions.
+
+    Inputs: activations [B, h, w, C], styles [B, 2, units] and ROI [B, H, W, 1], averaged
+    down or interpolated to h. Output: x * (1 + scale) + shift, [B, h, w, C].
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the linear map from a style to scales and shifts."""
+        self.affine = tf.keras.layers.Dense(
+            2 * input_shape[0][-1],
+            kernel_initializer=tf.keras.initializers.RandomNormal(stddev=0.05),
+            dtype=self._dtype_policy,
+        )
+        self.affine.build(input_shape[1])
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Maps (activations, styles, ROI) to activations."""
+        activations, styles, roi = inputs
+        size = activations.shape[1]
+        if roi.shape[1] > size:
+            factor = roi.shape[1] // size
+            roi = tf.nn.avg_pool2d(roi, factor, factor, "VALID")
+        elif roi.shape[1] < size:
+            roi = tf.cast(tf.image.resize(roi, (size, size)), roi.dtype)
+        around, inside = tf.unstack(self.affine(styles)[:, :, None, None], axis=1)
+        scale, shift = tf.split(around + roi * (inside - around), 2, axis=-1)
+        return activations * (1.0 + scale) + shift
