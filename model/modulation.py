@@ -39,11 +39,11 @@ class MapStyles(tf.keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Makes a standard normal vector for each skin type and condition."""
-        normal = tf.keras.initializers.RandomNormal(stddev=1.0)
         for name, known in (
             ("skin_types", taxonomy.FITZPATRICK_TYPES),
             ("conditions", taxonomy.CONDITIONS),
         ):
+            normal = tf.keras.initializers.RandomNormal(stddev=1.0)
             shape = (len(known), self.units)
             vectors = self.add_weight(name, shape, "float32", normal, experimental_autocast=False)
             setattr(self, name, vectors)
