@@ -43,8 +43,9 @@ def path_of(value: str, folder: pathlib.Path = FOLDER) -> str:
 def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
     """Replaces the value of `--config` in a command line by its file, in place.
 
-    Where there is none, the demo's is added: a default of the flag itself would be
-    read, with the overrides, before they can be checked.
+    It goes first, since the flags library wants it before the overrides. Where there
+    is none, the demo's is added: a default of the flag itself would be read, with the
+    overrides, before they can be checked.
 
     Args:
       argv: the command line.
@@ -54,19 +55,15 @@ def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
       ValueError: `path_of` does, or an override names a field that the
         configuration does not have.
     """
-    path = ""
-    for index, word in enumerate(argv):
-        flag, equals, value = word.partition("=")
-        if flag not in ("--config", "-config"):
-            continue
-        if equals:
-            path = path_of(value, folder)
-            argv[index] = f"{flag}={path}"
-        elif index + 1 < len(argv):
-            path = argv[index + 1] = path_of(argv[index + 1], folder)
-    if not path:
-        path = path_of("demo", folder)
-        argv.insert(1, f"--config={path}")
+    given = "demo"
+    for index in reversed(range(1, len(argv))):
+        flag, equals, value = argv[index].partition("=")
+        if flag in ("--config", "-config") and (equals or index + 1 < len(argv)):
+            given = value if equals else argv.pop(index + 1)
+            del argv[index]
+            break
+    path = path_of(given, folder)
+    argv.insert(1, f"--config={path}")
     _check_overrides(argv, path)
 
 

@@ -27,6 +27,14 @@ class ConfigurationsTest(absltest.TestCase):
             argv, ["train", default, "--config.model.image_size=32", "--config_file=x"]
         )
 
+    def test_config_goes_before_its_overrides(self):
+        for form in (["--config=paper"], ["--config", "paper"]):
+            argv = ["train", "--config.seed=3", *form, "--workdir=w"]
+            configurations.expand_names(argv)
+            path = configurations.path_of("paper")
+            expected = ["train", f"--config={path}", "--config.seed=3", "--workdir=w"]
+            self.assertEqual(argv, expected)
+
     def test_unknown_fields(self):
         with self.assertRaisesRegex(
             ValueError, "no field config.los.l1; closest is config.loss.l1"
