@@ -26,7 +26,7 @@ from synthesis import trained_generator
 from training import configurations, demo, input_pipeline
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Of the full model: demo (default), paper, paper26, pix2pix or a config file."
+    "config", None, "Of the full model: demo (default), paper, paper26 or a config file."
 )
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."

@@ -8,7 +8,8 @@ pooled over the image and carry no weights learned from people.
 """
 
 import dataclasses
-from typing import Any, Dict, Sequence
+import math
+from typing import Any, Dict, List, Sequence, Set
 
 import numpy as np
 
@@ -16,13 +17,15 @@ from evaluation import cluster_bootstrap
 from evaluation.cluster_bootstrap import Estimate
 from evaluation.distances import squared_distances
 
+_MOST_PHOTOGRAPHS = 200  # of a condition; their pairs are many enough
+
 
 @dataclasses.dataclass(frozen=True)
 class Diversity:
     """What was measured.
 
     Attributes:
-      maps: number of maps whose condition has photographs of two patients.
+      maps: number of maps.
       images_per_map: painted from each.
       within_map: mean distance between images of one map, mean over the maps.
       between_patients: the same between photographs of a map's condition.
@@ -47,22 +50,28 @@ class Diversity:
         }
 
 
+def conditions_of_two_patients(conditions: Sequence[str], patients: Sequence[str]) -> Set[str]:
+    """Returns the conditions with photographs of two patients or more."""
+    owners: Dict[str, Set[str]] = {}
+    for condition, patient in zip(conditions, patients):
+        owners.setdefault(condition, set()).add(patient)
+    return {condition for condition, seen in owners.items() if len(seen) > 1}
+
+
 def _unit(features: np.ndarray) -> np.ndarray:
     features = np.asarray(features, np.float64)
     return features / np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-12)
 
 
-def _mean_distance(features: np.ndarray, groups: Sequence[str] = ()) -> float:
-    """Mean distance of all pairs of rows, or of those of different groups; NaN of none."""
-    distances = np.sqrt(squared_distances(features, features))
-    labels = np.asarray(groups) if len(groups) else np.arange(len(features))
-    apart = labels[:, None] != labels[None, :]
-    return float(distances[apart].mean()) if apart.any() else float("nan")
+def _distances(features: np.ndarray) -> np.ndarray:
+    unit = _unit(features)
+    return np.sqrt(squared_distances(unit, unit))
 
 
 def measure(
     generated: np.ndarray,
     map_conditions: Sequence[str],
+    map_sources: Sequence[int],
     real: np.ndarray,
     real_conditions: Sequence[str],
     patients: Sequence[str],
@@ -71,42 +80,56 @@ def measure(
 ) -> Diversity:
     """Measures diversity from features.
 
+    Intervals resample the crops that the maps are variations of, and the patients.
+
     Args:
       generated: float [M, K, d], K images of each of M maps.
-      map_conditions: by map.
-      real: float [N, d], of photographs.
+      map_conditions: by map, each with photographs of two patients.
+      map_sources: by map, which crop it is a variation of.
+      real: float [N, d], of photographs; of a condition with more than 200, so many
+        are drawn.
       real_conditions: by photograph.
       patients: by photograph.
-      replicates: of the bootstrap, over maps.
-      seed: of the bootstrap.
+      replicates: of the bootstrap.
+      seed: of the bootstrap and of the draw.
 
     Raises:
-      ValueError: fewer than two images of a map, or no map whose condition has
-        photographs of two patients.
+      ValueError: no map, fewer than two images of one, or a condition of a map
+        without photographs of two patients.
     """
-    if generated.ndim != 3 or generated.shape[1] < 2:
+    if generated.ndim != 3 or not len(generated) or generated.shape[1] < 2:
         raise ValueError(f"features have shape {generated.shape}, not [maps, 2 or more, dimension]")
-    real, conditions = _unit(real), np.asarray(real_conditions)
-    owners = np.asarray(patients)
-    between = {
-        name: _mean_distance(real[conditions == name], owners[conditions == name])
-        for name in set(map_conditions)
-    }
-    pairs = np.array(
-        [
-            (_mean_distance(_unit(images)), between[name])
-            for images, name in zip(generated, map_conditions)
-            if np.isfinite(between[name])
-        ]
-    )
-    if not len(pairs):
-        raise ValueError("no condition of the maps has photographs of two patients")
+    missing = set(map_conditions) - conditions_of_two_patients(real_conditions, patients)
+    if missing:
+        raise ValueError(f"no photographs of two patients with {', '.join(sorted(missing))}")
+    off_diagonal = ~np.eye(generated.shape[1], dtype=bool)
+    within = np.array([_distances(images)[off_diagonal].mean() for images in generated])
+    rng = np.random.default_rng([seed, 0xD1F])
+    names, owners = np.asarray(real_conditions), np.asarray(patients)
+    kept: List[np.ndarray] = []
+    for name in sorted(set(map_conditions)):
+        rows = np.flatnonzero(names == name)
+        number = min(len(rows), _MOST_PHOTOGRAPHS)
+        kept.append(np.sort(rng.choice(rows, number, replace=False)))
+    chosen = np.concatenate(kept)
+    names, owners = names[chosen], owners[chosen]
+    distances = _distances(np.asarray(real)[chosen])
+    wanted = np.asarray(map_conditions)
 
-    def numbers(rows: np.ndarray) -> Sequence[float]:
-        within, apart = pairs[rows].mean(axis=0)
-        return within, apart, within / apart if apart else float("nan")
+    def numbers(maps: np.ndarray, photographs: np.ndarray) -> Sequence[float]:
+        between = np.full(len(maps), np.nan)
+        for name in set(wanted[maps]):
+            rows = photographs[names[photographs] == name]
+            apart = owners[rows][:, None] != owners[rows][None, :]
+            if apart.any():
+                between[wanted[maps] == name] = distances[np.ix_(rows, rows)][apart].mean()
+        known = np.isfinite(between)
+        if not known.any():
+            return (math.nan,) * 3
+        means = within[maps][known].mean(), between[known].mean()
+        return (*means, means[0] / means[1] if means[1] else math.nan)
 
     estimates = cluster_bootstrap.estimate(
-        numbers, list(range(len(pairs))), replicates=replicates, seed=seed
+        numbers, list(map_sources), owners.tolist(), replicates=replicates, seed=seed
     )
-    return Diversity(len(pairs), generated.shape[1], *estimates)
+    return Diversity(len(generated), generated.shape[1], *estimates)

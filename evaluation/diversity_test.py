@@ -24,7 +24,12 @@ class DiversityTest(absltest.TestCase):
 
     def _measure(self, generated, map_conditions):
         return diversity.measure(
-            np.asarray(generated), map_conditions, self.real, self.conditions, self.patients
+            np.asarray(generated),
+            map_conditions,
+            range(len(map_conditions)),
+            self.real,
+            self.conditions,
+            self.patients,
         )
 
     def test_is_the_share_of_what_patients_differ(self):
@@ -39,16 +44,24 @@ class DiversityTest(absltest.TestCase):
     def test_one_picture_per_map_has_none(self):
         same = _directions([20, 20, 20])
         measured = self._measure([same, same, same], ["Acne"] * 3)
-        for number in (measured.ratio.value, measured.ratio.high):
-            self.assertAlmostEqual(number, 0.0, places=6)
+        self.assertAlmostEqual(measured.ratio.value, 0.0, places=6)
 
-    def test_maps_whose_condition_has_one_patient_do_not_count(self):
-        pair = _directions([0, 60])
-        measured = self._measure([pair, pair], ["Melanoma", "Acne"])
-        self.assertEqual(measured.maps, 1)
-        self.assertAlmostEqual(measured.ratio.value, 1.0)
-        with self.assertRaisesRegex(ValueError, "no condition of the maps has photographs of two"):
-            self._measure([pair], ["Melanoma"])
+    def test_interval_knows_of_maps_and_patients(self):
+        rng = np.random.default_rng(0)
+        self.real = _directions(rng.uniform(0, 90, 40))
+        self.conditions, self.patients = ["Acne"] * 40, [f"p{i // 2}" for i in range(40)]
+        same_spread = [_directions([start, start + 30]) for start in range(0, 60, 5)]
+        measured = self._measure(same_spread, ["Acne"] * 12)
+        self.assertAlmostEqual(measured.within_map.high, measured.within_map.low)
+        for number in (measured.between_patients, measured.ratio):
+            self.assertGreater(number.high - number.low, 0.1 * number.value)
+            self.assertBetween(number.value, number.low, number.high)
+
+    def test_conditions_of_one_patient(self):
+        usable = diversity.conditions_of_two_patients(self.conditions, self.patients)
+        self.assertEqual(usable, {"Acne"})
+        with self.assertRaisesRegex(ValueError, "no photographs of two patients with Melanoma"):
+            self._measure([_directions([0, 60])], ["Melanoma"])
 
     def test_a_single_image_of_a_map(self):
         with self.assertRaisesRegex(ValueError, r"shape \(1, 1, 2\), not \[maps, 2 or more"):

@@ -6,7 +6,8 @@
 
 Prints the Frechet distance (FID where the features are those of TF-GAN's Inception),
 the kernel distance, precision, recall, density and coverage, each beside the same of
-real against real photographs at the same sample size. Writes fid.json with the whole
+real against real photographs at the same sample size, and how far the images of one map
+differ. Writes fid.json with the whole
 protocol, fid.png and TensorBoard scalars to RUN_DIR/evaluation.
 """
 
@@ -72,6 +73,7 @@ def main(_: Sequence[str]) -> None:
         _NUM_GENERATED.value,
         _REAL_SPLIT.value,
         _MAP_SPLIT.value,
+        with_diversity=True,
     )
     evaluations: List[frechet_evaluation.Evaluation] = []
     for step in steps:

@@ -48,7 +48,7 @@ class FidProgramTest(absltest.TestCase):
             self.assertGreater((output / name).stat().st_size, 0)
         self.assertLen(list(output.glob("events.*")), 2)
         features = list(pathlib.Path(self.folder, "dermgan", "features").glob("*.npy"))
-        self.assertLen(features, 3)  # photographs, and images of two checkpoints
+        self.assertLen(features, 5)  # photographs, and two sets of two checkpoints
 
         # Again: out of the cache, the same numbers; another protocol is refused.
         code, _, err = self._run(*_SMALL)

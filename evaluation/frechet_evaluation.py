@@ -32,8 +32,8 @@ class Evaluation:
       overall: all images.
       conditions: by condition, where there are enough images.
       skin_types: by skin type, where there are enough images.
-      diversity: of the images of one map; None where no condition has photographs
-        of two patients.
+      diversity: of the images of one map; None where it was not asked for or no
+        condition has photographs of two patients.
       too_small: by group without scores, why.
       notes: what a reader should know.
     """
@@ -87,6 +87,7 @@ class Evaluator:
         num_generated: int = 0,
         real_split: str = "test",
         map_split: str = "validation",
+        with_diversity: bool = False,
     ):
         """Reads the photographs and computes their features.
 
@@ -100,6 +101,7 @@ class Evaluator:
             number of photographs.
           real_split: the photographs to compare with.
           map_split: where the maps come from, to be varied.
+          with_diversity: whether to measure the diversity of the images of a map.
 
         Raises:
           ValueError: no such records, or too few.
@@ -113,6 +115,8 @@ class Evaluator:
         self.real = image_sets.real_images(data_dir, real_split, conditions)
         self._real_features = features_lib.extract(self.real, network, settings)
         sources = map_sampler.read_layouts(data_dir, map_split, conditions)
+        self._num_sources = len(sources)
+        self._with_diversity = with_diversity
         number = num_generated or 2 * len(self.real)
         self._layouts = map_sampler.sample(
             sources, number, self._info.image_size, seed=protocol.seed
@@ -156,20 +160,27 @@ class Evaluator:
         )
 
     def _diversity(self, generator: TrainedGenerator) -> Optional[diversity.Diversity]:
-        layouts = [one for one in self._layouts[:_DIVERSITY_MAPS] for _ in range(_IMAGES_PER_MAP)]
+        conditions = self.real.conditions.tolist()
+        usable = diversity.conditions_of_two_patients(conditions, self.real.patients)
+        chosen = [
+            (one, index % self._num_sources)
+            for index, one in enumerate(self._layouts)
+            if one.condition in usable
+        ][:_DIVERSITY_MAPS]
+        if not self._with_diversity or not chosen:
+            return None
+        layouts = [one for one, _ in chosen for _ in range(_IMAGES_PER_MAP)]
         painted = image_sets.generated_images(generator, layouts, self._protocol.seed, "same-map")
         features = features_lib.extract(painted, self._network, self._settings)
-        try:
-            return diversity.measure(
-                features.reshape(-1, _IMAGES_PER_MAP, features.shape[1]),
-                [one.condition for one in layouts[::_IMAGES_PER_MAP]],
-                self._real_features,
-                self.real.conditions.tolist(),
-                self.real.patients,
-                seed=self._protocol.seed,
-            )
-        except ValueError:
-            return None
+        return diversity.measure(
+            features.reshape(len(chosen), _IMAGES_PER_MAP, -1),
+            [one.condition for one, _ in chosen],
+            [source for _, source in chosen],
+            self._real_features,
+            conditions,
+            self.real.patients,
+            seed=self._protocol.seed,
+        )
 
     def _describe(
         self, generator: TrainedGenerator, generated: image_sets.ImageSet
@@ -186,8 +197,6 @@ class Evaluator:
             "real_digest": self.real.digest,
             "map_split": self._splits[1],
             "generated_images": len(generated),
-            "diversity_maps": _DIVERSITY_MAPS,
-            "diversity_images_per_map": _IMAGES_PER_MAP,
             "generated_digest": generated.digest,
             "generator_digest": generator.digest,
         }

@@ -26,7 +26,7 @@ class EvaluationTest(absltest.TestCase):
         cls.result = testing_data.train_run(folder, (24, 8, 60))
         cls.data_dir = os.path.join(folder, "data")
         cls.generator = trained_generator.load(cls.result.workdir)
-        cls.evaluator = cls._evaluator(_PROTOCOL)
+        cls.evaluator = cls._evaluator(_PROTOCOL, with_diversity=True)
         cls.evaluation = cls.evaluator.evaluate(cls.generator)
 
     @classmethod
@@ -76,7 +76,7 @@ class EvaluationTest(absltest.TestCase):
         self.assertLen(self.evaluation.notes, 2)  # not comparable, singular
 
     def test_repeats_exactly(self):
-        again = self._evaluator(_PROTOCOL).evaluate(self.generator)
+        again = self._evaluator(_PROTOCOL, with_diversity=True).evaluate(self.generator)
         self.assertEqual(again, self.evaluation)
 
     def test_table(self):
@@ -96,6 +96,7 @@ class EvaluationTest(absltest.TestCase):
         self.assertIn("tensorflow-gan", stored["packages"])
         frechet_evaluation.write(self.evaluation, folder)  # the same numbers
         other = self._evaluator(Protocol(trials=3)).evaluate(self.generator)
+        self.assertIsNone(other.diversity)
         with self.assertRaisesRegex(ValueError, "another protocol; .* --overwrite"):
             frechet_evaluation.write(other, folder)
         frechet_evaluation.write(other, folder, overwrite=True)

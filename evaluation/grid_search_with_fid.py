@@ -11,6 +11,8 @@ to validation photographs; test photographs are left for //evaluation:fid.
 
 from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
+import hashlib
+import json
 from typing import Sequence
 
 import ml_collections
@@ -48,11 +50,18 @@ def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Obj
         evaluation = evaluator.evaluate(trained_generator.load(result.workdir))
         return float(np.mean(evaluation.overall.generated["frechet"]))
 
-    return Objective("fid" if network.is_canonical else f"frechet_{network.layer}", distance)
+    # Numbers of another protocol must not be taken for these when a search continues.
+    protocol = {**feature_flags.feature_settings().protocol(network), "trials": _TRIALS.value}
+    protocol["num_generated"] = _NUM_GENERATED.value
+    digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:6]
+    name = "fid" if network.is_canonical else f"frechet_{network.layer}"
+    return Objective(f"{name}_{digest}", distance)
 
 
 def main(_: Sequence[str]) -> None:
     """Searches by the distance to validation photographs."""
+    if flags.FLAGS["objective"].present:
+        raise ValueError("--objective is //training:grid_search's; here it is the distance")
     grid_search.search(_distance_objective)
 
 

@@ -43,7 +43,9 @@ class GridSearchWithFidTest(absltest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         table = pd.read_csv(os.path.join(folder, "search", "grid_search.csv"))
-        distances = table["objective.frechet_random_224"]
+        (name,) = (one for one in table.columns if one.startswith("objective."))
+        self.assertRegex(name, r"^objective\.frechet_random_224_[0-9a-f]{6}$")
+        distances = table[name]
         self.assertLen(distances, 2)
         self.assertEqual(distances.tolist(), sorted(distances))
         self.assertGreater(distances.min(), 0)

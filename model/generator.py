@@ -41,10 +41,9 @@ class GeneratorConfig:
       modulation: length of the style vectors, read from the map's codes and the
         global noise, that scale and shift the decoder's levels; 0 in the paper.
       largest_skip: side of the largest encoder activations that the decoder sees;
-        0, as in the paper, is all. Below the image's side, the boxes' sharp edges
-        cannot be copied into the picture.
-      roi_side: resolution of the boxes that modulation sees, for the same reason; 0 is
-        full.
+        0, as in the paper, is all. With few of them and a coarse `roi_side` the
+        boxes' sharp edges cannot be copied into the picture.
+      roi_side: resolution of the boxes that modulation sees; 0 is full.
       output_filters: channels of a last level at full size, before a 3x3 convolution
         to colours; 0, as in the paper, ends with the last upsampling, which draws a
         pixel out of activations of half the resolution.
@@ -71,6 +70,11 @@ class GeneratorConfig:
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size {self.image_size} is not one of {IMAGE_SIZES}")
         layers.check_map_encoding(self.map_encoding)
+        for name in ("modulation", "largest_skip", "roi_side", "output_filters"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} {getattr(self, name)} is negative; 0 is off")
+        if self.roi_side and not self.modulation:
+            raise ValueError(f"roi_side {self.roi_side} is for modulation, which is off")
         if self.roi_side and self.image_size % self.roi_side:
             raise ValueError(f"roi_side {self.roi_side} does not divide {self.image_size}")
         if not 0 <= self.dropout < 1:
@@ -80,6 +84,11 @@ class GeneratorConfig:
     def levels(self) -> int:
         """Number of halvings, down to 1x1: 8 for 256."""
         return self.image_size.bit_length() - 1
+
+    @property
+    def decoder_levels(self) -> range:
+        """Levels from the innermost to the outermost, 0 if there is one at full size."""
+        return range(self.levels - 1, -1 if self.output_filters else 0, -1)
 
     def filters(self, level: int) -> int:
         """Channels of the encoder after `level` halvings (1 is the outermost)."""
@@ -111,7 +120,7 @@ def noise_shapes(config: GeneratorConfig) -> Dict[str, Tuple[Tuple[int, ...], st
         shapes["global_noise"] = ((config.global_noise,), "normal")
     if config.pixel_noise:
         shapes["pixel_noise"] = ((size, size, config.pixel_noise), "normal")
-    for level in range(config.levels - 1, -1 if config.output_filters else 0, -1):
+    for level in config.decoder_levels:
         side = size >> level
         if config.level_noise:
             shapes[f"level_noise_{side}"] = ((side, side, config.level_noise), "normal")
@@ -219,13 +228,10 @@ def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras
     styles, roi = None, None
     if config.modulation:
         noise = [inputs["global_noise"]] if config.global_noise else []
-        styles, roi = modulation.MapStyles(config.modulation, name="styles", dtype=policy)(
-            [inputs["map"], *noise]
-        )
-        if config.roi_side:
-            factor = size // config.roi_side
-            roi = tf.keras.layers.AveragePooling2D(factor, name="styles_roi", dtype=policy)(roi)
-    for level in range(config.levels - 1, -1 if config.output_filters else 0, -1):
+        styles, roi = modulation.MapStyles(
+            config.modulation, config.roi_side, name="styles", dtype=policy
+        )([inputs["map"], *noise])
+    for level in config.decoder_levels:
         x = tf.keras.layers.ReLU(name=f"decoder_{level}_activation", dtype=policy)(x)
         x = layers.upsample(
             config.filters(level) if level else config.output_filters,

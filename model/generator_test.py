@@ -140,7 +140,11 @@ class GeneratorTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "map_encoding 'hsv' is not one of rgb, embedding"):
             GeneratorConfig(map_encoding="hsv")
         with self.assertRaisesRegex(ValueError, "roi_side 20 does not divide 64"):
-            GeneratorConfig(64, roi_side=20)
+            GeneratorConfig(64, modulation=8, roi_side=20)
+        with self.assertRaisesRegex(ValueError, "roi_side 16 is for modulation, which is off"):
+            GeneratorConfig(64, roi_side=16)
+        with self.assertRaisesRegex(ValueError, "largest_skip -1 is negative"):
+            GeneratorConfig(64, largest_skip=-1)
         with self.assertRaisesRegex(ValueError, "dropout 1.0 is not in"):
             GeneratorConfig(dropout=1.0)
 

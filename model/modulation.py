@@ -22,18 +22,20 @@ class MapStyles(tf.keras.layers.Layer):
 
     Inputs: map float [B, H, W, 3] in [-1, 1] and, where there is one, the global noise
     [B, N]. Outputs: styles [B, 2, units], around the boxes and inside, and the ROI
-    [B, H, W, 1], 0 or 1. Both regions share skin type and noise.
+    [B, h, w, 1], 0..1. Both regions share skin type and noise.
     """
 
-    def __init__(self, units: int, **kwargs: Any):
+    def __init__(self, units: int, roi_side: int = 0, **kwargs: Any):
         """Makes the layer; it computes in float32 whatever the policy.
 
         Args:
           units: length of the style vectors.
+          roi_side: h and w of the ROI, averaged down; 0 is the map's.
           **kwargs: of `tf.keras.layers.Layer`.
         """
         super().__init__(autocast=False, **kwargs)
         self.units = units
+        self.roi_side = roi_side
         self.hidden = tf.keras.layers.Dense(units, dtype="float32")
         self.styles = tf.keras.layers.Dense(units, dtype="float32")
 
@@ -61,11 +63,20 @@ class MapStyles(tf.keras.layers.Layer):
             regions = tf.concat([regions, shared], axis=-1)
         hidden = tf.nn.leaky_relu(self.hidden(regions), 0.2)
         styles = tf.nn.leaky_relu(self.styles(hidden), 0.2)
-        return tf.cast(styles, self.compute_dtype), tf.cast(roi, self.compute_dtype)
+        roi = tf.cast(roi, self.compute_dtype)
+        return tf.cast(styles, self.compute_dtype), _resized(roi, self.roi_side or roi.shape[1])
 
     def get_config(self) -> Dict[str, Any]:
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "units": self.units}
+        return {**super().get_config(), "units": self.units, "roi_side": self.roi_side}
+
+
+def _resized(roi: tf.Tensor, side: int) -> tf.Tensor:
+    """Averages an ROI down to a side, or interpolates it up."""
+    if roi.shape[1] >= side:
+        factor = roi.shape[1] // side
+        return tf.nn.avg_pool2d(roi, factor, factor, "VALID") if factor > 1 else roi
+    return tf.cast(tf.image.resize(roi, (side, side)), roi.dtype)
 
 
 class Modulation(tf.keras.layers.Layer):
@@ -88,12 +99,7 @@ class Modulation(tf.keras.layers.Layer):
     def call(self, inputs: Any) -> tf.Tensor:
         """Maps (activations, styles, ROI) to activations."""
         activations, styles, roi = inputs
-        size = activations.shape[1]
-        if roi.shape[1] > size:
-            factor = roi.shape[1] // size
-            roi = tf.nn.avg_pool2d(roi, factor, factor, "VALID")
-        elif roi.shape[1] < size:
-            roi = tf.cast(tf.image.resize(roi, (size, size)), roi.dtype)
+        roi = _resized(roi, activations.shape[1])
         around, inside = tf.unstack(self.affine(styles)[:, :, None, None], axis=1)
         scale, shift = tf.split(around + roi * (inside - around), 2, axis=-1)
         return activations * (1.0 + scale) + shift

@@ -43,9 +43,9 @@ def path_of(value: str, folder: pathlib.Path = FOLDER) -> str:
 def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
     """Replaces the value of `--config` in a command line by its file, in place.
 
-    It goes first, since the flags library wants it before the overrides. Where there
-    is none, the demo's is added: a default of the flag itself would be read, with the
-    overrides, before they can be checked.
+    The last one counts and goes first, since the flags library wants it before the
+    overrides. Where there is none, the demo's is added: a default of the flag itself
+    would be read, with the overrides, before they can be checked.
 
     Args:
       argv: the command line.
@@ -55,14 +55,13 @@ def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
       ValueError: `path_of` does, or an override names a field that the
         configuration does not have.
     """
-    given = "demo"
+    given: List[str] = []
     for index in reversed(range(1, len(argv))):
         flag, equals, value = argv[index].partition("=")
         if flag in ("--config", "-config") and (equals or index + 1 < len(argv)):
-            given = value if equals else argv.pop(index + 1)
+            given.append(value if equals else argv.pop(index + 1))
             del argv[index]
-            break
-    path = path_of(given, folder)
+    path = path_of(given[0] if given else "demo", folder)
     argv.insert(1, f"--config={path}")
     _check_overrides(argv, path)
 

@@ -28,7 +28,8 @@ class ConfigurationsTest(absltest.TestCase):
         )
 
     def test_config_goes_before_its_overrides(self):
-        for form in (["--config=paper"], ["--config", "paper"]):
+        twice = ["--config=demo", "--config=paper"]
+        for form in (["--config=paper"], ["--config", "paper"], twice):
             argv = ["train", "--config.seed=3", *form, "--workdir=w"]
             configurations.expand_names(argv)
             path = configurations.path_of("paper")

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import ml_collections
 
 from preprocessing import examples
+from training.configs import paper
 
 _PACKAGES = (
     "tensorflow",
@@ -118,6 +119,7 @@ def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[
         stored = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: not valid JSON ({error})") from error
+    stored["config"] = _completed(stored.get("config"), paper.get_config().to_dict())
     differences: List[str] = []
     for key in ("config", "precision"):
         differences += differences_between({key: description[key]}, {key: stored.get(key)})
@@ -130,6 +132,14 @@ def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[
             "choose another --workdir"
         )
     return True
+
+
+def _completed(stored: Any, neutral: Any) -> Any:
+    """Adds fields that a configuration of before did not have; the paper's are neutral."""
+    if not isinstance(stored, dict) or not isinstance(neutral, dict):
+        return stored
+    missing = {name: value for name, value in neutral.items() if name not in stored}
+    return {**missing, **{name: _completed(stored[name], neutral.get(name)) for name in stored}}
 
 
 def write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:

@@ -51,6 +51,17 @@ class MayContinueTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "precision was 'float32', is 'mixed_bfloat16'"):
             run_directory.may_continue(self.run, self._description("mixed_bfloat16"), None)
 
+    def test_a_run_of_before_a_field_existed(self):
+        description = self._description()
+        description["config"]["discriminator"]["scales"] = 1
+        stored = json.loads(json.dumps(description))
+        del stored["config"]["discriminator"]["scales"]
+        self._store(stored)
+        self.assertTrue(run_directory.may_continue(str(self.run), description, None))
+        description["config"]["discriminator"]["scales"] = 2
+        with self.assertRaisesRegex(ValueError, "discriminator.scales was 1, is 2"):
+            run_directory.may_continue(str(self.run), description, None)
+
     def test_other_data_or_taxonomy(self):
         stored = self._description()
         stored["dataset"]["digest"] = "f" * 64

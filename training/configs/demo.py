@@ -30,7 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.level_noise = 4
     config.model.map_encoding = "embedding"
     config.model.modulation = 32
-    config.model.largest_skip = 16
+    config.model.largest_skip = 16  # a quarter of the image's side
     config.model.roi_side = 16
     config.model.output_filters = 16
     config.model.ema_decay = 0.998
