@@ -68,6 +68,17 @@ def _distances(features: np.ndarray) -> np.ndarray:
     return np.sqrt(squared_distances(unit, unit))
 
 
+def _draw_photographs(wanted: Sequence[str], conditions: Sequence[str], seed: int) -> np.ndarray:
+    """Returns rows of the photographs to compare, of each wanted condition."""
+    rng = np.random.default_rng([seed, 0xD1F])
+    kept: List[np.ndarray] = []
+    for name in sorted(set(wanted)):
+        rows = np.flatnonzero(np.asarray(conditions) == name)
+        number = min(len(rows), _MOST_PHOTOGRAPHS)
+        kept.append(np.sort(rng.choice(rows, number, replace=False)))
+    return np.concatenate(kept)
+
+
 def measure(
     generated: np.ndarray,
     map_conditions: Sequence[str],
@@ -104,15 +115,8 @@ def measure(
         raise ValueError(f"no photographs of two patients with {', '.join(sorted(missing))}")
     off_diagonal = ~np.eye(generated.shape[1], dtype=bool)
     within = np.array([_distances(images)[off_diagonal].mean() for images in generated])
-    rng = np.random.default_rng([seed, 0xD1F])
-    names, owners = np.asarray(real_conditions), np.asarray(patients)
-    kept: List[np.ndarray] = []
-    for name in sorted(set(map_conditions)):
-        rows = np.flatnonzero(names == name)
-        number = min(len(rows), _MOST_PHOTOGRAPHS)
-        kept.append(np.sort(rng.choice(rows, number, replace=False)))
-    chosen = np.concatenate(kept)
-    names, owners = names[chosen], owners[chosen]
+    chosen = _draw_photographs(map_conditions, real_conditions, seed)
+    names, owners = np.asarray(real_conditions)[chosen], np.asarray(patients)[chosen]
     distances = _distances(np.asarray(real)[chosen])
     wanted = np.asarray(map_conditions)
 
