@@ -285,7 +285,8 @@ class StudyTest(absltest.TestCase):
             for trial in self.trials[:12]:
                 self._click(driver, trial)
             self._until(driver, lambda: len(self._stored(store)) == 12)
-            self.assertEqual(driver.find_element(By.ID, "saved").text, "Saved")
+            # The store has the answers before the page has the server's reply.
+            self._until(driver, lambda: driver.find_element(By.ID, "saved").text == "Saved")
             self._no_errors(driver)
         with self._browser() as driver:  # another device
             self._open(driver, url)
