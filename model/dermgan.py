@@ -1,13 +1,15 @@
 """DermGAN: generator, discriminator and their joint training step."""
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
+from model import images, judgement, sampling
 from model import losses as losses_lib
 from model.discriminator import DiscriminatorConfig, build_discriminator
-from model.generator import GeneratorConfig, batch_noise, build_generator, seeded_noise
+from model.generator import GeneratorConfig, build_generator
+from model.judgement import Judgement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,66 +39,6 @@ class LossWeights:
             value = getattr(self, field.name)
             if field.name != "adversarial" and value < 0:
                 raise ValueError(f"loss weight {field.name} is {value}; it may not be negative")
-
-
-# Map, photograph and generated image, as a discriminator is shown them.
-_View = Tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-
-
-class _Judgement(NamedTuple):
-    """A discriminator's view of the photographs and of the generated images."""
-
-    real_logits: tf.Tensor
-    real_features: tf.Tensor
-    fake_logits: tf.Tensor
-    fake_features: tf.Tensor
-
-
-def roi_of_map(semantic_map: tf.Tensor) -> tf.Tensor:
-    """Returns the ROI of maps.
-
-    Args:
-      semantic_map: float [B, H, W, 3] in [-1, 1], or uint8.
-
-    Returns:
-      bool [B, H, W], true inside the boxes.
-    """
-    return semantic_map[..., 1] > (0 if semantic_map.dtype == tf.uint8 else -0.99)
-
-
-def _halved(semantic_map: tf.Tensor, image: tf.Tensor, generated: tf.Tensor) -> _View:
-    """Halves the resolution: colours are averaged, codes picked."""
-    smaller = (tf.nn.avg_pool2d(one, 2, 2, "VALID") for one in (image, generated))
-    return (semantic_map[:, ::2, ::2], *smaller)
-
-
-def to_float(image: tf.Tensor) -> tf.Tensor:
-    """Maps uint8 0..255 to float32 [-1, 1]."""
-    return tf.cast(image, tf.float32) / 127.5 - 1.0
-
-
-def to_uint8(image: tf.Tensor) -> tf.Tensor:
-    """Maps float [-1, 1] to uint8 0..255, rounding."""
-    scaled = tf.round((tf.cast(image, tf.float32) + 1.0) * 127.5)
-    return tf.cast(tf.clip_by_value(scaled, 0.0, 255.0), tf.uint8)
-
-
-def sample_images(
-    generator: tf.keras.Model, config: GeneratorConfig, semantic_maps: tf.Tensor, seeds: tf.Tensor
-) -> tf.Tensor:
-    """Samples images from a generator.
-
-    Args:
-      generator: from `build_generator`.
-      config: its architecture.
-      semantic_maps: uint8 [B, S, S, 3].
-      seeds: int64 [B]; image i depends on map i and seed i alone.
-
-    Returns:
-      uint8 [B, S, S, 3].
-    """
-    inputs = {"map": to_float(semantic_maps), **seeded_noise(config, seeds)}
-    return to_uint8(generator(inputs, training=False))
 
 
 class DermGAN(tf.keras.Model):
@@ -211,7 +153,9 @@ class DermGAN(tf.keras.Model):
         Returns:
           uint8 [B, S, S, 3].
         """
-        return sample_images(self.ema_generator, self.generator_config, semantic_maps, seeds)
+        return sampling.sample_images(
+            self.ema_generator, self.generator_config, semantic_maps, seeds
+        )
 
     def train_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
         """Updates both networks from one forward pass of each.
@@ -249,7 +193,7 @@ class DermGAN(tf.keras.Model):
 
     def test_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
         """Computes the losses of the averaged generator, without training."""
-        noise = batch_noise(
+        noise = sampling.batch_noise(
             self.generator_config, tf.shape(data["map"])[0], tf.constant([self.seed, -1], tf.int64)
         )
         generated = self.ema_generator({"map": data["map"], **noise}, training=False)
@@ -272,7 +216,7 @@ class DermGAN(tf.keras.Model):
     def _step_noise(self, batch_size: tf.Tensor, replicas: int) -> Dict[str, tf.Tensor]:
         """Noise of this step: the same for an example whatever the replicas."""
         seed = tf.stack([tf.constant(self.seed, tf.int64), self.generator_optimizer.iterations])
-        noise = batch_noise(self.generator_config, batch_size * replicas, seed)
+        noise = sampling.batch_noise(self.generator_config, batch_size * replicas, seed)
         if replicas == 1:
             return noise
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -281,51 +225,34 @@ class DermGAN(tf.keras.Model):
 
     def _judge(
         self, data: Mapping[str, tf.Tensor], generated: tf.Tensor, training: bool
-    ) -> Dict[str, List[_Judgement]]:
+    ) -> Dict[str, List[Judgement]]:
         """Shows images to the discriminators: "image", finest scale first, and "roi"."""
-        views = [(data["map"], data["image"], generated)]
-        for _ in self.coarse_discriminators:
-            views.append(_halved(*views[-1]))
-
-        def judge(network: tf.keras.Model, view: _View) -> _Judgement:
-            semantic_map, image, fake = view
-            real = network([semantic_map, image], training=training)
-            return _Judgement(*real, *network([semantic_map, fake], training=training))
-
         networks = [self.discriminator, *self.coarse_discriminators]
-        judgements = {"image": [judge(*pair) for pair in zip(networks, views)]}
+        pictures = (data["map"], data["image"], generated)
+        judgements = {"image": judgement.judge(networks, *pictures, training)}
         if self.roi_discriminator is not None:
-            mask = tf.cast(roi_of_map(data["map"]), tf.float32)[..., None]
-            view = (data["map"], data["image"] * mask, generated * mask)
-            judgements["roi"] = [judge(self.roi_discriminator, view)]
+            mask = tf.cast(images.roi_of_map(data["map"]), tf.float32)[..., None]
+            inside = (data["map"], data["image"] * mask, generated * mask)
+            judgements["roi"] = judgement.judge([self.roi_discriminator], *inside, training)
         return judgements
 
-    def _adversarial(self, judgements: Sequence[_Judgement]) -> Dict[str, tf.Tensor]:
-        """Losses of generator and discriminator and feature matching, mean over scales."""
-        # pix2pix halves the discriminator's loss to slow it relative to the generator.
-        values = [
-            (
-                self._generator_gan_loss(one.fake_logits),
-                0.5 * self._discriminator_gan_loss(one.real_logits, one.fake_logits),
-                losses_lib.feature_matching_loss(one.real_features, one.fake_features),
-            )
-            for one in judgements
-        ]
-        names = ("gan", "discriminator", "feature_matching")
-        return {name: tf.add_n(each) / len(values) for name, each in zip(names, zip(*values))}
+    def _adversarial(self, judgements: Sequence[Judgement]) -> Dict[str, tf.Tensor]:
+        return judgement.adversarial_values(
+            judgements, self._generator_gan_loss, self._discriminator_gan_loss
+        )
 
     def _loss_values(
         self,
         data: Mapping[str, tf.Tensor],
         generated: tf.Tensor,
-        judgements: Mapping[str, Sequence[_Judgement]],
+        judgements: Mapping[str, Sequence[Judgement]],
     ) -> Dict[str, tf.Tensor]:
         weights = self.loss_weights
         values = {
             **self._adversarial(judgements["image"]),
             "l1": losses_lib.reconstruction_loss(data["image"], generated),
             "roi": losses_lib.roi_reconstruction_loss(
-                data["image"], generated, roi_of_map(data["map"])
+                data["image"], generated, images.roi_of_map(data["map"])
             ),
         }
         if "roi" in judgements:

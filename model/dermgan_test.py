@@ -2,10 +2,10 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from model import dermgan
 from model.dermgan import DermGAN, LossWeights
 from model.discriminator import DiscriminatorConfig
 from model.generator import GeneratorConfig
+from model.images import to_float
 from preprocessing import semantic_map
 from preprocessing.cases import Box
 
@@ -28,7 +28,7 @@ def _batch(number=4):
     )
     images = np.repeat(255 - maps[..., :1], 3, -1)
     images[:, 8:24, 6:20] //= 3
-    return {"map": dermgan.to_float(maps), "image": dermgan.to_float(images)}
+    return {"map": to_float(maps), "image": to_float(images)}
 
 
 def _model(
@@ -247,18 +247,6 @@ class DermGANTest(absltest.TestCase):
         self.assertIn("feature_matching", model.evaluate(data, verbose=0, return_dict=True))
         for old, new in zip(before, _copy(model.generator) + _copy(model.discriminator)):
             np.testing.assert_array_equal(old, new)
-
-    def test_conversions_are_inverse(self):
-        values = np.arange(256, dtype=np.uint8)
-        np.testing.assert_array_equal(dermgan.to_uint8(dermgan.to_float(values)), values)
-        np.testing.assert_array_equal(dermgan.to_uint8([-2.0, 2.0]), [0, 255])
-
-    def test_roi_of_map(self):
-        drawn = semantic_map.encode(1, 0, [Box(2, 3, 5, 7)], 8, 8)[None]
-        expected = np.zeros((1, 8, 8), bool)
-        expected[0, 3:7, 2:5] = True
-        np.testing.assert_array_equal(dermgan.roi_of_map(tf.constant(drawn)), expected)
-        np.testing.assert_array_equal(dermgan.roi_of_map(dermgan.to_float(drawn)), expected)
 
     def test_bad_settings(self):
         with self.assertRaisesRegex(ValueError, "loss weight l1 is -1"):

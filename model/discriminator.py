@@ -6,6 +6,7 @@ paper asks, and also returns what feature matching compares.
 """
 
 import dataclasses
+from typing import Tuple
 
 import tensorflow as tf
 
@@ -78,48 +79,16 @@ def build_discriminator(
     semantic_map = tf.keras.Input((image_size, image_size, 3), name="map")
     image = tf.keras.Input((image_size, image_size, 3), name="image")
 
-    def activate(x: tf.Tensor, block: str) -> tf.Tensor:
-        return tf.keras.layers.LeakyReLU(0.2, name=f"{block}_activation", dtype=policy)(x)
-
-    def normalize(x: tf.Tensor, block: str) -> tf.Tensor:
-        return layers.normalization(
-            config.normalization, config.synchronized, name=f"{block}_norm", dtype=policy
-        )(x)
-
-    # Stride-2 convolutions.
     x = semantic_map
     if config.map_encoding == "embedding":
         x = layers.MapEmbedding(stddev=_EMBEDDING_STDDEV, name="map_embedding", dtype=policy)(x)
     x = tf.keras.layers.Concatenate(name="input", dtype=policy)([x, image])
     for index in range(config.downsamplings):
-        block = f"block_{index + 1}"
-        x = layers.convolution(
-            config.base_filters * min(2**index, 8),
-            strides=2,
-            use_bias=index == 0,
-            spectral_norm=config.spectral_norm,
-            name=block,
-            dtype=policy,
-        )(x)
-        if index > 0:
-            x = normalize(x, block)
-        x = activate(x, block)
-
-    # The second-to-last convolution, which feature matching compares.
-    block = f"block_{config.downsamplings + 1}"
-    x = tf.keras.layers.ZeroPadding2D(name=f"{block}_padding", dtype=policy)(x)
-    convolved = layers.convolution(
-        config.base_filters * min(2**config.downsamplings, 8),
-        strides=1,
-        padding="valid",
-        spectral_norm=config.spectral_norm,
-        name=block,
-        dtype=policy,
-    )(x)
-    x = activate(normalize(convolved, block), block)
+        _, x = _block(config, policy, x, index)
+    # The second-to-last convolution is what feature matching compares.
+    convolved, x = _block(config, policy, x, config.downsamplings)
     features = convolved if config.features == "convolution" else x
 
-    # Patch logits.
     x = tf.keras.layers.ZeroPadding2D(name="logits_padding", dtype=policy)(x)
     x = layers.convolution(
         1,
@@ -132,3 +101,31 @@ def build_discriminator(
     )(x)
     logits = tf.keras.layers.Activation("linear", name="logits", dtype="float32")(x)
     return tf.keras.Model([semantic_map, image], [logits, features], name=name)
+
+
+def _block(
+    config: DiscriminatorConfig,
+    policy: tf.keras.mixed_precision.Policy,
+    x: tf.Tensor,
+    index: int,
+) -> Tuple[tf.Tensor, tf.Tensor]:
+    """A convolution, by stride 2 but for the last; its output before and after activation."""
+    name = f"block_{index + 1}"
+    halves = index < config.downsamplings
+    if not halves:
+        x = tf.keras.layers.ZeroPadding2D(name=f"{name}_padding", dtype=policy)(x)
+    convolved = x = layers.convolution(
+        config.base_filters * min(2**index, 8),
+        strides=2 if halves else 1,
+        padding="same" if halves else "valid",
+        use_bias=index == 0,
+        spectral_norm=config.spectral_norm,
+        name=name,
+        dtype=policy,
+    )(x)
+    if index > 0:
+        x = layers.normalization(
+            config.normalization, config.synchronized, name=f"{name}_norm", dtype=policy
+        )(x)
+    activated = tf.keras.layers.LeakyReLU(0.2, name=f"{name}_activation", dtype=policy)(x)
+    return convolved, activated

@@ -11,7 +11,7 @@ exactly, and variation at inference needs no special mode.
 """
 
 import dataclasses
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import tensorflow as tf
 
@@ -129,49 +129,6 @@ def noise_shapes(config: GeneratorConfig) -> Dict[str, Tuple[Tuple[int, ...], st
     return shapes
 
 
-def batch_noise(config: GeneratorConfig, batch_size: tf.Tensor, seed: tf.Tensor) -> Dict:
-    """Draws noise for a batch, for training.
-
-    Args:
-      config: the architecture.
-      batch_size: int32 scalar.
-      seed: int32 or int64 [2]; the same seed gives the same noise.
-
-    Returns:
-      The generator's noise inputs by name, float32 [batch_size, ...].
-    """
-    noise = {}
-    for index, (name, (shape, distribution)) in enumerate(noise_shapes(config).items()):
-        draw = (
-            tf.random.stateless_normal if distribution == "normal" else tf.random.stateless_uniform
-        )
-        stream = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int64), index)
-        noise[name] = draw(tf.concat([[batch_size], shape], 0), stream)
-    return noise
-
-
-def seeded_noise(config: GeneratorConfig, seeds: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """Draws noise per example, for sampling: image i depends on seed i alone.
-
-    Args:
-      config: the architecture.
-      seeds: int64 [B].
-
-    Returns:
-      The generator's noise inputs by name, float32 [B, ...].
-    """
-    shapes = noise_shapes(config)
-
-    def one(seed: tf.Tensor) -> Dict[str, tf.Tensor]:
-        drawn = batch_noise(config, tf.constant(1), tf.stack([seed, tf.zeros_like(seed)]))
-        return {name: value[0] for name, value in drawn.items()}
-
-    if not shapes:
-        return {}
-    signature = {name: tf.TensorSpec(shape, tf.float32) for name, (shape, _) in shapes.items()}
-    return tf.map_fn(one, tf.cast(seeds, tf.int64), fn_output_signature=signature)
-
-
 def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras.Model:
     """Builds the network.
 
@@ -184,100 +141,130 @@ def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras
       inputs of `noise_shapes`, to float32 [B, S, S, 3] in [-1, 1].
     """
     size = config.image_size
-    policy = tf.keras.mixed_precision.Policy(dtype)
     inputs = {"map": tf.keras.Input((size, size, 3), name="map")}
     for name, (shape, _) in noise_shapes(config).items():
         inputs[name] = tf.keras.Input(shape, name=name)
+    parts = _Parts(config, tf.keras.mixed_precision.Policy(dtype))
+    skips = parts.encode(parts.read(inputs))
+    image = parts.colour(parts.decode(skips, inputs))
+    return tf.keras.Model(inputs, image, name="generator")
 
-    def normalize(x: tf.Tensor, name: str) -> tf.Tensor:
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """The network's parts, each from activations to activations, in the order of use."""
+
+    config: GeneratorConfig
+    policy: tf.keras.mixed_precision.Policy
+
+    def read(self, inputs: Dict[str, tf.Tensor]) -> tf.Tensor:
+        """The map, with the noise beside it."""
+        x = inputs["map"]
+        if self.config.map_encoding == "embedding":
+            x = layers.MapEmbedding(name="map_embedding", dtype=self.policy)(x)
+        beside = [x]
+        if self.config.global_noise:
+            tiled = tf.keras.layers.Reshape((1, 1, self.config.global_noise), dtype=self.policy)(
+                inputs["global_noise"]
+            )
+            beside.append(
+                tf.keras.layers.UpSampling2D(
+                    self.config.image_size, name="tiled_noise", dtype=self.policy
+                )(tiled)
+            )
+        if self.config.pixel_noise:
+            beside.append(inputs["pixel_noise"])
+        return self._concatenate(beside, "input")
+
+    def encode(self, x: tf.Tensor) -> List[tf.Tensor]:
+        """Activations after each halving, outermost first, before their non-linearity."""
+        skips = []
+        for level in range(1, self.config.levels + 1):
+            name = f"encoder_{level}"
+            if level > 1:
+                x = tf.keras.layers.LeakyReLU(0.2, name=f"{name}_activation", dtype=self.policy)(x)
+            plain = level in (1, self.config.levels)
+            x = layers.convolution(
+                self.config.filters(level), 2, use_bias=plain, name=name, dtype=self.policy
+            )(x)
+            if not plain:
+                x = self._normalize(x, name)
+            skips.append(x)
+        return skips
+
+    def decode(self, skips: List[tf.Tensor], inputs: Dict[str, tf.Tensor]) -> tf.Tensor:
+        """Activations after the last of the decoder's levels."""
+        config = self.config
+        styles, roi = self._styles(inputs)
+        x = skips[-1]
+        for level in config.decoder_levels:
+            name, side = f"decoder_{level}", config.image_size >> level
+            x = tf.keras.layers.ReLU(name=f"{name}_activation", dtype=self.policy)(x)
+            x = self._upsample(
+                x,
+                config.filters(level) if level else config.output_filters,
+                name,
+                use_bias=config.normalization == "none",
+            )
+            x = self._normalize(x, name)
+            if styles is not None:
+                x = modulation.Modulation(name=f"{name}_modulation", dtype=self.policy)(
+                    [x, styles, roi]
+                )
+            if level in config.dropout_levels():
+                x = layers.Dropout(config.dropout, name=f"{name}_dropout", dtype=self.policy)(
+                    [x, inputs[f"dropout_{side}"]]
+                )
+            beside = [x]
+            if level and (not config.largest_skip or side <= config.largest_skip):
+                beside.append(skips[level - 1])
+            if config.level_noise:
+                beside.append(inputs[f"level_noise_{side}"])
+            x = self._concatenate(beside, f"{name}_skip")
+        return x
+
+    def colour(self, x: tf.Tensor) -> tf.Tensor:
+        """The image, float32 in [-1, 1]."""
+        x = tf.keras.layers.ReLU(name="output_activation", dtype=self.policy)(x)
+        if self.config.output_filters:
+            x = layers.convolution(3, 1, 3, use_bias=True, name="output", dtype=self.policy)(x)
+        else:
+            x = self._upsample(x, 3, "output", use_bias=True)
+        return tf.keras.layers.Activation("tanh", name="image", dtype="float32")(x)
+
+    def _styles(
+        self, inputs: Dict[str, tf.Tensor]
+    ) -> Tuple[Optional[tf.Tensor], Optional[tf.Tensor]]:
+        """Style vectors and the boxes that they are for; None if there is no modulation."""
+        if not self.config.modulation:
+            return None, None
+        noise = [inputs["global_noise"]] if self.config.global_noise else []
+        return modulation.MapStyles(
+            self.config.modulation, self.config.roi_side, name="styles", dtype=self.policy
+        )([inputs["map"], *noise])
+
+    def _upsample(self, x: tf.Tensor, filters: int, name: str, use_bias: bool) -> tf.Tensor:
+        return layers.upsample(
+            filters,
+            self.config.upsampling_kernel,
+            self.config.upsampling,
+            use_bias=use_bias,
+            name=name,
+            dtype=self.policy,
+        )(x)
+
+    def _normalize(self, x: tf.Tensor, name: str) -> tf.Tensor:
         # At 1x1, statistics over the image (or a batch of one) erase the signal.
         if x.shape[1] == 1:
             return x
         return layers.normalization(
-            config.normalization, config.synchronized, name=name, dtype=policy
+            self.config.normalization,
+            self.config.synchronized,
+            name=f"{name}_norm",
+            dtype=self.policy,
         )(x)
 
-    # Input: the map, with the noise beside it.
-    x = inputs["map"]
-    if config.map_encoding == "embedding":
-        x = layers.MapEmbedding(name="map_embedding", dtype=policy)(x)
-    parts = [x]
-    if config.global_noise:
-        tiled = tf.keras.layers.Reshape((1, 1, config.global_noise), dtype=policy)(
-            inputs["global_noise"]
-        )
-        parts.append(tf.keras.layers.UpSampling2D(size, name="tiled_noise", dtype=policy)(tiled))
-    if config.pixel_noise:
-        parts.append(inputs["pixel_noise"])
-    x = _concatenate(parts, "input", policy)
-
-    # Encoder. Skips are taken before the activation.
-    skips = []
-    for level in range(1, config.levels + 1):
-        if level > 1:
-            x = tf.keras.layers.LeakyReLU(0.2, name=f"encoder_{level}_activation", dtype=policy)(x)
-        plain = level in (1, config.levels)
-        x = layers.convolution(
-            config.filters(level), 2, use_bias=plain, name=f"encoder_{level}", dtype=policy
-        )(x)
-        if not plain:
-            x = normalize(x, f"encoder_{level}_norm")
-        skips.append(x)
-
-    # Decoder.
-    styles, roi = None, None
-    if config.modulation:
-        noise = [inputs["global_noise"]] if config.global_noise else []
-        styles, roi = modulation.MapStyles(
-            config.modulation, config.roi_side, name="styles", dtype=policy
-        )([inputs["map"], *noise])
-    for level in config.decoder_levels:
-        x = tf.keras.layers.ReLU(name=f"decoder_{level}_activation", dtype=policy)(x)
-        x = layers.upsample(
-            config.filters(level) if level else config.output_filters,
-            config.upsampling_kernel,
-            config.upsampling,
-            use_bias=config.normalization == "none",
-            name=f"decoder_{level}",
-            dtype=policy,
-        )(x)
-        x = normalize(x, f"decoder_{level}_norm")
-        side = size >> level
-        if styles is not None:
-            x = modulation.Modulation(name=f"decoder_{level}_modulation", dtype=policy)(
-                [x, styles, roi]
-            )
-        if level in config.dropout_levels():
-            x = layers.Dropout(config.dropout, name=f"decoder_{level}_dropout", dtype=policy)(
-                [x, inputs[f"dropout_{side}"]]
-            )
-        parts = [x]
-        if level and (not config.largest_skip or side <= config.largest_skip):
-            parts.append(skips[level - 1])
-        if config.level_noise:
-            parts.append(inputs[f"level_noise_{side}"])
-        x = _concatenate(parts, f"decoder_{level}_skip", policy)
-
-    # Output.
-    x = tf.keras.layers.ReLU(name="output_activation", dtype=policy)(x)
-    if config.output_filters:
-        x = layers.convolution(3, 1, 3, use_bias=True, name="output", dtype=policy)(x)
-    else:
-        x = layers.upsample(
-            3,
-            config.upsampling_kernel,
-            config.upsampling,
-            use_bias=True,
-            name="output",
-            dtype=policy,
-        )(x)
-    image = tf.keras.layers.Activation("tanh", name="image", dtype="float32")(x)
-    return tf.keras.Model(inputs, image, name="generator")
-
-
-def _concatenate(
-    parts: List[tf.Tensor], name: str, policy: tf.keras.mixed_precision.Policy
-) -> tf.Tensor:
-    if len(parts) == 1:
-        return parts[0]
-    return tf.keras.layers.Concatenate(name=name, dtype=policy)(parts)
+    def _concatenate(self, beside: List[tf.Tensor], name: str) -> tf.Tensor:
+        if len(beside) == 1:
+            return beside[0]
+        return tf.keras.layers.Concatenate(name=name, dtype=self.policy)(beside)

@@ -6,7 +6,8 @@ import shutil
 
 import tensorflow as tf
 
-from model.dermgan import DermGAN, sample_images
+from model.dermgan import DermGAN
+from model.sampling import sample_images
 
 
 def save(model: DermGAN, path: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Dict
 
 import tensorflow as tf
 
-from model.dermgan import sample_images
+from model.sampling import sample_images
 from preprocessing import semantic_map, taxonomy
 from synthesis import model_card
 from synthesis.trained_generator import TrainedGenerator

@@ -13,8 +13,8 @@ from typing import Any, Iterator, List, Mapping, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from model.dermgan import sample_images
 from model.generator import GeneratorConfig, build_generator
+from model.sampling import sample_images
 from preprocessing import examples, taxonomy
 
 _CHECKPOINT = re.compile(r"^ckpt-(\d+)\.index$")

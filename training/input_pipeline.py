@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
-from model.dermgan import to_float
+from model.images import to_float
 from preprocessing import examples, taxonomy
 
 # Records read at once, from different files.
