@@ -49,7 +49,10 @@ class DiscriminatorTest(parameterized.TestCase):
         np.testing.assert_allclose(features["activation"], expected, atol=1e-5)
 
     @parameterized.parameters(
-        {"normalization": "batch"}, {"spectral_norm": True}, {"map_encoding": "embedding"}
+        {"normalization": "batch"},
+        {"spectral_norm": True},
+        {"map_encoding": "embedding"},
+        {"detail": 20.0},
     )
     def test_all_gradients_are_finite(self, **kwargs):
         network = build_discriminator(DiscriminatorConfig(base_filters=4, **kwargs), 32)
@@ -65,7 +68,40 @@ class DiscriminatorTest(parameterized.TestCase):
         for changed in ([-semantic_map, image], [semantic_map, -image]):
             self.assertGreater(np.abs(network(changed)[0] - logits).max(), 1e-6)
 
+    @parameterized.parameters(("normal", 0.02), ("he", np.sqrt(2 / (16 * 64))))
+    def test_initialization(self, kind, stddev):
+        config = DiscriminatorConfig(initialization=kind)
+        (kernel,) = build_discriminator(config, 32).get_layer("block_2").get_weights()
+        self.assertAlmostEqual(kernel.std() / stddev, 1, delta=0.02)
+
+    def test_detail_is_the_image_without_its_local_mean(self):
+        network = build_discriminator(DiscriminatorConfig(base_filters=4, detail=20.0), 32)
+        detail = tf.keras.Model(network.inputs, network.get_layer("detail").output)
+        semantic_map, image = _pair(32)
+        pixels = image.numpy()[0]
+        expected = 20 * (pixels[5, 7] - pixels[4:7, 6:9].mean((0, 1)))
+        np.testing.assert_allclose(detail([semantic_map, image])[0, 5, 7], expected, atol=1e-4)
+        # At the edge, the mean of what there is: skin of one tone has no detail anywhere.
+        flat = tf.fill((1, 32, 32, 3), 0.6)
+        np.testing.assert_allclose(detail([semantic_map, flat]), 0, atol=1e-5)
+        self.assertEqual(detail.output.dtype, tf.float32)
+
+    def test_detail_of_fine_texture_survives_bfloat16(self):
+        settings = DiscriminatorConfig(base_filters=4, detail=20.0)
+        network = build_discriminator(settings, 32, "mixed_bfloat16")
+        read = tf.keras.Model(network.inputs, network.get_layer("input").output)
+        texture = 0.004 * tf.random.stateless_normal((1, 32, 32, 3), (0, 1))
+        semantic_map, _ = _pair(32)
+        seen = tf.cast(read([semantic_map, 0.6 + texture]), tf.float32)[..., -3:]
+        exact = 20 * (texture - tf.nn.avg_pool2d(texture, 3, 1, "SAME"))
+        error = tf.math.reduce_std(seen - exact) / tf.math.reduce_std(exact)
+        self.assertLess(float(error), 0.01)
+
     def test_bad_settings(self):
+        with self.assertRaisesRegex(ValueError, "initialization 'x' is not one of normal, he"):
+            DiscriminatorConfig(initialization="x")
+        with self.assertRaisesRegex(ValueError, "detail -1 is negative"):
+            DiscriminatorConfig(detail=-1)
         with self.assertRaisesRegex(ValueError, "features 'logits' is not one of convolution"):
             DiscriminatorConfig(features="logits")
         with self.assertRaisesRegex(ValueError, "map_encoding 'x'"):

@@ -11,6 +11,7 @@ from preprocessing import semantic_map, taxonomy
 UPSAMPLING_METHODS = ("fast", "plain", "deconvolution")
 NORMALIZATIONS = ("instance", "batch", "none")
 MAP_ENCODINGS = ("rgb", "embedding")
+INITIALIZATIONS = ("normal", "he")
 
 # Below this input size the plain form is quicker: the activations are tiny and
 # expanding the kernel is most of the work.
@@ -19,8 +20,18 @@ _SMALLEST_FAST_SIZE = 8
 _INITIAL_STDDEV = 0.02  # N(0, 0.02), Isola et al. 2017, section 6.2
 
 
-def initializer(seed: Optional[int] = None) -> tf.keras.initializers.Initializer:
-    """Returns pix2pix's weight initializer, N(0, 0.02)."""
+def initializer(
+    kind: str = "normal", seed: Optional[int] = None
+) -> tf.keras.initializers.Initializer:
+    """Returns a weight initializer.
+
+    Args:
+      kind: "normal" is pix2pix's N(0, 0.02), "he" keeps the variance of activations
+        from layer to layer (He et al. 2015).
+      seed: of the weights; drawn by default.
+    """
+    if kind == "he":
+        return tf.keras.initializers.HeNormal(seed=seed)
     return tf.keras.initializers.RandomNormal(stddev=_INITIAL_STDDEV, seed=seed)
 
 
@@ -192,6 +203,7 @@ def convolution(
     use_bias: bool = False,
     spectral_norm: bool = False,
     padding: str = "same",
+    initialization: str = "normal",
     **kwargs: Any,
 ) -> tf.keras.layers.Layer:
     """Returns pix2pix's convolution, with spectral normalization (tfa) if asked."""
@@ -201,7 +213,7 @@ def convolution(
         strides,
         padding,
         use_bias=use_bias,
-        kernel_initializer=initializer(),
+        kernel_initializer=initializer(initialization),
         **kwargs,
     )
     if not spectral_norm:

@@ -4,7 +4,8 @@ bazel run //training:train
 
 Not the paper's recipe but what makes better pictures (docs/image_quality.md): light
 reconstruction losses, a last level at full size, styles and noise, two
-discriminators of small patches, batch normalization, learned map codes.
+discriminators of small patches that are shown fine texture amplified, batch
+normalization, learned map codes.
 """
 
 import ml_collections
@@ -41,6 +42,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.discriminator.normalization = "batch"
     config.discriminator.features = "activation"
     config.discriminator.map_encoding = "embedding"
+    config.discriminator.initialization = "he"
+    config.discriminator.detail = 20.0
 
     config.loss.l1 = 1.0
     config.loss.roi = 1.0

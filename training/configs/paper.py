@@ -49,6 +49,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.discriminator.spectral_norm = False
     config.discriminator.features = "convolution"  # or "activation"
     config.discriminator.map_encoding = "rgb"
+    config.discriminator.initialization = "normal"  # N(0, 0.02), or "he"
+    config.discriminator.detail = 0.0  # gain of the image without its local mean; 0 is off
 
     config.loss = ml_collections.ConfigDict()
     config.loss.gan = 1.0
