@@ -3,7 +3,7 @@
 bazel run //training:train
 
 Not the paper's recipe but what makes better pictures (docs/image_quality.md): light
-reconstruction losses, a last level at full size, styles and noise, two
+reconstruction losses, a last level at full size, styles and noise, three
 discriminators of small patches that are shown fine texture amplified, batch
 normalization, learned map codes.
 """
@@ -37,7 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.ema_decay = 0.998
 
     config.discriminator.base_filters = 32
-    config.discriminator.scales = 2
+    config.discriminator.scales = 3
     config.discriminator.downsamplings = 2
     config.discriminator.normalization = "batch"
     config.discriminator.features = "activation"
