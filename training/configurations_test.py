@@ -64,6 +64,11 @@ class ConfigurationsTest(absltest.TestCase):
         self.assertEqual(paper26.get_config().data.conditions, "all")
         losses = pix2pix.get_config().loss
         self.assertEqual((losses.l1, losses.roi, losses.feature_matching), (100.0, 0.0, 0.0))
+        quarter = demo.get_config()
+        quarter.model.image_size = 128
+        self.assertEqual((quarter.model.largest_skip, quarter.model.roi_side), (32, 32))
+        quarter.model.largest_skip = 0  # and a given one stays
+        self.assertEqual((quarter.model.largest_skip, quarter.model.image_size), (0, 128))
         # Every config has the same fields, so that all overrides work with all.
         self.assertEqual(sorted(demo.get_config().training), sorted(paper.get_config().training))
         self.assertEqual(sorted(demo.get_config().model), sorted(paper.get_config().model))

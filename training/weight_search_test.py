@@ -20,21 +20,9 @@ from training import (
     testing_data,
     weight_search,
 )
-from training.configs import demo
 
 _STEPS = 4
 _L1 = weight_search.validation_objective("l1")
-
-
-def _config():
-    config = demo.get_config()
-    config.model.image_size = 32
-    config.model.base_filters = config.discriminator.base_filters = 4
-    config.training.batch_size = 4
-    config.training.log_every = 2
-    config.training.num_samples = 2
-    config.training.precision = "float32"
-    return config
 
 
 def _candidates(**lists):
@@ -161,7 +149,7 @@ class SearchWithoutTrainingTest(parameterized.TestCase):
 
     def test_another_configuration_does_not_reuse_trials(self):
         self._search(_candidates())
-        config = _config()
+        config = testing_data.small_config()
         config.model.pixel_noise += 1
         with self.assertRaisesRegex(ValueError, "holds a run that differs .*pixel_noise"):
             self._search(_candidates(), config=config)
@@ -283,7 +271,13 @@ class ArgumentsTest(parameterized.TestCase):
 
 def _search(data_dir, workdir, candidates, objective=_L1, config=None, steps=_STEPS, **kwargs):
     return weight_search.search(
-        config or _config(), data_dir, workdir, candidates, objective, steps, **kwargs
+        config or testing_data.small_config(),
+        data_dir,
+        workdir,
+        candidates,
+        objective,
+        steps,
+        **kwargs,
     )
 
 

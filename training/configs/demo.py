@@ -31,8 +31,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.level_noise = 4
     config.model.map_encoding = "embedding"
     config.model.modulation = 32
-    config.model.largest_skip = 16  # a quarter of the image's side
-    config.model.roi_side = 16
+    # A quarter of the side, also of one given by --config.model.image_size.
+    config.model.largest_skip = config.model.get_ref("image_size") // 4
+    config.model.roi_side = config.model.get_ref("image_size") // 4
     config.model.output_filters = 16
     config.model.ema_decay = 0.998
 
