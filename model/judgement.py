@@ -47,8 +47,8 @@ def judge(
             image, generated = (
                 tf.nn.avg_pool2d(each, 2, 2, "VALID") for each in (image, generated)
             )
-        # Photographs and generated images in passes of their own: in a common one,
-        # batch normalization would give away which is which.
+        # In passes of their own: with batch statistics over both, training ended in
+        # coloured noise (docs/image_quality.md).
         real = network([semantic_map, image], training=training)
         fake = network([semantic_map, generated], training=training)
         judgements.append(Judgement(*real, *fake))
