@@ -15,7 +15,6 @@ _SETTINGS = [
     "--trials=4",
     "--feature_network=embedded",
     "--config.model.image_size=32",
-    "--config.discriminator.scales=2",
     "--config.model.base_filters=4",
     "--config.discriminator.base_filters=4",
     "--config.training.batch_size=4",

@@ -30,7 +30,6 @@ class GridSearchWithFidTest(absltest.TestCase):
                 "--feature_matching=1",
                 "--steps=2",
                 "--config.model.image_size=32",
-                "--config.discriminator.scales=2",
                 "--config.model.base_filters=4",
                 "--config.discriminator.base_filters=4",
                 "--config.training.batch_size=4",

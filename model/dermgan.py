@@ -93,8 +93,10 @@ class DermGAN(tf.keras.Model):
         ]
         self.roi_discriminator: Optional[tf.keras.Model] = None
         if roi_discriminator:
+            # Around the boxes its images are 0: detail would be their edges.
+            plain = dataclasses.replace(discriminator_config, detail=0.0)
             self.roi_discriminator = build_discriminator(
-                discriminator_config, size, dtype, name="roi_discriminator"
+                plain, size, dtype, name="roi_discriminator"
             )
         self._trackers: Dict[str, tf.keras.metrics.Mean] = {}
 

@@ -2,7 +2,9 @@
 
 Isola et al. 2017, section 6.1.2: C64 (without normalization), C128, C256 with
 stride 2, C512 and C1 with stride 1, all 4x4. It is fully convolutional, as the
-paper asks, and also returns what feature matching compares.
+paper asks, and also returns what feature matching compares. Deviations, all
+optional: a learned reading of the map's codes, an amplified copy of fine texture,
+fewer halvings, other normalizations and initial weights.
 """
 
 import dataclasses
@@ -53,11 +55,7 @@ class DiscriminatorConfig:
         if self.features not in FEATURES:
             raise ValueError(f"features {self.features!r} is not one of {', '.join(FEATURES)}")
         layers.check_map_encoding(self.map_encoding)
-        if self.initialization not in layers.INITIALIZATIONS:
-            raise ValueError(
-                f"initialization {self.initialization!r} is not one of "
-                f"{', '.join(layers.INITIALIZATIONS)}"
-            )
+        layers.initializer(self.initialization)  # raises on an unknown one
         if self.detail < 0:
             raise ValueError(f"detail {self.detail} is negative; 0 is off")
 
@@ -123,7 +121,7 @@ def build_discriminator(
 
 def _detail(image: tf.Tensor, gain: float) -> tf.Tensor:
     """The image without its local mean, amplified."""
-    # In float32: the steps of bfloat16 near a tone are as large as fine texture.
+    # In float32: near a tone, bfloat16 would round some per cent of the texture away.
     mean = tf.keras.layers.AveragePooling2D(3, 1, "same", name="local_mean", dtype="float32")(image)
     texture = tf.keras.layers.Subtract(name="texture", dtype="float32")([image, mean])
     return tf.keras.layers.Rescaling(gain, name="detail", dtype="float32")(texture)
@@ -144,7 +142,7 @@ def _block(
         config.base_filters * min(2**index, 8),
         strides=2 if halves else 1,
         padding="same" if halves else "valid",
-        use_bias=index == 0,
+        use_bias=index == 0 or config.normalization == "none",
         spectral_norm=config.spectral_norm,
         initialization=config.initialization,
         name=name,

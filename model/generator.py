@@ -2,8 +2,9 @@
 
 pix2pix's U-Net (Isola et al. 2017, section 6.1) with every deconvolution
 replaced by a resize-convolution (paper, section 2). Deviations, all optional:
-input noise, a learned reading of the map's codes, batch instead of instance
-normalization, sizes from 32 to 512.
+input noise, a learned reading of the map's codes, styles by region, fewer skip
+connections, a last level at full size, batch instead of instance normalization,
+sizes from 32 to 512.
 
 All randomness enters through explicit inputs: the network is a deterministic
 function, so an image can be repeated from its map and seed, training resumes

@@ -11,8 +11,10 @@ class Judgement(NamedTuple):
     """One discriminator's word on a batch of photographs and of generated images.
 
     Attributes:
-      real_logits, fake_logits: float32 [B, h, w, 1]; positive means real.
-      real_features, fake_features: float [B, h', w', C], for feature matching.
+      real_logits: float32 [B, h, w, 1]; positive means real.
+      real_features: float [B, h', w', C], for feature matching.
+      fake_logits: as `real_logits`.
+      fake_features: as `real_features`.
     """
 
     real_logits: tf.Tensor
@@ -31,10 +33,11 @@ def judge(
     """Shows images to discriminators, to each at half the resolution of the one before.
 
     Args:
-      networks: from `build_discriminator`, the finest first.
+      networks: from `build_discriminator`, the finest first; network i for images of
+        S / 2^i.
       semantic_map: float32 [B, S, S, 3] in [-1, 1]; its codes are picked, not averaged.
       image: float32 [B, S, S, 3] in [-1, 1], photographs.
-      generated: the same of generated images.
+      generated: float32 [B, S, S, 3] in [-1, 1], generated images.
       training: whether normalization uses the statistics of the batch.
 
     Returns:

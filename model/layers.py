@@ -1,6 +1,6 @@
 """Layers of DermGAN's networks, and the only module that uses tensorflow-addons."""
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,19 +20,21 @@ _SMALLEST_FAST_SIZE = 8
 _INITIAL_STDDEV = 0.02  # N(0, 0.02), Isola et al. 2017, section 6.2
 
 
-def initializer(
-    kind: str = "normal", seed: Optional[int] = None
-) -> tf.keras.initializers.Initializer:
+def initializer(kind: str = "normal") -> tf.keras.initializers.Initializer:
     """Returns a weight initializer.
 
     Args:
       kind: "normal" is pix2pix's N(0, 0.02), "he" keeps the variance of activations
         from layer to layer (He et al. 2015).
-      seed: of the weights; drawn by default.
+
+    Raises:
+      ValueError: neither of them.
     """
+    if kind == "normal":
+        return tf.keras.initializers.RandomNormal(stddev=_INITIAL_STDDEV)
     if kind == "he":
-        return tf.keras.initializers.HeNormal(seed=seed)
-    return tf.keras.initializers.RandomNormal(stddev=_INITIAL_STDDEV, seed=seed)
+        return tf.keras.initializers.HeNormal()
+    raise ValueError(f"initialization {kind!r} is not one of {', '.join(INITIALIZATIONS)}")
 
 
 def _expansion_matrix(kernel_size: int) -> np.ndarray:
@@ -206,7 +208,18 @@ def convolution(
     initialization: str = "normal",
     **kwargs: Any,
 ) -> tf.keras.layers.Layer:
-    """Returns pix2pix's convolution, with spectral normalization (tfa) if asked."""
+    """Returns a convolution, pix2pix's 4x4 by default.
+
+    Args:
+      filters: channels of the output.
+      strides: 2 halves the size.
+      kernel_size: side of the kernel.
+      use_bias: whether to add a vector.
+      spectral_norm: whether to wrap it in tfa's spectral normalization.
+      padding: "same" or "valid".
+      initialization: of the kernel, one of `INITIALIZATIONS`.
+      **kwargs: of the Keras layer.
+    """
     layer = tf.keras.layers.Conv2D(
         filters,
         kernel_size,

@@ -8,6 +8,10 @@ from training import configurations
 from training.configs import demo, paper, paper26, pix2pix
 
 
+def _parts(config):
+    return [(name, value) for name, value in config.to_dict().items() if isinstance(value, dict)]
+
+
 class ConfigurationsTest(absltest.TestCase):
     def test_names_become_files(self):
         self.assertEqual(configurations.names(), ["demo", "paper", "paper26", "pix2pix"])
@@ -67,11 +71,17 @@ class ConfigurationsTest(absltest.TestCase):
         quarter = demo.get_config()
         quarter.model.image_size = 128
         self.assertEqual((quarter.model.largest_skip, quarter.model.roi_side), (32, 32))
+        quarter.model.image_size = 32
+        self.assertEqual((quarter.model.largest_skip, quarter.discriminator.scales), (8, 2))
+        quarter.model.image_size = 128
+        self.assertEqual(quarter.discriminator.scales, 3)
         quarter.model.largest_skip = 0  # and a given one stays
         self.assertEqual((quarter.model.largest_skip, quarter.model.image_size), (0, 128))
         # Every config has the same fields, so that all overrides work with all.
-        self.assertEqual(sorted(demo.get_config().training), sorted(paper.get_config().training))
-        self.assertEqual(sorted(demo.get_config().model), sorted(paper.get_config().model))
+        fields = {part: sorted(values) for part, values in _parts(paper.get_config())}
+        for other in (demo, paper26, pix2pix):
+            ours = {part: sorted(values) for part, values in _parts(other.get_config())}
+            self.assertEqual(ours, fields)
 
 
 if __name__ == "__main__":

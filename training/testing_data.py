@@ -118,7 +118,6 @@ def small_config(**training: Any) -> ml_collections.ConfigDict:
     config = demo.get_config()
     config.model.image_size = IMAGE_SIZE
     config.model.base_filters = config.discriminator.base_filters = 4
-    config.discriminator.scales = 2
     config.training.batch_size = 4
     config.training.steps = 6
     config.training.log_every = 2

@@ -14,7 +14,6 @@ from training import testing_data
 _ROOT = pathlib.Path(__file__).parent.parent
 _SETTINGS = [
     "--config.model.image_size=32",
-    "--config.discriminator.scales=2",
     "--config.model.base_filters=4",
     "--config.discriminator.base_filters=4",
     "--config.training.batch_size=4",

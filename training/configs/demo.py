@@ -38,7 +38,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.ema_decay = 0.998
 
     config.discriminator.base_filters = 32
-    config.discriminator.scales = 3
+    # The coarsest must see 16x16 pixels: two for images of 32x32.
+    config.discriminator.scales = 3 - 32 // config.model.get_ref("image_size")
     config.discriminator.downsamplings = 2
     config.discriminator.normalization = "batch"
     config.discriminator.features = "activation"
