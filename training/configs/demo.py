@@ -47,7 +47,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.discriminator.initialization = "he"
     config.discriminator.detail = 20.0
 
-    config.loss.l1 = 1.0
+    config.loss.l1 = 10.0
     config.loss.roi = 1.0
     config.loss.feature_matching = 1.0
 
