@@ -14,7 +14,7 @@ from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's
 
 import datetime
 import sys
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterable, List, Sequence, Tuple
 
 from absl import flags
 from ml_collections import config_flags
@@ -33,7 +33,9 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of the study; a new one under runs/ by default.")
 _RUN_DIRS = flags.DEFINE_list(
-    "run_dirs", None, "Trained runs as VARIANT=DIRECTORY, instead of training."
+    "run_dirs",
+    None,
+    "Trained runs as VARIANT=DIRECTORY, instead of training; any number of seeds of each.",
 )
 _VARIANTS = flags.DEFINE_list(
     "variants", list(ablation_study.VARIANTS), "Models to train; the full one comes first."
@@ -41,6 +43,9 @@ _VARIANTS = flags.DEFINE_list(
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Of the trainings; every model is trained with each.")
 _TRIALS = flags.DEFINE_integer("trials", Protocol().trials, "Resamplings.")
 _NUM_IMAGES = flags.DEFINE_integer("num_images", 0, "N of every trial; see //evaluation:fid.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace a table by another protocol or of other models."
+)
 
 
 def _seeds() -> List[int]:
@@ -67,16 +72,17 @@ def _conditions(data_dir: str, given: Sequence[ablation_study.Model]) -> Tuple[s
 
 
 def _given_models() -> List[ablation_study.Model]:
+    command_line.exclude("run_dirs", ("config.", "variants", "seeds"))
     run_dirs = ablation_study.parse_run_dirs(_RUN_DIRS.value)
     return ablation_study.given_models(
-        {name: command_line.user_path(path) for name, path in run_dirs.items()}
+        [(variant, command_line.user_path(path)) for variant, path in run_dirs]
     )
 
 
-def _models_to_train(data_dir: str, workdir: str) -> Iterator[ablation_study.Model]:
+def _models_to_train(workdir: str) -> List[ablation_study.Model]:
     variants = [ablation_study.FULL]
     variants += [name for name in _VARIANTS.value if name != ablation_study.FULL]
-    return ablation_study.train_models(_CONFIG.value, data_dir, workdir, variants, _seeds())
+    return ablation_study.plan_models(_CONFIG.value, workdir, variants, _seeds())
 
 
 def main(_: Sequence[str]) -> None:
@@ -87,7 +93,7 @@ def main(_: Sequence[str]) -> None:
     )
     given = _given_models() if _RUN_DIRS.value else []
     data_dir = _choose_data_dir(given)
-    models = iter(given) if given else _models_to_train(data_dir, workdir)
+    models = given or _models_to_train(workdir)
     conditions = _conditions(data_dir, given)
     evaluator = frechet_evaluation.Evaluator(
         data_dir,
@@ -96,10 +102,14 @@ def main(_: Sequence[str]) -> None:
         feature_flags.feature_settings(),
         Protocol(trials=_TRIALS.value, num_images=_NUM_IMAGES.value),
     )
+    ablation_report.check_output(evaluator.protocol, models, workdir, _OVERWRITE.value)
+    ready: Iterable[ablation_study.Model] = given
+    if not given:
+        ready = ablation_study.train_models(_CONFIG.value, data_dir, models)
     measured: List[ablation_study.Measured] = []
     paths: List[str] = []
     try:
-        for model in models:
+        for model in ready:
             measured.append(ablation_study.measure(model, evaluator))
             paths = ablation_report.write(measured, workdir)  # after each: a table so far
     except KeyboardInterrupt:

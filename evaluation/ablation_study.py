@@ -101,88 +101,123 @@ def _is_finished(config: ml_collections.ConfigDict, data_dir: str, run_dir: path
         return False
     info = examples.read_info(data_dir)
     inputs = building.input_config(config)
-    conditions = input_pipeline.select_conditions(info, inputs.conditions)
-    precision = building.choose_precision(config.training.precision)
-    description = run_directory.describe(config, data_dir, info, conditions, precision)
+    description = experiment.describe(config, data_dir, info, str(run_dir))
     run_directory.may_continue(str(run_dir), description, resume=True)
     steps = experiment.total_steps(config, input_pipeline.steps_per_epoch(info, inputs))
     return trained_generator.list_checkpoints(str(run_dir))[-1][0] == steps
 
 
-def train_models(
-    config: ml_collections.ConfigDict,
-    data_dir: str,
-    workdir: str,
-    variants: Sequence[str],
-    seeds: Sequence[int],
-) -> Iterator[Model]:
-    """Trains what is not trained yet, seed by seed; yields each model when it is there.
-
-    The arguments are checked at once, before the first model.
+def plan_models(
+    config: ml_collections.ConfigDict, workdir: str, variants: Sequence[str], seeds: Sequence[int]
+) -> List[Model]:
+    """Returns the models of a study, seed by seed, after checking that they make sense.
 
     Args:
       config: of the full model.
-      data_dir: what `//preprocessing:preprocess` wrote.
-      workdir: receives a run directory `<variant>/seed_<seed>` for each model. A
-        study that was stopped continues where it was.
+      workdir: each model has a run directory `<variant>/seed_<seed>` in it.
       variants: keys of `VARIANTS`.
       seeds: of the trainings; of a seed, all variants see the same batches.
 
     Raises:
-      ValueError: unknown variant, a full model that lacks what is to be left out, or
-        a run directory of another study.
+      ValueError: unknown variant, or a full model that lacks what is to be left out.
     """
     check_base(config)
-    models = [(variant, seed) for seed in seeds for variant in variants]
-    for variant, seed in models:
-        variant_config(config, variant, seed)
-    return _train_each(config, data_dir, pathlib.Path(workdir), models)
+    models = []
+    for seed in seeds:
+        for variant in variants:
+            variant_config(config, variant, seed)
+            run_dir = pathlib.Path(workdir) / variant / f"seed_{seed}"
+            models.append(Model(variant, seed, str(run_dir)))
+    return models
 
 
-def _train_each(
-    config: ml_collections.ConfigDict,
-    data_dir: str,
-    workdir: pathlib.Path,
-    models: Sequence[Tuple[str, int]],
+def train_models(
+    config: ml_collections.ConfigDict, data_dir: str, models: Sequence[Model]
 ) -> Iterator[Model]:
+    """Trains what is not trained yet; yields each model when it is there.
+
+    Args:
+      config: of the full model.
+      data_dir: what `//preprocessing:preprocess` wrote.
+      models: from `plan_models`. A study that was stopped continues where it was.
+
+    Raises:
+      ValueError: a run directory of another study.
+    """
     with tqdm(models, desc="models", unit="model", file=sys.stderr) as bar:
-        for variant, seed in bar:
-            bar.set_postfix_str(f"{variant}, seed {seed}")
-            changed = variant_config(config, variant, seed)
-            run_dir = workdir / variant / f"seed_{seed}"
-            if not _is_finished(changed, data_dir, run_dir):
-                experiment.train(changed, data_dir, str(run_dir))
-            yield Model(variant, seed, str(run_dir))
+        for model in bar:
+            bar.set_postfix_str(f"{model.variant}, seed {model.seed}")
+            changed = variant_config(config, model.variant, model.seed)
+            if not _is_finished(changed, data_dir, pathlib.Path(model.run_dir)):
+                experiment.train(changed, data_dir, model.run_dir)
+            yield model
 
 
-def given_models(run_dirs: Mapping[str, str]) -> List[Model]:
+def given_models(run_dirs: Sequence[Tuple[str, str]]) -> List[Model]:
     """Returns models that are trained already.
 
     Args:
-      run_dirs: run directory by variant.
+      run_dirs: variant and run directory of each; a variant may have several seeds.
 
     Raises:
-      ValueError: unknown variant, no full model, or runs of different data or steps.
+      ValueError: unknown variant, no full model of a seed, a variant and seed given
+        twice, or runs of different data or steps, or of settings that differ in more
+        than the variant.
     """
-    if FULL not in run_dirs:
+    full = [run_dir for variant, run_dir in run_dirs if variant == FULL]
+    if not full:
         raise ValueError(f"run_dirs: no run is given for {FULL!r}, which the others compare with")
-    models, facts = [], {}
-    for variant, run_dir in run_dirs.items():
+    models: List[Model] = []
+    for variant, run_dir in run_dirs:
         if variant not in VARIANTS:
             raise ValueError(f"run_dirs: {variant!r} is not one of {', '.join(VARIANTS)}")
-        description = trained_generator.read_description(run_dir)
-        step = trained_generator.list_checkpoints(run_dir)[-1][0]
-        facts[variant] = (description["dataset"]["digest"], step)
-        models.append(Model(variant, int(description["seed"]), run_dir))
-    for variant, (digest, step) in facts.items():
-        if digest != facts[FULL][0]:
-            raise ValueError(f"{run_dirs[variant]}: trained on other data than {run_dirs[FULL]}")
-        if step != facts[FULL][1]:
-            raise ValueError(
-                f"{run_dirs[variant]}: trained for {step} steps, {run_dirs[FULL]} for "
-                f"{facts[FULL][1]}"
-            )
+        _check_comparable(variant, run_dir, full[0])
+        seed = int(trained_generator.read_description(run_dir)["seed"])
+        for model in models:
+            if (model.variant, model.seed) == (variant, seed):
+                raise ValueError(
+                    f"{run_dir}: {variant} of seed {seed}, as {model.run_dir}; give one of them"
+                )
+        models.append(Model(variant, seed, run_dir))
+    seeds_of_full = {model.seed for model in models if model.variant == FULL}
+    for model in models:
+        if model.seed not in seeds_of_full:
+            raise ValueError(f"{model.run_dir}: no {FULL} of seed {model.seed} to compare with")
     return models
+
+
+def _check_comparable(variant: str, run_dir: str, full_dir: str) -> None:
+    """Raises ValueError if a run and a full model differ in more than the variant."""
+    ours, full = map(trained_generator.read_description, (run_dir, full_dir))
+    if ours["dataset"]["digest"] != full["dataset"]["digest"]:
+        raise ValueError(f"{run_dir}: trained on other data than {full_dir}")
+    step, full_step = (
+        trained_generator.list_checkpoints(path)[-1][0] for path in (run_dir, full_dir)
+    )
+    if step != full_step:
+        raise ValueError(f"{run_dir}: trained for {step} steps, {full_dir} for {full_step}")
+    settings = _settings(ours)
+    wanted = {**_settings(full), **VARIANTS[variant]}
+    differences = [
+        f"{name} is {settings.get(name)!r}, not {wanted.get(name)!r}"
+        for name in sorted({*settings, *wanted})
+        if settings.get(name) != wanted.get(name)
+    ]
+    if differences:
+        raise ValueError(f"{run_dir}: is not {variant} of {full_dir} ({'; '.join(differences)})")
+
+
+def _settings(description: Mapping[str, Any]) -> Dict[str, Any]:
+    """Returns what decides about the weights, but for the seed, by its dotted name."""
+    config = run_directory.completed_config(description["config"])
+    flat = {
+        f"{section}.{name}": value
+        for section in ("data", "discriminator", "loss", "model", "optimizer")
+        for name, value in config[section].items()
+    }
+    for name in ("batch_size", "steps", "epochs"):
+        flat[f"training.{name}"] = config["training"][name]
+    return {**flat, "precision": description["precision"]}
 
 
 def measure(model: Model, evaluator: Evaluator) -> Measured:
@@ -191,11 +226,11 @@ def measure(model: Model, evaluator: Evaluator) -> Measured:
     return Measured(model, generator.parameters, evaluator.evaluate(generator))
 
 
-def parse_run_dirs(texts: Sequence[str]) -> Dict[str, str]:
+def parse_run_dirs(texts: Sequence[str]) -> List[Tuple[str, str]]:
     """Reads "variant=directory" pairs.
 
     Raises:
-      ValueError: a text that is no such pair, or a variant twice.
+      ValueError: a text that is no such pair.
     """
     pairs: List[Tuple[str, str]] = []
     for text in texts:
@@ -203,6 +238,4 @@ def parse_run_dirs(texts: Sequence[str]) -> Dict[str, str]:
         if not (equals and variant and directory):
             raise ValueError(f"run_dirs: {text!r} is not VARIANT=DIRECTORY")
         pairs.append((variant, directory))
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError(f"run_dirs: a variant is given twice in {','.join(texts)}")
-    return dict(pairs)
+    return pairs

@@ -56,8 +56,8 @@ class TrainTest(absltest.TestCase):
 
     @classmethod
     def _train(cls, config, variants=("full", "deconvolution_k3", "deconvolution_k4")):
-        models = ablation_study.train_models(config, cls.data_dir, cls.workdir, variants, [3])
-        return list(models)
+        models = ablation_study.plan_models(config, cls.workdir, variants, [3])
+        return list(ablation_study.train_models(config, cls.data_dir, models))
 
     def test_sizes_are_honest(self):
         sizes = {
@@ -77,29 +77,35 @@ class TrainTest(absltest.TestCase):
             self._train(testing_data.small_config(steps=4), ("full",))
 
     def test_given_models(self):
-        run_dirs = {model.variant: model.run_dir for model in self.models}
+        run_dirs = [(model.variant, model.run_dir) for model in self.models]
         self.assertEqual(ablation_study.given_models(run_dirs), self.models)
-        with self.assertRaisesRegex(ValueError, "no run is given for 'full'"):
-            ablation_study.given_models({"no_roi": run_dirs["full"]})
-        with self.assertRaisesRegex(ValueError, "'best' is not one of full"):
-            ablation_study.given_models({**run_dirs, "best": run_dirs["full"]})
+
+    def test_given_models_that_do_not_compare(self):
+        full, k3 = self.models[0].run_dir, self.models[1].run_dir
+        for run_dirs, message in (
+            ([("deconvolution_k3", k3)], "no run is given for 'full'"),
+            ([("full", full), ("best", full)], "'best' is not one of full"),
+            ([("full", full), ("full", full)], "full of seed 3, as .*; give one of them"),
+            (
+                [("full", full), ("no_roi", k3)],
+                "is not no_roi of .*loss.roi is .*, not 0.0; model.upsampling is 'deconv",
+            ),
+        ):
+            with self.assertRaisesRegex(ValueError, message):
+                ablation_study.given_models(run_dirs)
 
 
 class ParseTest(parameterized.TestCase):
     def test_pairs(self):
         self.assertEqual(
             ablation_study.parse_run_dirs(["full=a/b", "no_roi=c=d"]),
-            {"full": "a/b", "no_roi": "c=d"},
+            [("full", "a/b"), ("no_roi", "c=d")],
         )
 
     @parameterized.parameters("full", "=x", "full=")
     def test_no_pair(self, text):
         with self.assertRaisesRegex(ValueError, f"'{text}' is not VARIANT=DIRECTORY"):
             ablation_study.parse_run_dirs([text])
-
-    def test_twice(self):
-        with self.assertRaisesRegex(ValueError, "given twice"):
-            ablation_study.parse_run_dirs(["full=a", "full=b"])
 
 
 if __name__ == "__main__":

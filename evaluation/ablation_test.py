@@ -61,16 +61,28 @@ class AblationProgramTest(absltest.TestCase):
         again = pd.read_csv(os.path.join(self.folder, "again", "ablation.csv"))
         pd.testing.assert_frame_equal(again, table)
 
+        # What is there is not replaced by something else unasked.
+        for flags, message in (
+            ([*_SETTINGS, "--variants=full", "--data_dir=data"], "holds .*no_roi.*not asked for"),
+            ([f"--run_dirs={runs}", "--trials=3"], "holds a measurement by another protocol"),
+            ([f"--run_dirs={runs}", "--seeds=0,1"], "--run_dirs and --seeds exclude each other"),
+        ):
+            done = self._run("--feature_network=embedded", "--workdir=study", *flags)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, f"error: .*{message}")
+
     def test_bad_flags(self):
         for flag, message in (
             ("--seeds=a", "--seeds=a: "),
             ("--variants=no_gan", "variant 'no_gan' is not one of full"),
             ("--config.loss.roi=0.0", "loss.roi is 0.0: the full model has none"),
-            ("--run_dirs=full", "'full' is not VARIANT=DIRECTORY"),
         ):
             done = self._run(*_SETTINGS, "--data_dir=data", flag)
             self.assertEqual(done.returncode, 1)
-            self.assertIn(f"error: {message}", done.stderr.replace("run_dirs: ", ""))
+            self.assertIn(f"error: {message}", done.stderr)
+        done = self._run("--run_dirs=full")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("error: run_dirs: 'full' is not VARIANT=DIRECTORY", done.stderr)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ _PACKAGES = (
     "numpy",
     "ml-collections",
 )
+_ASKED_PRECISION = "config.training.precision "
 
 
 def describe(
@@ -90,6 +91,56 @@ def differences_between(
     return lines
 
 
+def stored_precision(workdir: str) -> Optional[str]:
+    """Returns the precision that "auto" meant when a run began; None of other runs.
+
+    A run continues in it on whatever hardware: its weights and the state of its
+    optimizers are of that precision.
+    """
+    path = pathlib.Path(workdir) / "config.json"
+    if not path.exists():
+        return None
+    stored = _read(path)
+    asked = completed_config(stored["config"])["training"]["precision"]
+    return stored.get("precision") if asked == "auto" else None
+
+
+def _read(path: pathlib.Path) -> Dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(stored, dict) or not isinstance(stored.get("config"), dict):
+        raise ValueError(f"{path}: not the description of a run")
+    return stored
+
+
+def begin(workdir: str, description: Mapping[str, Any], step: int) -> None:
+    """Writes `config.json` of a new run.
+
+    A run that goes on with another version of the program or of its packages notes
+    that, and from which step, in a list "continued".
+
+    Args:
+      workdir: run directory, existing or not.
+      description: from `describe`.
+      step: at which training begins or goes on.
+    """
+    folder = pathlib.Path(workdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.json"
+    if not path.exists():
+        write_json(path, description)
+        return
+    stored = _read(path)
+    continued = stored.setdefault("continued", [])
+    versions = {name: description[name] for name in ("git_revision", "packages", "python")}
+    latest = continued[-1] if continued else stored
+    if any(latest.get(name) != value for name, value in versions.items()):
+        continued.append({"step": step, **versions})
+        write_json(path, stored)
+
+
 def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[bool]) -> bool:
     """Decides whether a run starts anew or continues.
 
@@ -115,14 +166,13 @@ def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[
         raise ValueError(
             f"{workdir}: holds a run; choose another --workdir or leave out --noresume"
         )
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error})") from error
-    stored["config"] = _completed(stored.get("config"), paper.get_config().to_dict())
+    stored = _read(path)
+    stored["config"] = completed_config(stored["config"])
     differences: List[str] = []
     for key in ("config", "precision"):
         differences += differences_between({key: description[key]}, {key: stored.get(key)})
+    # Whether the precision was asked for or chosen makes no difference.
+    differences = [line for line in differences if not line.startswith(_ASKED_PRECISION)]
     for key in ("digest", "image_size", "taxonomy"):
         ours, theirs = description["dataset"][key], stored.get("dataset", {}).get(key)
         differences += differences_between({f"dataset.{key}": ours}, {f"dataset.{key}": theirs})
@@ -134,8 +184,15 @@ def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[
     return True
 
 
+def completed_config(stored: Any) -> Any:
+    """Returns a stored configuration with the fields that it did not have in its time.
+
+    They get the paper's values, with which a new field changes nothing.
+    """
+    return _completed(stored, paper.get_config().to_dict())
+
+
 def _completed(stored: Any, neutral: Any) -> Any:
-    """Adds fields that a configuration of before did not have; the paper's are neutral."""
     if not isinstance(stored, dict) or not isinstance(neutral, dict):
         return stored
     missing = {name: value for name, value in neutral.items() if name not in stored}
