@@ -90,20 +90,13 @@ def _numbers(flag: "flags.FlagHolder[List[str]]", kind: type) -> List:
         raise ValueError(f"--{flag.name}={','.join(flag.value)}: {error}") from error
 
 
-def _exclusive(given: str, others: Sequence[str]) -> None:
-    """Raises ValueError for flags that have no meaning beside another."""
-    for name in others:
-        if flags.FLAGS[name].present:
-            raise ValueError(f"--{given} and --{name} exclude each other")
-
-
 def _synthetic(
     generator: TrainedGenerator, data_dir: str, workdir: str, arms: Sequence[Arm]
 ) -> Optional[synthetic_sources.SyntheticSource]:
     if all(arm.kind == augmentation_arms.REAL for arm in arms):
         return None
     if _SYNTHETIC_DIR.value:
-        _exclusive("synthetic_dir", ("num_synthetic", "balance"))
+        command_line.exclude("synthetic_dir", ("num_synthetic", "balance"))
         return synthetic_sources.given(command_line.user_path(_SYNTHETIC_DIR.value), data_dir)
     photographs = examples.read_info(data_dir).count("full", "train")
     return synthetic_sources.planned(
@@ -173,8 +166,11 @@ def main(_: Sequence[str]) -> None:
     if not _FROM_PREDICTIONS.value:
         _experiment()
         return
-    training_flags = ("arms", "ratio", "seeds", "weights", "extra_test", "synthetic_dir", "run_dir")
-    _exclusive("from_predictions", training_flags)
+    training_flags = (
+        *("arms", "ratio", "seeds", "weights", "extra_test", "synthetic_dir", "run_dir"),
+        *("data_dir", "config.", "num_synthetic", "balance", "step"),
+    )
+    command_line.exclude("from_predictions", training_flags)
     predictions_dir = command_line.user_path(_FROM_PREDICTIONS.value)
     default = os.path.dirname(predictions_dir)
     _report(predictions_dir, command_line.user_path(_WORKDIR.value or default), None)

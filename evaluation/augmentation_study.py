@@ -160,7 +160,7 @@ def describe(study: Study, data: Data) -> Dict[str, Any]:
         "config": study.config.to_dict(),
         "weights": _file_digest(study.weights),
         "precision": building.choose_precision(study.training.precision),
-        "replicas": building.make_strategy().num_replicas_in_sync,
+        "replicas": building.make_strategy(study.training.batch_size).num_replicas_in_sync,
         "dataset_digest": examples.read_info(study.data_dir).digest,
         "photographs": {
             name: int(count) for name, count in zip(taxonomy.CONDITIONS, counts) if count

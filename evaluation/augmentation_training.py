@@ -76,7 +76,7 @@ def _compiled(study: Study, seed: int) -> tf.keras.Model:
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(seed)
     network = dict(study.config.model)
-    with building.make_strategy().scope():
+    with building.make_strategy(study.training.batch_size).scope():
         model = classifier.build(
             network.pop("input_size"),
             len(taxonomy.CONDITIONS),

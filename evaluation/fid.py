@@ -8,7 +8,8 @@ Prints the Frechet distance (FID where the features are those of TF-GAN's Incept
 the kernel distance, precision, recall, density and coverage, each beside the same of
 real against real photographs at the same sample size, and how far the images of one map
 differ. Writes fid.json with the whole
-protocol, fid.png and TensorBoard scalars to RUN_DIR/evaluation.
+protocol, fid.png and TensorBoard scalars to RUN_DIR/evaluation; with --every_checkpoint
+also fid_every_checkpoint.csv and .png.
 """
 
 from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
@@ -45,7 +46,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and trials.")
 _REAL_SPLIT = flags.DEFINE_string("real_split", "test", "Photographs to compare with.")
 _MAP_SPLIT = flags.DEFINE_string("map_split", "validation", "Where the maps come from.")
 _EVERY_CHECKPOINT = flags.DEFINE_bool(
-    "every_checkpoint", False, "Evaluate all checkpoints that the run has kept."
+    "every_checkpoint", False, "Evaluate all checkpoints that the run has kept; not with --step."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace measurements by another protocol.")
 
@@ -57,6 +58,7 @@ def main(_: Sequence[str]) -> None:
     data_dir = data_flags.data_dir(generator)
     steps = [generator.step]
     if _EVERY_CHECKPOINT.value:
+        command_line.exclude("every_checkpoint", ("step",))
         steps = [step for step, _ in trained_generator.list_checkpoints(run_dir)]
     evaluator = frechet_evaluation.Evaluator(
         data_dir,
@@ -75,17 +77,20 @@ def main(_: Sequence[str]) -> None:
         _MAP_SPLIT.value,
         with_diversity=True,
     )
+    frechet_evaluation.check_output(evaluator.describe(generator), output_dir, _OVERWRITE.value)
     evaluations: List[frechet_evaluation.Evaluation] = []
     for step in steps:
         evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
         frechet_evaluation.log(evaluations[-1], output_dir)
-    path = frechet_evaluation.write(evaluations[-1], output_dir, _OVERWRITE.value)
+    path = frechet_evaluation.write(evaluations[-1], output_dir)
     pictures = [fid_figures.draw(evaluations[-1], os.path.join(output_dir, "fid.png"))]
     print(frechet_evaluation.table(evaluations[-1]))
     if len(evaluations) > 1:
         frame = fid_figures.training_frame(evaluations)
         name = evaluations[0].distance_name
-        pictures.append(fid_figures.write_training_curve(frame, name, output_dir))
+        pictures.append(
+            fid_figures.write_training_curve(frame, name, output_dir, fid_figures.EVERY_CHECKPOINT)
+        )
         print(fid_figures.training_table(evaluations))
     print(f"\n{path}\n" + "\n".join(pictures))
     print(f"next: tensorboard --logdir {os.path.dirname(run_dir)}")

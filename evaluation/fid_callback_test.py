@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+from unittest import mock
 
 import pandas as pd
 import tensorflow as tf
@@ -67,6 +68,42 @@ class FidCallbackTest(absltest.TestCase):
         experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
         table = pd.read_csv(pathlib.Path(self.workdir) / "evaluation" / "fid_over_training.csv")
         self.assertEqual(table["step"].tolist(), [4, 8])
+
+    def test_what_was_saved_and_not_measured_is_measured_later(self):
+        def stop(step):
+            raise KeyboardInterrupt
+
+        callback = fid_callback.FidCallback(self.workdir, self._evaluator, 2)
+        config = testing_data.small_config(steps=4, checkpoint_every=2, keep_checkpoints=1)
+        with mock.patch.object(callback, "_evaluate", stop), self.assertRaises(KeyboardInterrupt):
+            experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
+        self._train(4)
+        table = pd.read_csv(pathlib.Path(self.workdir) / "evaluation" / "fid_over_training.csv")
+        self.assertEqual(table["step"].tolist(), [2, 4])
+
+    def test_a_best_checkpoint_survives_its_replacement(self):
+        self._train(2)
+        run = pathlib.Path(self.workdir)
+        (run / "best").rename(run / "best.old")  # stopped between two renamings
+        fid_callback.FidCallback(self.workdir, self._evaluator, 2).measure_missing()
+        self.assertTrue((run / "best" / "best.json").exists())
+        self.assertFalse((run / "best.old").exists())
+
+    def test_another_protocol_is_refused_before_training(self):
+        self._train(2)
+
+        def other():
+            return frechet_evaluation.Evaluator(
+                self.data_dir,
+                self.conditions,
+                features.embedded_network(),
+                FeatureSettings(),
+                Protocol(trials=3, partings=1),
+            )
+
+        callback = fid_callback.FidCallback(self.workdir, other, 2)
+        with self.assertRaisesRegex(ValueError, "best.json: measured by another protocol"):
+            callback.measure_missing()
 
     def test_bad_interval(self):
         with self.assertRaisesRegex(ValueError, "fid_every 0 is not positive"):

@@ -9,7 +9,9 @@ from evaluation import plots, result_files
 from evaluation.frechet_evaluation import Evaluation, best
 from evaluation.frechet_protocol import Scores
 
-TRAINING_TABLE = "fid_over_training.csv"
+# Measured during training, with validation photographs, and after it.
+OVER_TRAINING = "fid_over_training"
+EVERY_CHECKPOINT = "fid_every_checkpoint"
 
 
 def _points(scores: Scores) -> Sequence[plots.Point]:
@@ -43,18 +45,21 @@ def training_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def write_training_curve(frame: pd.DataFrame, distance_name: str, output_dir: str) -> str:
-    """Writes fid_over_training.csv and .png.
+def write_training_curve(
+    frame: pd.DataFrame, distance_name: str, output_dir: str, name: str
+) -> str:
+    """Writes a table and a picture of distances by step.
 
     Args:
       frame: from `training_frame`.
       distance_name: for the axis.
       output_dir: folder.
+      name: of the .csv and .png: `OVER_TRAINING` or `EVERY_CHECKPOINT`.
 
     Returns:
       The picture's path.
     """
-    table = pathlib.Path(output_dir) / TRAINING_TABLE
+    table = pathlib.Path(output_dir) / f"{name}.csv"
     result_files.write_text(table, frame.to_csv(index=False))
     return plots.over_training(
         frame["step"].tolist(),

@@ -42,7 +42,7 @@ class FiguresTest(absltest.TestCase):
 
     def test_training_curve(self):
         frame = fid_figures.training_frame(self.evaluations)
-        path = fid_figures.write_training_curve(frame, "FID", self.folder)
+        path = fid_figures.write_training_curve(frame, "FID", self.folder, "fid_over_training")
         self.assertGreater(Image.open(path).width, 500)
         frame = pd.read_csv(os.path.join(self.folder, "fid_over_training.csv"))
         self.assertEqual(frame["step"].tolist(), [10, 20, 30])

@@ -44,9 +44,9 @@ class FidProgramTest(absltest.TestCase):
         stored = json.loads((output / "fid.json").read_text())
         self.assertEqual(stored["step"], 6)
         self.assertGreater(stored["overall"]["generated"]["frechet"]["mean"], 0)
-        for name in ("fid.png", "fid_over_training.csv", "fid_over_training.png"):
+        for name in ("fid.png", "fid_every_checkpoint.csv", "fid_every_checkpoint.png"):
             self.assertGreater((output / name).stat().st_size, 0)
-        self.assertLen(list(output.glob("events.*")), 2)
+        self.assertLen(list(output.glob("test/events.*")), 2)
         features = list(pathlib.Path(self.folder, "dermgan", "features").glob("*.npy"))
         self.assertLen(features, 5)  # photographs, and two sets of two checkpoints
 
@@ -58,6 +58,7 @@ class FidProgramTest(absltest.TestCase):
         self.assertEqual(again["overall"], stored["overall"])
         code, _, err = self._run(*_SMALL, "--seed=1")
         self.assertEqual(code, 1)
+        self.assertNotIn("features of generated", err)  # told before it is measured
         self.assertRegex(err, "error: .*fid.json: holds a measurement by another protocol")
 
     def test_a_network_that_cannot_be_had(self):

@@ -128,8 +128,7 @@ class Evaluator:
         Raises:
           ValueError: the generator is of another size, or there are too few images.
         """
-        generator.check_dataset(self._data_dir, self._info)
-        generated = image_sets.generated_images(generator, self._layouts, self._protocol.seed)
+        generated = self._generated(generator)
         generated_features = features_lib.extract(generated, self._network, self._settings)
         patients = self.real.patients
         overall = frechet_protocol.measure(
@@ -150,7 +149,7 @@ class Evaluator:
             run_dir=generator.run_dir,
             step=generator.step,
             distance_name=self._network.distance_name,
-            protocol=self._describe(generator, generated),
+            protocol=self.describe(generator),
             overall=overall,
             conditions=by_group[0],
             skin_types=by_group[1],
@@ -182,9 +181,14 @@ class Evaluator:
             seed=self._protocol.seed,
         )
 
-    def _describe(
-        self, generator: TrainedGenerator, generated: image_sets.ImageSet
-    ) -> Dict[str, Any]:
+    def _generated(self, generator: TrainedGenerator) -> image_sets.ImageSet:
+        """Returns the images to measure, to be painted when they are wanted."""
+        generator.check_dataset(self._data_dir, self._info)
+        return image_sets.generated_images(generator, self._layouts, self._protocol.seed)
+
+    @property
+    def protocol(self) -> Dict[str, Any]:
+        """What the numbers depend on, but for the generator."""
         return {
             **self._settings.protocol(self._network),
             **dataclasses.asdict(self._protocol),
@@ -196,8 +200,18 @@ class Evaluator:
             "real_patients": len(set(self.real.patients)),
             "real_digest": self.real.digest,
             "map_split": self._splits[1],
-            "generated_images": len(generated),
-            "generated_digest": generated.digest,
+            "generated_images": len(self._layouts),
+        }
+
+    def describe(self, generator: TrainedGenerator) -> Dict[str, Any]:
+        """Returns everything that the numbers depend on; paints nothing.
+
+        Raises:
+          ValueError: the generator is of another size.
+        """
+        return {
+            **self.protocol,
+            "generated_digest": self._generated(generator).digest,
             "generator_digest": generator.digest,
         }
 
@@ -217,29 +231,33 @@ class Evaluator:
         return tuple(notes)
 
 
-def write(evaluation: Evaluation, output_dir: str, overwrite: bool = False) -> str:
-    """Writes `fid.json`.
+def check_output(protocol: Mapping[str, Any], output_dir: str, overwrite: bool) -> None:
+    """Raises ValueError if `fid.json` is there, of another protocol.
 
     Args:
-      evaluation: what was measured.
+      protocol: from `Evaluator.describe`.
       output_dir: folder.
       overwrite: whether a file of another protocol may be replaced; one of the same
         protocol holds the same numbers and is replaced in any case.
-
-    Returns:
-      Path of the file.
-
-    Raises:
-      ValueError: the file is there, of another protocol.
     """
+    result_files.check(pathlib.Path(output_dir) / "fid.json", protocol, overwrite)
+
+
+def write(evaluation: Evaluation, output_dir: str) -> str:
+    """Writes `fid.json`, replacing what is there, and returns its path."""
     path = pathlib.Path(output_dir) / "fid.json"
-    result_files.check(path, evaluation.protocol, overwrite)
     result_files.write(path, evaluation.as_dict())
     return str(path)
 
 
-def log(evaluation: Evaluation, log_dir: str) -> None:
-    """Writes TensorBoard scalars at the checkpoint's step."""
+def log(evaluation: Evaluation, output_dir: str) -> None:
+    """Writes TensorBoard scalars at the checkpoint's step.
+
+    They go to a folder of the photographs' split: a distance to validation
+    photographs, measured during training, is another curve than one to test
+    photographs.
+    """
+    log_dir = str(pathlib.Path(output_dir) / evaluation.protocol["real_split"])
     with tf.summary.create_file_writer(log_dir).as_default(step=evaluation.step):
         for name, scores in evaluation.groups():
             tag = "" if name == "all" else f"/{name.replace('/', '-').replace(' ', '_')}"

@@ -94,17 +94,18 @@ class EvaluationTest(absltest.TestCase):
         self.assertEqual(stored["step"], 6)
         self.assertEqual(stored["protocol"]["trials"], 6)
         self.assertIn("tensorflow-gan", stored["packages"])
-        frechet_evaluation.write(self.evaluation, folder)  # the same numbers
-        other = self._evaluator(Protocol(trials=3)).evaluate(self.generator)
-        self.assertIsNone(other.diversity)
+        same = self._evaluator(_PROTOCOL).describe(self.generator)
+        self.assertEqual(same, self.evaluation.protocol)
+        frechet_evaluation.check_output(same, folder, overwrite=False)
+        other = self._evaluator(Protocol(trials=3)).describe(self.generator)
         with self.assertRaisesRegex(ValueError, "another protocol; .* --overwrite"):
-            frechet_evaluation.write(other, folder)
-        frechet_evaluation.write(other, folder, overwrite=True)
+            frechet_evaluation.check_output(other, folder, overwrite=False)
+        frechet_evaluation.check_output(other, folder, overwrite=True)
 
     def test_tensorboard(self):
         folder = self.create_tempdir().full_path
         frechet_evaluation.log(self.evaluation, folder)
-        events = event_accumulator.EventAccumulator(folder)
+        events = event_accumulator.EventAccumulator(os.path.join(folder, "test"))
         events.Reload()
         tags = events.Tags()["tensors"]
         for metric in METRICS:

@@ -59,7 +59,7 @@ class ImageSet:
 
 
 def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] = None) -> ImageSet:
-    """Returns the crops of a split.
+    """Returns the photographs of a split; synthetic images among the records are left out.
 
     Args:
       data_dir: what `//preprocessing:preprocess` wrote.
@@ -67,7 +67,7 @@ def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] =
       conditions: those to keep; all by default.
 
     Raises:
-      ValueError: no such records, or corrupt ones.
+      ValueError: no such records, or corrupt ones, or no photograph among them.
     """
     kept: List[bytes] = []
     layouts: List[Layout] = []
@@ -75,12 +75,18 @@ def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] =
     image_ids: List[str] = []
     digest = hashlib.sha256()
     for parsed in map_sampler.read_crops(data_dir, split, conditions):
+        if parsed["synthetic"]:
+            continue
         encoded = parsed["image/encoded"].numpy()
         digest.update(hashlib.sha256(encoded).digest())
         kept.append(encoded)
         layouts.append(map_sampler.layout_of(parsed))
         patients.append(parsed["patient_id"].numpy().decode())
         image_ids.append(parsed["image_id"].numpy().decode())
+    if not kept:
+        raise ValueError(
+            f"{data_dir}: the {split} crops of the wanted conditions are all synthetic"
+        )
 
     def dataset() -> tf.data.Dataset:
         encoded = tf.data.Dataset.from_tensor_slices(tf.constant(kept))

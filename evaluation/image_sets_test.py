@@ -1,8 +1,10 @@
 import os
 import shutil
 import tempfile
+from unittest import mock
 
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest
 
 from evaluation import image_sets
@@ -30,6 +32,21 @@ class ImageSetsTest(absltest.TestCase):
             box = layout.boxes[0]
             outside = pixel[0, 0] if box.x0 > 0 or box.y0 > 0 else pixel[-1, -1]
             self.assertEqual(outside.tolist(), [250 - 35 * layout.skin_type] * 3)
+
+    def test_synthetic_images_are_no_photographs(self):
+        read = map_sampler.read_crops
+        for of_each, left in ((2, 12), (1, None)):
+
+            def some_synthetic(*args, of_each=of_each):
+                for index, parsed in enumerate(read(*args)):
+                    yield {**parsed, "synthetic": tf.constant(int(index % of_each == 0))}
+
+            with mock.patch.object(map_sampler, "read_crops", some_synthetic):
+                if left:
+                    self.assertLen(image_sets.real_images(self.data_dir, "train"), left)
+                    continue
+                with self.assertRaisesRegex(ValueError, "train crops .* are all synthetic"):
+                    image_sets.real_images(self.data_dir, "train")
 
     def test_digest_is_of_the_content(self):
         first = image_sets.real_images(self.data_dir, "test")

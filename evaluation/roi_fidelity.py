@@ -8,7 +8,7 @@ them. Boxes of other images, held against the same regions, are the floor.
 
 import dataclasses
 import math
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Hashable, List, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -134,18 +134,34 @@ def measure(image: np.ndarray, layout: Layout, region: localization.Region) -> D
     }
 
 
-def chance_ious(rows: pd.DataFrame, size: int) -> np.ndarray:
-    """Returns each region's mean IoU with the boxes of other images, float [N]."""
+def chance_ious(rows: pd.DataFrame, owners: Sequence[Hashable], size: int) -> np.ndarray:
+    """Returns each region's mean IoU with the boxes of others' images.
+
+    Args:
+      rows: columns region and boxes.
+      owners: whose each image is: images of one are not held against each other.
+      size: rows and columns of the images.
+
+    Returns:
+      float [N]; NaN where all images are of one owner.
+    """
     regions = [box_mask(boxes, size) for boxes in rows["region"]]
     wanted = [box_mask(boxes, size) for boxes in rows["boxes"]]
     number = len(rows)
-    # Steps of the golden section: neighbours, often of one patient, are left out.
+    # Steps of the golden section spread over the images.
     shifts = {1 + int(number * 0.618034 * step) % max(number - 1, 1) for step in range(_SHIFTS)}
-    ious: List[List[float]] = [
-        [localization.iou(regions[i], wanted[(i + shift) % number]) for shift in sorted(shifts)]
-        for i in range(number)
-    ]
-    return np.mean(ious, axis=1)
+    return np.array(
+        [
+            cluster_bootstrap.mean(
+                [
+                    localization.iou(regions[i], wanted[j])
+                    for j in ((i + shift) % number for shift in sorted(shifts))
+                    if owners[j] != owners[i]
+                ]
+            )
+            for i in range(number)
+        ]
+    )
 
 
 def _numbers(values: Mapping[str, np.ndarray], rows: np.ndarray) -> Dict[str, float]:
@@ -170,8 +186,8 @@ def compare(
       replicates: of the bootstrap, which draws patients and maps.
       seed: of the bootstrap.
     """
-    real = real.assign(chance=chance_ious(real, size))
-    generated = generated.assign(chance=chance_ious(generated, size))
+    real = real.assign(chance=chance_ious(real, real["patient"].tolist(), size))
+    generated = generated.assign(chance=chance_ious(generated, generated["map"].tolist(), size))
     columns = (*_METRICS, "chance")
     real_values = {name: real[name].to_numpy(float) for name in columns}
     values = {name: generated[name].to_numpy(float) for name in columns}

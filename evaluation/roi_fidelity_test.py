@@ -55,6 +55,16 @@ class RoiFidelityTest(absltest.TestCase):
         self.assertAlmostEqual(result.ratio["iou"].value, 1.0, delta=0.05)
         self.assertEqual(result.as_dict()["not_found"], {"generated": 0, "real": 0})
 
+    def test_chance_is_by_the_boxes_of_others(self):
+        places = [(Box(0, 0, 32, 32),), (Box(32, 32, 64, 64),)]
+        rows = pd.DataFrame({"region": places * 4, "boxes": places * 4})
+        # Each owner's lesions are in one place; an image beside one of its own says 1.
+        of_places = ["left", "right"] * 4
+        np.testing.assert_array_equal(roi_fidelity.chance_ious(rows, of_places, 64), np.zeros(8))
+        by_image = roi_fidelity.chance_ious(rows, range(8), 64)
+        self.assertTrue(((by_image > 0) & (by_image < 1)).all())
+        self.assertTrue(np.isnan(roi_fidelity.chance_ious(rows, ["one"] * 8, 64)).all())
+
     def test_lesions_beside_their_boxes(self):
         rows = _rows(8, shift=(6, 0))
         self.assertAlmostEqual(rows["center_error"].mean(), 6 / 64, delta=0.02)

@@ -117,13 +117,25 @@ def _as_json(one: TypeTone) -> Dict[str, Any]:
     return fields
 
 
-def _other_patients(real: pd.DataFrame) -> np.ndarray:
-    """Mean ITA of the other patients of its type, by photograph; NaN without others."""
-    by_type = real.groupby("skin_type")["ita"]
-    by_patient = real.groupby(["skin_type", "patient"])["ita"]
-    others = by_type.transform("count") - by_patient.transform("count")
-    sums = by_type.transform("sum") - by_patient.transform("sum")
-    return np.where(others > 0, sums / np.maximum(others, 1), np.nan)
+def _other_patients(ita: np.ndarray, skin_types: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """Returns the mean ITA of the other patients of its type, by photograph.
+
+    Args:
+      ita: float [N], degrees or NaN.
+      skin_types: int [N].
+      patients: int [N], a number for each patient.
+
+    Returns:
+      float [N]; NaN without others.
+    """
+    known = np.isfinite(ita)
+    degrees = np.where(known, ita, 0.0)
+    own = patients * (skin_types.max(initial=0) + 1) + skin_types
+    counts, sums = (
+        np.bincount(skin_types, weights)[skin_types] - np.bincount(own, weights)[own]
+        for weights in (known, degrees)
+    )
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _agreement(measured: np.ndarray, requested: np.ndarray) -> List[float]:
@@ -161,8 +173,8 @@ def compare(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: 
     seen = real.dropna(subset=["ita"]).groupby("skin_type")["patient"].nunique()
     # One patient is no skin type, and has no ceiling to be held against.
     comparable = np.isin(types, seen.index[seen > 1])
-    real = real.assign(requested=_other_patients(real))
-    others = real["requested"].to_numpy(float)
+    owners = pd.factorize(real["patient"])[0]
+    real = real.assign(requested=_other_patients(real_ita, real_types, owners))
 
     def generated_numbers(real_rows: np.ndarray, rows: np.ndarray) -> List[float]:
         requested = tone.type_means(real_types[real_rows], real_ita[real_rows])[types[rows]]
@@ -172,8 +184,10 @@ def compare(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: 
         return [*agreement, *_by_type(off, types[rows]), *errors]
 
     def real_numbers(rows: np.ndarray) -> List[float]:
-        errors = np.abs(real_ita[rows] - others[rows])
-        return [*_agreement(real_ita[rows], others[rows]), *_by_type(errors, real_types[rows])]
+        measured, drawn_types = real_ita[rows], real_types[rows]
+        others = _other_patients(measured, drawn_types, owners[rows])
+        errors = np.abs(measured - others)
+        return [*_agreement(measured, others), *_by_type(errors, drawn_types)]
 
     patients, maps = real["patient"].tolist(), generated["map"].tolist()
     options = {"replicates": replicates, "seed": seed}

@@ -44,6 +44,14 @@ class ToneComparisonTest(absltest.TestCase):
         self.assertEqual(result.missing, [5])
         self.assertEqual(result.unmeasured, {"real": 0, "generated": 0})
 
+    def test_the_ceiling_is_uncertain_of_its_reference(self):
+        # By hand: type 1 has patients 0 and 1, and other copies of a patient do not count.
+        ita = np.array([60.0, 62.0, 50.0, np.nan, 20.0])
+        others = tone_comparison._other_patients(
+            ita, np.array([1, 1, 1, 1, 4]), np.array([0, 0, 1, 2, 3])
+        )
+        np.testing.assert_allclose(others, [50.0, 50.0, 61.0, 172.0 / 3, np.nan])
+
     def test_known_slope_and_offset(self):
         result = tone_comparison.compare(_real(), _generated(0.5, 10.0), replicates=200, seed=0)
         self.assertAlmostEqual(result.agreement["slope"].value, 0.5)

@@ -32,9 +32,9 @@ _FID_EVERY = flags.DEFINE_integer(
 _TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
 
 
-def _make_callbacks(
+def _make_callback(
     workdir: str, data_dir: str, config: ml_collections.ConfigDict
-) -> List[fid_callback.FidCallback]:
+) -> fid_callback.FidCallback:
     saved_every = config.training.checkpoint_every
     every = saved_every if _FID_EVERY.value is None else _FID_EVERY.value
     if every < 1 or every % saved_every:
@@ -56,12 +56,22 @@ def _make_callbacks(
             real_split="validation",
         )
 
-    return [fid_callback.FidCallback(workdir, make_evaluator, every)]
+    return fid_callback.FidCallback(workdir, make_evaluator, every)
 
 
 def main(_: Sequence[str]) -> None:
     """Reads the flags and trains."""
-    train.train(_make_callbacks)
+    made: List[fid_callback.FidCallback] = []
+
+    def make_callbacks(
+        workdir: str, data_dir: str, config: ml_collections.ConfigDict
+    ) -> List[fid_callback.FidCallback]:
+        made.append(_make_callback(workdir, data_dir, config))
+        return made
+
+    train.train(make_callbacks)
+    # Of a run that was complete, and stopped before its last checkpoint was measured.
+    made[0].measure_missing()
 
 
 if __name__ == "__main__":

@@ -39,6 +39,20 @@ def user_path(path: str) -> str:
     return str(pathlib.Path(folder, os.path.expanduser(path)))
 
 
+def exclude(given: str, others: Sequence[str]) -> None:
+    """Raises ValueError for flags on the command line that have no meaning beside another.
+
+    Args:
+      given: name of a flag.
+      others: names of flags that it makes meaningless; "config." stands for all fields
+        of the configuration.
+    """
+    for name in flags.FLAGS:
+        group = f"{name.partition('.')[0]}." if "." in name else name
+        if group in others and flags.FLAGS[name].present:
+            raise ValueError(f"--{given} and --{name} exclude each other")
+
+
 def _parse_known(argv: Sequence[str]) -> Sequence[str]:
     """Parses the flags that absl knows and returns the others, wherever they stand."""
     flags.FLAGS.set_gnu_getopt(True)

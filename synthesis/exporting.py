@@ -66,8 +66,8 @@ def draw_maps(
         ),
     ]
     with tf.control_dependencies(checks):
-        # Whole pixels, at least one: the rounding of `semantic_map.encode`.
-        low = tf.round(boxes[..., :2] * image_size)
+        # Whole pixels, at least one inside the frame: the rounding of `semantic_map.encode`.
+        low = tf.minimum(tf.round(boxes[..., :2] * image_size), image_size - 1.0)
         high = tf.maximum(tf.round(boxes[..., 2:] * image_size), low + 1.0)
     position = tf.range(image_size, dtype=tf.float32)
     rows = (position >= low[..., :1]) & (position < high[..., :1])  # [B, N, S]

@@ -54,6 +54,18 @@ class DrawMapsTest(parameterized.TestCase):
         expected = semantic_map.encode(skin_type, code, boxes, size, size)
         np.testing.assert_array_equal(drawn[0], expected)
 
+    def test_a_sliver_at_the_edge_is_one_pixel(self):
+        drawn = exporting.draw_maps(
+            tf.constant([3], tf.int64),
+            tf.constant([1], tf.int64),
+            [[[0.998, 0.2, 1.0, 0.4], [0.1, 0.999, 0.2, 1.0]]],
+            64,
+        ).numpy()
+        inside = drawn[0, ..., 1] > 0
+        self.assertEqual(inside[63].sum(), 13)  # columns 13 to 25
+        self.assertEqual(inside[:, 63].sum(), 7)  # rows 6 to 12
+        self.assertEqual(inside.sum(), 13 + 7)
+
     def test_no_box(self):
         drawn = exporting.draw_maps(
             tf.constant([3, 4], tf.int64), tf.constant([1, 6], tf.int64), tf.zeros([2, 0, 4]), 32

@@ -149,8 +149,8 @@ def prepare_output(job: Job, plans: Sequence[ShardPlan]) -> None:
             raise ValueError(f"{folder}: is not empty; choose another --output_dir") from None
         if stored != digest:
             raise ValueError(
-                f"{folder}: holds another job (other request, seed or generator); choose another "
-                "--output_dir"
+                f"{folder}: holds another job (other request, seed, generator, shards or --png); "
+                "choose another --output_dir"
             )
     for name in ("crops", painting.SUMMARIES, *((painting.IMAGES,) if job.png else ())):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -158,8 +158,13 @@ def prepare_output(job: Job, plans: Sequence[ShardPlan]) -> None:
 
 
 def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+    _write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def _write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file that appears under its name only when complete."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
 
@@ -263,7 +268,7 @@ def generate(
     folder = pathlib.Path(job.output_dir)
     if job.png:
         _write_cases(job, folder)
-    (folder / "dataset.json").write_text(info.to_json(), encoding="utf-8")
+    _write_text(folder / "dataset.json", info.to_json())
     manifest = _manifest(job, generator, summaries, info)
     _write_json(folder / MANIFEST, manifest)
     return manifest

@@ -131,7 +131,8 @@ class GenerateTest(absltest.TestCase):
         kept = paths[0].stat().st_mtime_ns
         paths[1].unlink()
         pathlib.Path(self.output, "manifest.json").unlink()
-        generation.generate(self._job(), self.generator)
+        # In smaller batches, as after running out of memory.
+        generation.generate(self._job(batch_size=2), self.generator)
         self.assertEqual(_digests(self.output), expected)
         self.assertEqual(paths[0].stat().st_mtime_ns, kept)
 

@@ -91,7 +91,7 @@ class ShardPlan:
     def digest(self) -> str:
         """What identifies the shard's content, wherever it lies."""
         fields = self._fields()
-        for name in ("folder", "run_dir"):
+        for name in ("folder", "run_dir", "batch_size"):
             del fields[name]
         text = json.dumps([fields, examples.FORMAT_VERSION], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()

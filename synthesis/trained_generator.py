@@ -146,21 +146,27 @@ def read_description(run_dir: str) -> Mapping[str, Any]:
     return description
 
 
-def list_checkpoints(run_dir: str) -> List[Tuple[int, str]]:
-    """Returns (step, path) of a run's checkpoints, oldest first.
-
-    Raises:
-      ValueError: there is none.
-    """
+def find_checkpoints(run_dir: str) -> List[Tuple[int, str]]:
+    """Returns (step, path) of a run's checkpoints, oldest first; there may be none."""
     folder = pathlib.Path(run_dir) / "checkpoints"
     found = []
     for path in folder.glob("ckpt-*.index"):
         match = _CHECKPOINT.match(path.name)
         if match:
             found.append((int(match[1]), str(path.with_suffix(""))))
+    return sorted(found)
+
+
+def list_checkpoints(run_dir: str) -> List[Tuple[int, str]]:
+    """Returns (step, path) of a run's checkpoints, oldest first.
+
+    Raises:
+      ValueError: there is none.
+    """
+    found = find_checkpoints(run_dir)
     if not found:
         raise ValueError(f"{run_dir}: no checkpoint yet; train on, or pass another --run_dir")
-    return sorted(found)
+    return found
 
 
 def load(run_dir: str, step: Optional[int] = None) -> TrainedGenerator:

@@ -1,10 +1,11 @@
 """Builds what a run needs from its configuration: model, optimizers, precision."""
 
 import pathlib
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Sequence
 
 import ml_collections
 import tensorflow as tf
+from absl import logging
 
 from model.dermgan import DermGAN, LossWeights
 from model.discriminator import DiscriminatorConfig
@@ -98,6 +99,11 @@ def build_model(config: ml_collections.ConfigDict, total_steps: int, precision: 
     judges = config.discriminator.to_dict()
     scales = judges.pop("scales")
     synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    if synchronized and config.training.xla:
+        raise ValueError(
+            "training.xla compiles for a single GPU; train without it, or let the program see one "
+            "(CUDA_VISIBLE_DEVICES=0)"
+        )
     model = DermGAN(
         GeneratorConfig(synchronized=synchronized, **architecture),
         DiscriminatorConfig(synchronized=synchronized, **judges),
@@ -126,10 +132,29 @@ def build_model(config: ml_collections.ConfigDict, total_steps: int, precision: 
     return model
 
 
-def make_strategy() -> tf.distribute.Strategy:
-    """Returns `MirroredStrategy` over all GPUs where there are several."""
-    gpus = tf.config.list_logical_devices("GPU")
-    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+def make_strategy(
+    batch_size: int, devices: Optional[Sequence[str]] = None
+) -> tf.distribute.Strategy:
+    """Returns `MirroredStrategy` over several GPUs, the default strategy over one or none.
+
+    The replicas share a batch equally, or their means could not be averaged: of the
+    GPUs, as many are used as divide the batch, and it is said if that leaves some idle.
+
+    Args:
+      batch_size: of all replicas together.
+      devices: names of the devices; all GPUs by default.
+    """
+    if devices is None:
+        devices = [device.name for device in tf.config.list_logical_devices("GPU")]
+    used = max((n for n in range(1, len(devices) + 1) if batch_size % n == 0), default=1)
+    if used < len(devices):
+        logging.warning(
+            "using %d of %d GPUs: they share a batch equally, and batch_size is %d",
+            *(used, len(devices), batch_size),
+        )
+    if used == 1:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(list(devices[:used]))
 
 
 def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:

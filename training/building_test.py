@@ -1,4 +1,5 @@
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest
 
 from training import building
@@ -30,6 +31,21 @@ class SettingsTest(absltest.TestCase):
         self.assertGreater(len(slots), 2 * len(model.generator.trainable_variables))
         config.loss.roi_gan = 1.0
         self.assertIsNotNone(building.build_model(config, 10, "float32").roi_discriminator)
+
+    def test_replicas_share_a_batch_equally(self):
+        devices = ["CPU:0", "CPU:1", "CPU:2"]
+        for batch_size, used in ((6, 3), (4, 2), (1, 1), (5, 1)):
+            strategy = building.make_strategy(batch_size, devices)
+            self.assertEqual(strategy.num_replicas_in_sync, used, batch_size)
+        self.assertEqual(building.make_strategy(4, []).num_replicas_in_sync, 1)
+
+    def test_xla_is_for_one_replica(self):
+        config = demo.get_config()
+        config.training.xla = True
+        replicas = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        message = "training.xla compiles for a single GPU"
+        with replicas.scope(), self.assertRaisesRegex(ValueError, message):
+            building.build_model(config, 10, "float32")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """A training run from configuration to SavedModel."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import ml_collections
 import tensorflow as tf
@@ -63,9 +64,9 @@ def train(
     Args:
       config: as in `training/configs`.
       data_dir: what `//preprocessing:preprocess` wrote.
-      workdir: run directory; see DESIGN, or `Result`.
+      workdir: run directory; `Result` says what it will hold.
       resume: see `run_directory.may_continue`.
-      strategy: where to run; by default all GPUs, else the CPU.
+      strategy: where to run; by default of `building.make_strategy`.
       extra_callbacks: run after the run's own, which have saved the checkpoint when
         an epoch ends.
 
@@ -83,14 +84,19 @@ def train(
             f"{config.model.image_size}; use --config.model.image_size={info.image_size}"
         )
     inputs = building.input_config(config)
-    conditions = input_pipeline.select_conditions(info, inputs.conditions)
+    strategy = strategy or building.make_strategy(inputs.batch_size)
+    if inputs.batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            f"training.batch_size {inputs.batch_size} is not a multiple of the "
+            f"{strategy.num_replicas_in_sync} replicas, which share a batch equally"
+        )
     steps = total_steps(config, input_pipeline.steps_per_epoch(info, inputs))
-    record_checks.check_records(data_dir, "train", info.image_size)
-    precision = building.choose_precision(config.training.precision)
-    description = run_directory.describe(config, data_dir, info, conditions, precision)
+    for split in ("train", "validation"):
+        record_checks.check_records(data_dir, split, info.image_size)
+    description = describe(config, data_dir, info, workdir)
     run_directory.may_continue(workdir, description, resume)
+    precision, conditions = description["precision"], description["dataset"]["conditions"]
     run = pathlib.Path(workdir)
-    strategy = strategy or building.make_strategy()
     with strategy.scope():
         tf.keras.utils.set_random_seed(config.seed)
         model = building.build_model(config, steps, precision)
@@ -100,11 +106,15 @@ def train(
     )
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    run.mkdir(parents=True, exist_ok=True)
-    run_directory.write_json(run / "config.json", description)
+    with _corrupt_records_named(data_dir):
+        fixed = input_pipeline.fixed_examples(
+            data_dir, info, conditions, config.training.num_samples
+        )
+    start = callbacks.current_step(model)
+    if start < steps:
+        run_directory.begin(workdir, description, start)
 
     writer = tf.summary.create_file_writer(str(run))
-    fixed = input_pipeline.fixed_examples(data_dir, info, conditions, config.training.num_samples)
     samples = callbacks.Samples(workdir, writer, config.training.sample_every, fixed)
     logger = callbacks.MetricsLogger(
         workdir, writer, config.training.log_every, steps, inputs.batch_size
@@ -115,17 +125,46 @@ def train(
     samples.set_model(model)
     own_callbacks = [logger, samples, callbacks.Checkpoints(manager)]
     try:
-        _fit(model, config, data_dir, info, steps, [*own_callbacks, *extra_callbacks])
-        validation = _evaluate(model, data_dir, info, inputs, writer, steps)
+        with _corrupt_records_named(data_dir):
+            _fit(model, config, data_dir, info, steps, [*own_callbacks, *extra_callbacks])
+            validation = _evaluate(model, data_dir, info, inputs, writer, steps)
         picture = samples.draw(steps)
-    except tf.errors.DataLossError as error:
-        found = record_checks.find_corrupt_shard(data_dir, "train")
-        raise ValueError(found or f"{data_dir}: {error.message}") from error
     finally:
         logger.close()
         writer.close()
     generator = serving.save(model, str(run / "generator"))
     return Result(workdir, steps, picture, generator, validation)
+
+
+def describe(
+    config: ml_collections.ConfigDict, data_dir: str, info: examples.DatasetInfo, workdir: str
+) -> Dict[str, Any]:
+    """Returns what `config.json` says of a run, in the precision of one that is there.
+
+    Args:
+      config: as in `training/configs`.
+      data_dir: the records.
+      info: their description.
+      workdir: run directory, existing or not.
+    """
+    conditions = input_pipeline.select_conditions(info, config.data.conditions)
+    asked = config.training.precision
+    precision = run_directory.stored_precision(workdir) if asked == "auto" else None
+    precision = precision or building.choose_precision(asked)
+    return run_directory.describe(config, data_dir, info, conditions, precision)
+
+
+@contextlib.contextmanager
+def _corrupt_records_named(data_dir: str) -> Iterator[None]:
+    """Turns TensorFlow's error about a corrupt record into one that names the file."""
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        found = [
+            record_checks.find_corrupt_shard(data_dir, name) for name in ("train", "validation")
+        ]
+        named = next((text for text in found if text), f"{data_dir}: {error.message}")
+        raise ValueError(named) from error
 
 
 def _fit(

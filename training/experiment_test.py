@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +10,7 @@ from PIL import Image
 
 from preprocessing import semantic_map
 from preprocessing.cases import Box
-from training import callbacks, experiment, testing_data
+from training import building, callbacks, experiment, testing_data
 
 _SIZE = testing_data.IMAGE_SIZE
 
@@ -58,19 +59,46 @@ class TrainTest(parameterized.TestCase):
     def test_a_finished_run_is_not_trained_again(self):
         first = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
         before = (pathlib.Path(self.workdir) / "metrics.jsonl").read_text()
+        described = (pathlib.Path(self.workdir) / "config.json").stat().st_mtime_ns
         again = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
         self.assertEqual(again.steps, first.steps)
         self.assertEqual((pathlib.Path(self.workdir) / "metrics.jsonl").read_text(), before)
+        self.assertEqual((pathlib.Path(self.workdir) / "config.json").stat().st_mtime_ns, described)
+
+    def test_a_run_continues_in_its_precision_on_other_hardware(self):
+        config = testing_data.small_config(steps=2)
+        config.training.precision = "auto"
+        with mock.patch.object(building, "choose_precision", return_value="float32"):
+            experiment.train(config, self.data_dir, self.workdir)
+        with mock.patch.object(building, "choose_precision", return_value="mixed_bfloat16"):
+            description = experiment.describe(config, self.data_dir, self.info, self.workdir)
+            self.assertEqual(description["precision"], "float32")
+            again = experiment.train(config, self.data_dir, self.workdir)
+        self.assertEqual(again.steps, 2)
+
+    def test_replicas_that_do_not_share_a_batch_equally(self):
+        config = testing_data.small_config()
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(3)])
+        with self.assertRaisesRegex(ValueError, "training.batch_size 4 is not a multiple of the 3"):
+            experiment.train(config, self.data_dir, self.workdir, strategy=strategy)
 
     def test_divergence_stops_with_the_step_and_keeps_the_checkpoint(self):
-        config = testing_data.small_config(steps=12)
-        config.optimizer.generator_learning_rate = 1e3
-        config.optimizer.decay_start = 1.0
-        config.model.normalization = config.discriminator.normalization = "none"
-        config.optimizer.discriminator_learning_rate = 1e30
-        with self.assertRaisesRegex(callbacks.DivergenceError, r"before step \d+: .* = (nan|inf)"):
-            experiment.train(config, self.data_dir, self.workdir)
-        for path in pathlib.Path(self.workdir, "checkpoints").glob("*.index"):
+        def diverge(batch, logs):
+            if callbacks.current_step(callback.model) == 5:
+                for weight in callback.model.generator.trainable_weights:
+                    weight.assign(weight * float("nan"))
+
+        callback = tf.keras.callbacks.LambdaCallback(on_batch_end=diverge)
+        with self.assertRaisesRegex(callbacks.DivergenceError, r"before step 6: .* = nan"):
+            experiment.train(
+                testing_data.small_config(steps=12),
+                self.data_dir,
+                self.workdir,
+                extra_callbacks=[callback],
+            )
+        kept = list(pathlib.Path(self.workdir, "checkpoints").glob("*.index"))
+        self.assertEqual([path.name for path in kept], ["ckpt-4.index"])
+        for path in kept:
             reader = tf.train.load_checkpoint(str(path)[: -len(".index")])
             for name in reader.get_variable_to_shape_map():
                 if name.startswith("generator/") and "OBJECT" not in name:
@@ -85,12 +113,13 @@ class TrainTest(parameterized.TestCase):
             experiment.train(config, self.data_dir, self.workdir)
         self.assertFalse(os.path.exists(self.workdir))
 
-    def test_corrupt_records_are_named(self):
-        shard = next(pathlib.Path(self.data_dir, "crops").glob("train-00001*"))
+    @parameterized.parameters("train-00001", "validation-00000")
+    def test_corrupt_records_are_named(self, prefix):
+        shard = next(pathlib.Path(self.data_dir, "crops").glob(f"{prefix}*"))
         data = bytearray(shard.read_bytes())
         data[-40] ^= 0xFF
         shard.write_bytes(bytes(data))
-        message = f"{shard.name}: truncated or corrupt TFRecord after 11 good records"
+        message = rf"{shard.name}: truncated or corrupt TFRecord after \d+ good records"
         with self.assertRaisesRegex(ValueError, message):
             experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
 

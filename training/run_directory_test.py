@@ -14,11 +14,11 @@ class MayContinueTest(absltest.TestCase):
         self.info = testing_data.write_dataset(self.data_dir)
         self.run = pathlib.Path(self.create_tempdir().full_path)
 
-    def _description(self, precision="float32", **changes):
+    def _description(self, in_use="float32", **changes):
         config = demo.get_config()
         for field, value in changes.items():
             config.training[field] = value
-        return run_directory.describe(config, self.data_dir, self.info, ["Acne"], precision)
+        return run_directory.describe(config, self.data_dir, self.info, ["Acne"], in_use)
 
     def _store(self, description):
         run_directory.write_json(self.run / "config.json", description)
@@ -62,6 +62,32 @@ class MayContinueTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "discriminator.scales was 1, is 2"):
             run_directory.may_continue(str(self.run), description, None)
 
+    def test_the_precision_that_was_chosen_stays(self):
+        self.assertIsNone(run_directory.stored_precision(str(self.run)))
+        self._store(self._description("mixed_bfloat16"))
+        self.assertEqual(run_directory.stored_precision(str(self.run)), "mixed_bfloat16")
+        # The same precision, now asked for by name, is the same run.
+        asked = self._description("mixed_bfloat16", precision="mixed_bfloat16")
+        self.assertTrue(run_directory.may_continue(str(self.run), asked, None))
+        self._store(asked)
+        self.assertIsNone(run_directory.stored_precision(str(self.run)))
+
+    def test_begin_keeps_what_began_the_run_and_notes_what_continued_it(self):
+        first = self._description()
+        run_directory.begin(str(self.run), first, 0)
+        path = self.run / "config.json"
+        before = path.stat().st_mtime_ns
+        run_directory.begin(str(self.run), first, 100)
+        self.assertEqual(path.stat().st_mtime_ns, before)
+        later = {**first, "git_revision": "f" * 40}
+        run_directory.begin(str(self.run), later, 200)
+        run_directory.begin(str(self.run), later, 300)
+        stored = json.loads(path.read_text())
+        self.assertEqual(stored["git_revision"], first["git_revision"])
+        (continued,) = stored["continued"]
+        self.assertEqual((continued["step"], continued["git_revision"]), (200, "f" * 40))
+        self.assertTrue(run_directory.may_continue(str(self.run), later, None))
+
     def test_other_data_or_taxonomy(self):
         stored = self._description()
         stored["dataset"]["digest"] = "f" * 64
@@ -78,6 +104,10 @@ class MayContinueTest(absltest.TestCase):
         (self.run / "config.json").write_text("{")
         with self.assertRaisesRegex(ValueError, "config.json: not valid JSON"):
             run_directory.may_continue(self.run, self._description(), None)
+        for text in ("[]", '{"config": 1}'):
+            (self.run / "config.json").write_text(text)
+            with self.assertRaisesRegex(ValueError, "config.json: not the description of a run"):
+                run_directory.stored_precision(str(self.run))
 
 
 if __name__ == "__main__":

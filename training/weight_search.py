@@ -338,10 +338,7 @@ def _check_same_run(
     folder: pathlib.Path,
 ) -> None:
     """Raises ValueError if a finished trial was of another configuration or data set."""
-    selection = building.input_config(config).conditions
-    conditions = input_pipeline.select_conditions(info, selection)
-    precision = building.choose_precision(config.training.precision)
-    description = run_directory.describe(config, data_dir, info, conditions, precision)
+    description = experiment.describe(config, data_dir, info, str(folder))
     run_directory.may_continue(str(folder), description, resume=True)
 
 
