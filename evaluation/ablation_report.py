@@ -138,12 +138,13 @@ def markdown(table: Sequence[Row], measured: Sequence[Measured]) -> str:
             _by_seed(row.values["frechet"]) if row.seeds else "",
             difference,
             difference_by_seed,
-            _text(entry["kernel"], entry["kernel_interval"]),
+            f"{entry['kernel']:.2g} ± {entry['kernel_interval']:.1g}",
             f"{entry['precision']:.2f}",
             f"{entry['recall']:.2f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {_verdict(row)}" for row in table if row.difference is not None)]
+    verdicts = [f"- {_verdict(row)}" for row in table if row.difference is not None]
+    lines += ["", *verdicts] if verdicts else []
     protocol = evaluation.protocol
     seeds = sorted({one.model.seed for one in measured})
     lines += [
