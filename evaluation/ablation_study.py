@@ -154,7 +154,7 @@ def train_models(
 
 
 def given_models(run_dirs: Sequence[Tuple[str, str]]) -> List[Model]:
-    """Returns models that are trained already.
+    """Returns models that are trained already, the full ones first.
 
     Args:
       run_dirs: variant and run directory of each; a variant may have several seeds.
@@ -183,7 +183,7 @@ def given_models(run_dirs: Sequence[Tuple[str, str]]) -> List[Model]:
     for model in models:
         if model.seed not in seeds_of_full:
             raise ValueError(f"{model.run_dir}: no {FULL} of seed {model.seed} to compare with")
-    return models
+    return sorted(models, key=lambda model: model.variant != FULL)
 
 
 def _check_comparable(variant: str, run_dir: str, full_dir: str) -> None:

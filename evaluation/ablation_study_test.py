@@ -79,6 +79,7 @@ class TrainTest(absltest.TestCase):
     def test_given_models(self):
         run_dirs = [(model.variant, model.run_dir) for model in self.models]
         self.assertEqual(ablation_study.given_models(run_dirs), self.models)
+        self.assertEqual(ablation_study.given_models(run_dirs[::-1])[0], self.models[0])
 
     def test_given_models_that_do_not_compare(self):
         full, k3 = self.models[0].run_dir, self.models[1].run_dir
