@@ -5,6 +5,7 @@ import sys
 import textwrap
 from unittest import mock
 
+from absl import flags
 from absl.testing import absltest, parameterized
 
 from preprocessing import command_line
@@ -30,6 +31,20 @@ class UserPathTest(absltest.TestCase):
         with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "", "HOME": "/home/ada"}):
             self.assertEqual(command_line.user_path("x"), str(pathlib.Path.cwd() / "x"))
             self.assertEqual(command_line.user_path("~/x"), "/home/ada/x")
+
+
+class ExcludeTest(absltest.TestCase):
+    def test_flags_without_meaning_beside_another(self):
+        values = flags.FlagValues()
+        for name in ("runs", "seed", "config", "config.loss.l1"):
+            flags.DEFINE_string(name, None, "", flag_values=values)
+        values(["program", "--runs=a", "--config.loss.l1=2", "--config=demo"])
+        with mock.patch.object(flags, "FLAGS", values):
+            command_line.exclude("runs", ("seed",))
+            with self.assertRaisesRegex(ValueError, "--runs and --config.loss.l1 exclude each"):
+                command_line.exclude("runs", ("seed", "config."))
+            with self.assertRaisesRegex(ValueError, "--runs and --config exclude each other"):
+                command_line.exclude("runs", ("config",))
 
 
 class RunTest(parameterized.TestCase):
