@@ -48,6 +48,8 @@ class GeneratorConfig:
       output_filters: channels of a last level at full size, before a 3x3 convolution
         to colours; 0, as in the paper, ends with the last upsampling, which draws a
         pixel out of activations of half the resolution.
+      activation_limit: largest magnitude of the decoder's activations after their
+        normalization; 0, as in the paper, is none.
       synchronized: batch statistics over all replicas.
     """
 
@@ -65,13 +67,17 @@ class GeneratorConfig:
     largest_skip: int = 0
     roi_side: int = 0
     output_filters: int = 0
+    activation_limit: float = 0.0
     synchronized: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size {self.image_size} is not one of {IMAGE_SIZES}")
         layers.check_map_encoding(self.map_encoding)
-        for name in ("modulation", "largest_skip", "roi_side", "output_filters"):
+        for name in (
+            *("modulation", "largest_skip", "roi_side", "output_filters"),
+            "activation_limit",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} {getattr(self, name)} is negative; 0 is off")
         if self.roi_side and not self.modulation:
@@ -208,6 +214,10 @@ class _Parts:
                 use_bias=config.normalization == "none",
             )
             x = self._normalize(x, name)
+            if config.activation_limit:
+                x = layers.Limit(config.activation_limit, name=f"{name}_limit", dtype=self.policy)(
+                    x
+                )
             if styles is not None:
                 x = modulation.Modulation(name=f"{name}_modulation", dtype=self.policy)(
                     [x, styles, roi]

@@ -6,7 +6,14 @@ from model import sampling
 from model.generator import IMAGE_SIZES, GeneratorConfig, build_generator, noise_shapes
 
 _NOISY = {"global_noise": 5, "pixel_noise": 2, "level_noise": 3, "dropout": 0.5}
-_RICH = {**_NOISY, "modulation": 6, "largest_skip": 8, "roi_side": 8, "output_filters": 4}
+_RICH = {
+    **_NOISY,
+    "modulation": 6,
+    "largest_skip": 8,
+    "roi_side": 8,
+    "output_filters": 4,
+    "activation_limit": 4.0,
+}
 
 
 def _inputs(config, batch=2, seed=0):
@@ -113,6 +120,24 @@ class GeneratorTest(parameterized.TestCase):
         ):
             self.assertIsNotNone(gradient, weight.name)
             self.assertTrue(np.isfinite(gradient).all(), weight.name)
+
+    def test_activations_are_limited(self):
+        settings = {**_RICH, "activation_limit": 0.0}
+        free = build_generator(GeneratorConfig(32, base_filters=4, **settings))
+        settings["activation_limit"] = 0.5
+        config = GeneratorConfig(32, base_filters=4, **settings)
+        limited = build_generator(config)
+        limited.set_weights(free.get_weights())  # the same weights fit both
+        inputs = _inputs(config)
+        names = [f"decoder_{level}_limit" for level in config.decoder_levels]
+        inside = tf.keras.Model(limited.inputs, [limited.get_layer(name).output for name in names])
+        for value in inside(inputs):
+            self.assertLessEqual(float(tf.reduce_max(tf.abs(value))), 0.5)
+        self.assertGreater(np.abs(limited(inputs) - free(inputs)).max(), 0)
+        settings["activation_limit"] = 1e6
+        unlimited = build_generator(GeneratorConfig(32, base_filters=4, **settings))
+        unlimited.set_weights(free.get_weights())
+        np.testing.assert_array_equal(unlimited(inputs), free(inputs))
 
     def test_bad_settings(self):
         with self.assertRaisesRegex(ValueError, "image_size 100 is not one of"):

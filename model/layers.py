@@ -319,6 +319,33 @@ class MapEmbedding(tf.keras.layers.Layer):
         return {**super().get_config(), "channels": self.channels, "stddev": self.stddev}
 
 
+class Limit(tf.keras.layers.Layer):
+    """Cuts activations at both ends.
+
+    After a normalization few are beyond 4. A generator that lets one place of the
+    picture carry many times that (StyleGAN's droplets, Karras et al. 2020) paints a
+    blot there, which no discriminator of patches finds if it hides in a corner.
+    """
+
+    def __init__(self, limit: float, **kwargs: Any):
+        """Makes the layer.
+
+        Args:
+          limit: largest magnitude that passes.
+          **kwargs: of `tf.keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.limit = limit
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Maps activations to activations."""
+        return tf.clip_by_value(inputs, -self.limit, self.limit)
+
+    def get_config(self) -> Dict[str, Any]:
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "limit": self.limit}
+
+
 class Dropout(tf.keras.layers.Layer):
     """Dropout whose randomness is an input, so that it can be repeated exactly.
 

@@ -35,6 +35,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.largest_skip = config.model.get_ref("image_size") // 4
     config.model.roi_side = config.model.get_ref("image_size") // 4
     config.model.output_filters = 16
+    config.model.activation_limit = 4.0
     config.model.ema_decay = 0.998
 
     config.discriminator.base_filters = 32

@@ -39,6 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.largest_skip = 0  # side of the largest skip connection; 0 is all
     config.model.roi_side = 0  # resolution of the boxes that modulation sees; 0 is full
     config.model.output_filters = 0  # of a last level at full size; 0 is off
+    config.model.activation_limit = 0.0  # of the decoder, after normalization; 0 is none
     config.model.ema_decay = 0.999  # per step
 
     config.discriminator = ml_collections.ConfigDict()
