@@ -78,21 +78,10 @@ def train(
       callbacks.DivergenceError: a loss is not finite; the last checkpoint stays.
     """
     info = examples.read_info(data_dir)
-    if info.image_size != config.model.image_size:
-        raise ValueError(
-            f"{data_dir}: crops of {info.image_size}x{info.image_size}, the config asks for "
-            f"{config.model.image_size}; use --config.model.image_size={info.image_size}"
-        )
     inputs = building.input_config(config)
     strategy = strategy or building.make_strategy(inputs.batch_size)
-    if inputs.batch_size % strategy.num_replicas_in_sync:
-        raise ValueError(
-            f"training.batch_size {inputs.batch_size} is not a multiple of the "
-            f"{strategy.num_replicas_in_sync} replicas, which share a batch equally"
-        )
+    _check_fit(config, data_dir, info, strategy)
     steps = total_steps(config, input_pipeline.steps_per_epoch(info, inputs))
-    for split in ("train", "validation"):
-        record_checks.check_records(data_dir, split, info.image_size)
     description = describe(config, data_dir, info, workdir)
     run_directory.may_continue(workdir, description, resume)
     precision, conditions = description["precision"], description["dataset"]["conditions"]
@@ -152,6 +141,27 @@ def describe(
     precision = run_directory.stored_precision(workdir) if asked == "auto" else None
     precision = precision or building.choose_precision(asked)
     return run_directory.describe(config, data_dir, info, conditions, precision)
+
+
+def _check_fit(
+    config: ml_collections.ConfigDict,
+    data_dir: str,
+    info: examples.DatasetInfo,
+    strategy: tf.distribute.Strategy,
+) -> None:
+    """Raises ValueError if configuration, records and devices do not fit each other."""
+    if info.image_size != config.model.image_size:
+        raise ValueError(
+            f"{data_dir}: crops of {info.image_size}x{info.image_size}, the config asks for "
+            f"{config.model.image_size}; use --config.model.image_size={info.image_size}"
+        )
+    if config.training.batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            f"training.batch_size {config.training.batch_size} is not a multiple of the "
+            f"{strategy.num_replicas_in_sync} replicas, which share a batch equally"
+        )
+    for split in ("train", "validation"):
+        record_checks.check_records(data_dir, split, info.image_size)
 
 
 @contextlib.contextmanager
