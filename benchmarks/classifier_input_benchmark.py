@@ -8,7 +8,7 @@ turns with training steps on one fixed batch. Printed: medians over the turns, a
 median of the turns' ratios.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import pathlib
 import statistics
@@ -21,10 +21,10 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from evaluation import classifier, classifier_input
-from evaluation.classifier_configs import demo, paper
-from evaluation.classifier_data import Images
-from preprocessing import taxonomy
+from evaluation.augmentation import classifier, classifier_input
+from evaluation.augmentation.classifier_data import Images
+from evaluation.augmentation.configs import demo, paper
+from preprocessing.data import taxonomy
 from training import building
 
 _TURNS = flags.DEFINE_integer("turns", 5, "Turns of reading and training.")

@@ -8,7 +8,7 @@ one process, on the same batch size. Printed: medians over the turns, and the me
 of the turns' ratios.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import statistics
 import tempfile
@@ -18,9 +18,9 @@ from typing import List, Sequence, Tuple
 import tensorflow as tf
 from absl import flags
 
-from evaluation import feature_flags, features, image_sets
-from evaluation.image_sets import ImageSet
-from training import demo
+from evaluation.features import feature_flags, image_sets, networks
+from evaluation.features.image_sets import ImageSet
+from training import demo_data
 from training.configs import paper
 
 _TURNS = flags.DEFINE_integer("turns", 7, "Turns.")
@@ -29,19 +29,19 @@ _CASES = flags.DEFINE_integer("num_cases", 60, "Demo cases to read.")
 
 
 def measure(
-    images: ImageSet, network: features.FeatureNetwork, batch_size: int, turns: int
+    images: ImageSet, network: networks.FeatureNetwork, batch_size: int, turns: int
 ) -> List[Tuple[float, float]]:
     """Returns images/s of extraction and of the bare network, turn by turn."""
-    settings = features.FeatureSettings(batch_size=batch_size)
+    settings = networks.FeatureSettings(batch_size=batch_size)
     pixels = tf.stack(list(images.dataset().take(batch_size)))
-    batch = features.resize(pixels, settings)
+    batch = networks.resize(pixels, settings)
     number = len(images) // batch_size
     network.call(batch)
-    features.extract(images, network, settings, progress=False)
+    networks.extract(images, network, settings, progress=False)
     speeds = []
     for _ in range(turns):
         started = time.perf_counter()
-        features.extract(images, network, settings, progress=False)
+        networks.extract(images, network, settings, progress=False)
         extraction = len(images) / (time.perf_counter() - started)
         started = time.perf_counter()
         for _ in range(number):
@@ -55,7 +55,7 @@ def main(_: Sequence[str]) -> None:
     config = paper.get_config()  # 256x256: the dearest to decode
     batch_size = feature_flags.feature_settings().batch_size or 32
     with tempfile.TemporaryDirectory() as folder:
-        data_dir = demo.make_dataset(folder, config, _CASES.value)
+        data_dir = demo_data.make_dataset(folder, config, _CASES.value)
         images = image_sets.real_images(data_dir, "train")
         images = image_sets.first(images, _BATCHES.value * batch_size)
         network = feature_flags.network(data_dir, None)

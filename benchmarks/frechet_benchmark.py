@@ -9,7 +9,7 @@ trials; printed are the seconds of all, the ratio, and the largest relative
 difference of the distances.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import time
 from typing import List, Sequence, Tuple
@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg
 from absl import flags
 
-from evaluation import distances
+from evaluation.frechet import distances
 
 _TRIALS = flags.DEFINE_integer("trials", 50, "Distances.")
 _DIMENSION = flags.DEFINE_integer("dimension", 2048, "Of the features.")

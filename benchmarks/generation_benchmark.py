@@ -9,7 +9,7 @@ median of the turns' ratios, and how much the largest memory grows from jobs of 
 turns' size to one that is --times as large.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import os
 import resource
@@ -21,8 +21,10 @@ from typing import List, Sequence, Tuple
 import numpy as np
 from absl import flags
 
-from preprocessing import examples
-from synthesis import generation, layout_statistics, map_requests, map_sampler, run_flags
+from preprocessing.data import records
+from synthesis import generation, layout_statistics, run_flags
+from synthesis import layouts as map_sampler
+from synthesis import wanted as map_requests
 from synthesis.trained_generator import TrainedGenerator
 
 _TURNS = flags.DEFINE_integer("turns", 5, "Turns.")
@@ -33,7 +35,7 @@ _TIMES = flags.DEFINE_integer("times", 8, "Size of the job whose memory is looke
 
 def _job(generator: TrainedGenerator, folder: str, number: int, seed: int) -> generation.Job:
     data_dir = generator.description["dataset"]["directory"]
-    cells = map_requests.training_cells(examples.read_info(data_dir), generator.conditions)
+    cells = map_requests.training_cells(records.read_info(data_dir), generator.conditions)
     wanted = map_requests.by_balance(cells, number, ("condition", "skin_type"))
     fitted = layout_statistics.fit(
         map_sampler.read_layouts(data_dir, "train"), generator.image_size

@@ -7,7 +7,7 @@ shuffle, batch, on all cores), in turns with training steps on one fixed batch.
 Printed: medians over the turns, and the median of the turns' ratios.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import statistics
 import tempfile
@@ -18,8 +18,8 @@ import ml_collections
 import tensorflow as tf
 from absl import flags
 
-from preprocessing import examples
-from training import building, demo, input_pipeline
+from preprocessing.data import records
+from training import building, demo_data, input_pipeline
 from training.configs import demo as demo_config
 from training.configs import paper
 
@@ -47,8 +47,8 @@ def measure(
     config: ml_collections.ConfigDict, folder: str, turns: int, num_cases: int
 ) -> List[Tuple[float, float]]:
     """Returns images/s of reading and of training, turn by turn."""
-    data_dir = demo.make_dataset(folder, config, num_cases)
-    info = examples.read_info(data_dir)
+    data_dir = demo_data.make_dataset(folder, config, num_cases)
+    info = records.read_info(data_dir)
     inputs = building.input_config(config)
     batch = inputs.batch_size
     stream = input_pipeline.training_stream(data_dir, info, inputs)

@@ -19,7 +19,7 @@ photographs: processor time per photograph from the difference between the two,
 start-up left out, and peak memory, which must not grow with N.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import io
 import multiprocessing
@@ -34,17 +34,12 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from preprocessing import (
-    cases,
-    examples,
-    pipeline,
-    plans,
-    png_encoding,
-    records,
-    semantic_map,
-    tfrecords,
-)
-from preprocessing.cases import Box, Photograph
+from preprocessing.cropping import cutting
+from preprocessing.data import manifest as cases
+from preprocessing.data import maps, png_encoding, tfrecords
+from preprocessing.data import records as examples
+from preprocessing.data.manifest import Box, Photograph
+from preprocessing.sharding import pipeline, plans
 
 _NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 300, "N.", lower_bound=16)
 _ROUNDS = flags.DEFINE_integer("rounds", 15, "Turns of floor and pipeline.", lower_bound=1)
@@ -113,12 +108,12 @@ class OnePhotograph:
     def __init__(self, row: Photograph, folder: str):
         self._row, self._folder, self._settings = row, folder, plans.Settings()
         self._jpeg = pathlib.Path(folder, row.image).read_bytes()
-        done = records.process_photograph(row, folder, self._settings)
+        done = cutting.process_photograph(row, folder, self._settings)
         self._images = [
             Image.open(io.BytesIO(record.image_png)).convert("RGB")
             for record in done.full + done.crops
         ]
-        drawn = [semantic_map.encode(3, 5, crop.boxes, 256, 256) for crop in done.crops]
+        drawn = [maps.encode(3, 5, crop.boxes, 256, 256) for crop in done.crops]
         self._maps = [Image.fromarray(pixels) for pixels in drawn]
 
     def floor(self) -> None:
@@ -139,7 +134,7 @@ class OnePhotograph:
 
     def steps(self) -> None:
         """Runs the pipeline's steps, from the file to the bytes of the records."""
-        done = records.process_photograph(self._row, self._folder, self._settings)
+        done = cutting.process_photograph(self._row, self._folder, self._settings)
         for record in done.full + done.crops:
             tfrecords.frame(examples.serialize(record))
 

@@ -16,7 +16,7 @@ record files are those that were there (same inode, same time of change), no
 photograph is lost or there twice, and the digest is that of the undisturbed run.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import csv
 import dataclasses
@@ -34,10 +34,10 @@ import tqdm
 from absl import flags
 from PIL import Image
 
-from preprocessing import cases, examples, pipeline, taxonomy
-from preprocessing.cases import Box, Photograph
-
-# bazel: deps = //preprocessing:preprocess
+from preprocessing.data import manifest as cases
+from preprocessing.data import records, taxonomy
+from preprocessing.data.manifest import Box, Photograph
+from preprocessing.sharding import pipeline
 
 _NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 50_000, "N.", lower_bound=2000)
 _FEW = flags.DEFINE_integer("few", 1000, "The number to compare with.", lower_bound=256)
@@ -200,7 +200,7 @@ def _complete(output: pathlib.Path, result: Run, expected: Set[str]) -> str:
     identifiers = _image_ids(output)
     if len(identifiers) != len(expected) or set(identifiers) != expected:
         raise ValueError(f"{output}: photographs are missing or there more than once")
-    return examples.read_info(str(output)).digest
+    return records.read_info(str(output)).digest
 
 
 def _print(name: str, result: Run, count: int) -> None:

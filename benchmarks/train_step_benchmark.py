@@ -15,7 +15,7 @@ Contenders:
 each in float32 and mixed_bfloat16.
 """
 
-from preprocessing import command_line  # isort: skip  (sets the log level first)
+from common import command_line  # isort: skip  (sets the log level first)
 
 import multiprocessing
 import resource

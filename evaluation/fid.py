@@ -12,23 +12,20 @@ protocol, fid.png and TensorBoard scalars to RUN_DIR/evaluation; with --every_ch
 also fid_every_checkpoint.csv and .png.
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import os
 from typing import List, Sequence
 
 from absl import flags
 
-from evaluation import (
-    feature_flags,
-    fid_figures,
-    frechet_evaluation,
-    frechet_protocol,
-    output_flags,
-)
+from evaluation import output_flags
+from evaluation.features import feature_flags
+from evaluation.frechet import evaluator as frechet_evaluation
+from evaluation.frechet import figures, protocol
 from synthesis import data_flags, run_flags, trained_generator
 
-_DEFAULTS = frechet_protocol.Protocol()
+_DEFAULTS = protocol.Protocol()
 _TRIALS = flags.DEFINE_integer("trials", _DEFAULTS.trials, "Resamplings.")
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_images", 0, "N of every trial; by default nine tenths of half the test photographs."
@@ -65,7 +62,7 @@ def main(_: Sequence[str]) -> None:
         generator.conditions,
         feature_flags.network(data_dir, generator.conditions),
         feature_flags.feature_settings(),
-        frechet_protocol.Protocol(
+        protocol.Protocol(
             trials=_TRIALS.value,
             num_images=_NUM_IMAGES.value,
             partings=_PARTINGS.value,
@@ -83,15 +80,15 @@ def main(_: Sequence[str]) -> None:
         evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
         frechet_evaluation.log(evaluations[-1], output_dir)
     path = frechet_evaluation.write(evaluations[-1], output_dir)
-    pictures = [fid_figures.draw(evaluations[-1], os.path.join(output_dir, "fid.png"))]
+    pictures = [figures.draw(evaluations[-1], os.path.join(output_dir, "fid.png"))]
     print(frechet_evaluation.table(evaluations[-1]))
     if len(evaluations) > 1:
-        frame = fid_figures.training_frame(evaluations)
+        frame = figures.training_frame(evaluations)
         name = evaluations[0].distance_name
         pictures.append(
-            fid_figures.write_training_curve(frame, name, output_dir, fid_figures.EVERY_CHECKPOINT)
+            figures.write_training_curve(frame, name, output_dir, figures.EVERY_CHECKPOINT)
         )
-        print(fid_figures.training_table(evaluations))
+        print(figures.training_table(evaluations))
     print(f"\n{path}\n" + "\n".join(pictures))
     print(f"next: tensorboard --logdir {os.path.dirname(run_dir)}")
 

@@ -10,7 +10,6 @@ from absl.testing import absltest
 
 from training import testing_data
 
-# bazel: data = //evaluation:fid
 _ROOT = pathlib.Path(__file__).parent.parent
 _SMALL = ["--trials=4", "--partings=2", "--feature_network=embedded"]
 

@@ -9,7 +9,7 @@ Takes the flags of //training:grid_search but for --objective, and the feature f
 to validation photographs; test photographs are left for //evaluation:fid.
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import hashlib
 import json
@@ -19,12 +19,13 @@ import ml_collections
 import numpy as np
 from absl import flags
 
-from evaluation import feature_flags, frechet_evaluation
-from evaluation.frechet_protocol import Protocol
-from preprocessing import examples
+from evaluation.features import feature_flags
+from evaluation.frechet import evaluator as frechet_evaluation
+from evaluation.frechet.protocol import Protocol
+from preprocessing.data import records
 from synthesis import trained_generator
 from training import configurations, experiment, grid_search, input_pipeline
-from training.weight_search import Objective
+from training.search.weight_search import Objective
 
 _TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
 _NUM_GENERATED = flags.DEFINE_integer(
@@ -33,7 +34,7 @@ _NUM_GENERATED = flags.DEFINE_integer(
 
 
 def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Objective:
-    info = examples.read_info(data_dir)
+    info = records.read_info(data_dir)
     conditions = input_pipeline.select_conditions(info, config.data.conditions)
     network = feature_flags.network(data_dir, conditions)
     evaluator = frechet_evaluation.Evaluator(

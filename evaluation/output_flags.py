@@ -7,7 +7,7 @@ import os
 
 from absl import flags
 
-from preprocessing import command_line
+from common import command_line
 from synthesis.trained_generator import TrainedGenerator
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Default: RUN_DIR/evaluation.")

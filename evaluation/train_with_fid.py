@@ -11,16 +11,17 @@ checkpoint of the least distance. Test photographs are left for //evaluation:fid
 checkpoint chosen on them would be flattered by them.
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 from typing import List, Sequence
 
 import ml_collections
 from absl import flags
 
-from evaluation import feature_flags, fid_callback, frechet_evaluation
-from evaluation.frechet_protocol import Protocol
-from preprocessing import examples
+from evaluation.features import feature_flags
+from evaluation.frechet import callback, evaluator
+from evaluation.frechet.protocol import Protocol
+from preprocessing.data import records
 from training import configurations, input_pipeline, train
 
 _FID_EVERY = flags.DEFINE_integer(
@@ -34,7 +35,7 @@ _TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
 
 def _make_callback(
     workdir: str, data_dir: str, config: ml_collections.ConfigDict
-) -> fid_callback.FidCallback:
+) -> callback.FidCallback:
     saved_every = config.training.checkpoint_every
     every = saved_every if _FID_EVERY.value is None else _FID_EVERY.value
     if every < 1 or every % saved_every:
@@ -42,12 +43,12 @@ def _make_callback(
             f"--fid_every={every} is not a multiple of config.training.checkpoint_every, "
             f"{saved_every}: only saved checkpoints are measured"
         )
-    info = examples.read_info(data_dir)
+    info = records.read_info(data_dir)
     conditions = input_pipeline.select_conditions(info, config.data.conditions)
     network = feature_flags.network(data_dir, conditions)
 
-    def make_evaluator() -> frechet_evaluation.Evaluator:
-        return frechet_evaluation.Evaluator(
+    def make_evaluator() -> evaluator.Evaluator:
+        return evaluator.Evaluator(
             data_dir,
             conditions,
             network,
@@ -56,16 +57,16 @@ def _make_callback(
             real_split="validation",
         )
 
-    return fid_callback.FidCallback(workdir, make_evaluator, every)
+    return callback.FidCallback(workdir, make_evaluator, every)
 
 
 def main(_: Sequence[str]) -> None:
     """Reads the flags and trains."""
-    made: List[fid_callback.FidCallback] = []
+    made: List[callback.FidCallback] = []
 
     def make_callbacks(
         workdir: str, data_dir: str, config: ml_collections.ConfigDict
-    ) -> List[fid_callback.FidCallback]:
+    ) -> List[callback.FidCallback]:
         made.append(_make_callback(workdir, data_dir, config))
         return made
 

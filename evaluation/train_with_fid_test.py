@@ -8,7 +8,6 @@ from absl.testing import absltest
 
 from training import testing_data
 
-# bazel: data = //evaluation:train_with_fid
 _ROOT = pathlib.Path(__file__).parent.parent
 _SETTINGS = [
     "--data_dir=data",

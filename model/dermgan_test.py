@@ -6,8 +6,8 @@ from model.dermgan import DermGAN, LossWeights
 from model.discriminator import DiscriminatorConfig
 from model.generator import GeneratorConfig
 from model.images import to_float
-from preprocessing import semantic_map
-from preprocessing.cases import Box
+from preprocessing.data import maps as semantic_map
+from preprocessing.data.manifest import Box
 
 _SIZE = 32
 _NOISE = {"global_noise": 4, "pixel_noise": 2, "level_noise": 2}

@@ -3,8 +3,8 @@ import tensorflow as tf
 from absl.testing import absltest
 
 from model import images
-from preprocessing import semantic_map
-from preprocessing.cases import Box
+from preprocessing.data import maps
+from preprocessing.data.manifest import Box
 
 
 class ImagesTest(absltest.TestCase):
@@ -14,7 +14,7 @@ class ImagesTest(absltest.TestCase):
         np.testing.assert_array_equal(images.to_uint8([-2.0, 2.0]), [0, 255])
 
     def test_roi_of_map(self):
-        drawn = semantic_map.encode(1, 0, [Box(2, 3, 5, 7)], 8, 8)[None]
+        drawn = maps.encode(1, 0, [Box(2, 3, 5, 7)], 8, 8)[None]
         expected = np.zeros((1, 8, 8), bool)
         expected[0, 3:7, 2:5] = True
         np.testing.assert_array_equal(images.roi_of_map(tf.constant(drawn)), expected)

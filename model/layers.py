@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_addons as tfa
 
-from preprocessing import semantic_map, taxonomy
+from preprocessing.data import maps, taxonomy
 
 UPSAMPLING_METHODS = ("fast", "plain", "deconvolution")
 NORMALIZATIONS = ("instance", "batch", "none")
@@ -251,7 +251,7 @@ def read_codes(semantic: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
       map without ROI reads as condition 0.
     """
     highest = tf.reduce_max(tf.cast(semantic, tf.float32), axis=[1, 2])
-    codes = tf.cast(tf.round((highest + 1.0) * (127.5 / semantic_map.LEVEL)), tf.int32)
+    codes = tf.cast(tf.round((highest + 1.0) * (127.5 / maps.LEVEL)), tf.int32)
     skin_type, high, low = tf.unstack(codes, axis=-1)
     return semantic[..., 1:2] > -0.99, skin_type - 1, tf.maximum(6 * (high - 1) + low - 1, 0)
 

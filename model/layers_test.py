@@ -3,12 +3,12 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from model import layers
-from preprocessing import semantic_map, taxonomy
-from preprocessing.cases import Box
+from preprocessing.data import maps, taxonomy
+from preprocessing.data.manifest import Box
 
 
 def _map(skin_type, code, boxes=((4, 4, 12, 12),), size=16):
-    drawn = semantic_map.encode(skin_type, code, [Box(*box) for box in boxes], size, size)
+    drawn = maps.encode(skin_type, code, [Box(*box) for box in boxes], size, size)
     return drawn.astype(np.float32)[None] / 127.5 - 1
 
 

@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 import tensorflow as tf
 
 from model import layers
-from preprocessing import taxonomy
+from preprocessing.data import taxonomy
 
 _REGIONS = 2  # around the boxes, inside
 

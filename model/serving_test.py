@@ -8,8 +8,8 @@ from model import serving
 from model.dermgan import DermGAN
 from model.discriminator import DiscriminatorConfig
 from model.generator import GeneratorConfig
-from preprocessing import semantic_map
-from preprocessing.cases import Box
+from preprocessing.data import maps as semantic_map
+from preprocessing.data.manifest import Box
 
 
 class ServingTest(absltest.TestCase):

@@ -11,7 +11,8 @@ from absl import flags
 from absl.testing import absltest
 from PIL import Image, ImageOps
 
-from preprocessing import cases, demo_cases
+from preprocessing import demo_cases
+from preprocessing.data import manifest as cases
 
 
 def _digests(folder: pathlib.Path):

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from preprocessing import cases, cropping, examples, photographs, skin, testing_hostile, windows
+from preprocessing import testing_hostile
+from preprocessing.cropping import roi_windows, windows
+from preprocessing.data import manifest, photographs, records, skin
 from preprocessing.testing_hostile import EITHER, LESION, REJECTED, USED
 
 _FUZZ = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -100,7 +102,7 @@ class FunctionsTest(absltest.TestCase):
         good = b"c,p,good,a.jpg,Acne,1,,,"
         header = ",".join(testing_hostile.HEADER).encode()
         path.write_bytes(end.join([header + b"\n" + good + b"\n", *parts]))
-        read, rejections = cases.read_cases(str(path))
+        read, rejections = manifest.read_cases(str(path))
         self.assertEqual(read[0].image_id, "good")
         for rejection in rejections:
             self.assertGreaterEqual(rejection.row, 3)
@@ -113,7 +115,7 @@ class FunctionsTest(absltest.TestCase):
         path = pathlib.Path(absltest.TEST_TMPDIR.value) / "bytes.csv"
         path.write_bytes(data)
         with self.assertRaisesRegex(ValueError, rf"^{path}: [^\n]+$"):
-            cases.read_cases(str(path))
+            manifest.read_cases(str(path))
 
     @_FUZZ
     @given(st.lists(st.tuples(*[_COORDINATES] * 4), min_size=1, max_size=6), st.integers(0, 9))
@@ -122,14 +124,16 @@ class FunctionsTest(absltest.TestCase):
         crop_settings = windows.CropSettings(image_size=32, background_limit=1.0)
         pixels = np.asarray(testing_hostile.scene())
         try:
-            text = cases.format_rois(cases.Box(*box) for box in boxes)
-            fitted = cropping.fit_boxes(cases.parse_rois(text), width, height)
+            text = manifest.format_rois(manifest.Box(*box) for box in boxes)
+            fitted = roi_windows.fit_boxes(manifest.parse_rois(text), width, height)
         except ValueError as error:
             self.assertRegex(str(error), r"^rois: [^\n]+$")
             return
         mask = skin.skin_mask(pixels, fitted)
         rng = np.random.default_rng(seed)
-        crops, reasons = cropping.plan_crops(fitted, (width, height), mask, 1.0, crop_settings, rng)
+        crops, reasons = roi_windows.plan_crops(
+            fitted, (width, height), mask, 1.0, crop_settings, rng
+        )
         self.assertEmpty(reasons)
         for crop in crops:
             x0, y0, size = crop.window
@@ -179,7 +183,7 @@ class WholeRunTest(absltest.TestCase):
         }
 
     def _records(self, kind, parse):
-        files = examples.list_shards(str(self.output), kind, "train")
+        files = records.list_shards(str(self.output), kind, "train")
         return [parse(data) for data in tf.data.TFRecordDataset(files)]
 
     def test_each_row_is_used_or_reported(self):
@@ -195,10 +199,10 @@ class WholeRunTest(absltest.TestCase):
             self.assertRegex(row["reason"], r"^[^\n\r]{5,320}$")
 
     def test_everything_good_is_written_once(self):
-        for kind, parse in (("full", examples.parse_full), ("crops", examples.parse_crop)):
+        for kind, parse in (("full", records.parse_full), ("crops", records.parse_crop)):
             written = [one["image_id"].numpy().decode() for one in self._records(kind, parse)]
             self.assertCountEqual(written, self.used)
-        self.assertEqual(examples.read_info(str(self.output)).count("full", "train"), len(written))
+        self.assertEqual(records.read_info(str(self.output)).count("full", "train"), len(written))
 
     def test_the_box_lies_on_the_lesion(self):
         sure = {one.image_id: one.name for one in self.expected if one.fate == USED}
@@ -206,7 +210,7 @@ class WholeRunTest(absltest.TestCase):
         expected = np.divide(
             (LESION.y0, LESION.x0, LESION.y1, LESION.x1), (height, width, height, width)
         )
-        for one in self._records("full", examples.parse_full):
+        for one in self._records("full", records.parse_full):
             name = sure.get(one["image_id"].numpy().decode())
             if name is not None:
                 with self.subTest(name):

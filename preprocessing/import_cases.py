@@ -5,19 +5,19 @@ What is not used is listed beside the manifest, in <output>.rejected.csv.
 Example, with a data set that stays where it is and a manifest of your own:
 
   bazel run //preprocessing:import_cases -- --format=ham10000 \
-    --input_dir=/data/ham10000 --output=cases.csv --estimate_skin_type
-  bazel run //preprocessing:preprocess -- --cases=cases.csv \
+    --input_dir=/data/ham10000 --output=manifest.csv --estimate_skin_type
+  bazel run //preprocessing:preprocess -- --cases=manifest.csv \
     --image_dir=/data/ham10000 --output_dir=records
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import os
 from typing import Sequence
 
 from absl import flags
 
-from preprocessing import cases
+from preprocessing.data import manifest
 from preprocessing.importers import importing, labels
 
 _FORMAT = flags.DEFINE_enum(
@@ -65,7 +65,7 @@ def _print_labels(report: importing.Report) -> None:
     print("conditions: " + ", ".join(f"{n} {name}" for name, n in report.conditions.items()))
 
 
-def _print_rejections(rejections: Sequence[cases.Rejection]) -> None:
+def _print_rejections(rejections: Sequence[manifest.Rejection]) -> None:
     """Shows a few of each stage; those for their label are counted with the labels."""
     stages = dict.fromkeys(one.stage for one in rejections if one.stage != "label")
     for stage in stages:
@@ -110,8 +110,8 @@ def main(_: Sequence[str]) -> None:
         overrides = labels.read_overrides(command_line.user_path(_MAPPING.value))
     report = importing.import_photographs(_FORMAT.value, input_dir, _ESTIMATE.value, overrides)
     os.makedirs(os.path.dirname(output), exist_ok=True)
-    cases.write_rejections(rejected, report.rejections)
-    cases.write_cases(output, report.photographs)
+    manifest.write_rejections(rejected, report.rejections)
+    manifest.write_cases(output, report.photographs)
     print(importing.FORMATS[_FORMAT.value].source)
     _print_report(report, input_dir, output, rejected)
 

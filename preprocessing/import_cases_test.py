@@ -6,7 +6,7 @@ import sys
 
 from absl.testing import absltest
 
-from preprocessing import cases
+from preprocessing.data import manifest
 from preprocessing.importers import testing_files
 
 
@@ -54,7 +54,7 @@ class ImportCasesTest(absltest.TestCase):
             f"--image_dir={self.folder}",
         ):
             self.assertIn(line, result.stdout)
-        photographs, rejections = cases.read_cases(
+        photographs, rejections = manifest.read_cases(
             str(self.there / "out/cases.csv"), str(self.folder)
         )
         self.assertEmpty(rejections)
@@ -91,7 +91,7 @@ class ImportCasesTest(absltest.TestCase):
             "cases.csv: 3 photographs",
         ):
             self.assertIn(line, result.stdout)
-        photographs, rejections = cases.read_cases(
+        photographs, rejections = manifest.read_cases(
             str(self.there / "out/cases.csv"), str(self.folder)
         )
         self.assertEmpty(rejections)

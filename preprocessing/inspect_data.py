@@ -13,14 +13,15 @@ The page contains photographs of patients: share it only as you may share those.
 # Bazel's target is called `inspect`. A file inspect.py in this folder would be imported
 # by programs beside it in place of Python's own module of that name.
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import pathlib
 from typing import Sequence
 
 from absl import flags
 
-from preprocessing import inspection, inspection_page, inspection_sources, plans
+from preprocessing.inspection import looks, page, sources
+from preprocessing.sharding import plans
 
 _CASES = flags.DEFINE_string("cases", None, "A case manifest, cases.csv.")
 _IMAGE_DIR = flags.DEFINE_string(
@@ -34,11 +35,11 @@ _FIND_DUPLICATES = flags.DEFINE_bool(
 )
 
 
-def _inspect() -> inspection.Inspection:
+def _inspect() -> looks.Inspection:
     if _DATA_DIR.value:
         data_dir = command_line.user_path(_DATA_DIR.value)
-        return inspection_sources.from_records(data_dir, _FIND_DUPLICATES.value)
-    return inspection_sources.from_manifest(
+        return sources.from_records(data_dir, _FIND_DUPLICATES.value)
+    return sources.from_manifest(
         command_line.user_path(_CASES.value),
         command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
         plans.Settings(find_duplicates=_FIND_DUPLICATES.value),
@@ -55,7 +56,7 @@ def main(_: Sequence[str]) -> None:
     found = _inspect()
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(output.name + ".tmp")
-    temporary.write_text(inspection_page.render(found), encoding="utf-8")
+    temporary.write_text(page.render(found), encoding="utf-8")
     temporary.replace(output)
     pairs = "" if found.pairs is None else f", {len(found.pairs)} near-duplicate pairs"
     print(f"{len(found.looks)} photographs, {len(found.rejections)} rows or crops not used{pairs}")

@@ -1,16 +1,11 @@
-# bazel: tags = manual
-
 import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing import (
-    demo_cases,
-    duplicates,
-    inspection_page,
-    inspection_sources,
-    testing_browser,
-)
+from common import testing_browser
+from preprocessing.demo import cases as demo_cases
+from preprocessing.duplicates import near_duplicates
+from preprocessing.inspection import page, sources
 
 # Pictures load when they come into view; here, all of them at once.
 _LOAD = """
@@ -62,14 +57,14 @@ class PageTest(parameterized.TestCase):
         super().setUpClass()
         folder = pathlib.Path(absltest.TEST_TMPDIR.value)
         manifest = demo_cases.write_demo_cases(str(folder / "demo"), 12, overwrite=True)
-        found = inspection_sources.from_manifest(manifest)
-        copy = found.pairs[0] if found.pairs else duplicates.Pair(0, 1, 3, 0.9, False)
+        found = sources.from_manifest(manifest)
+        copy = found.pairs[0] if found.pairs else near_duplicates.Pair(0, 1, 3, 0.9, False)
         found = found._replace(pairs=[copy])
         for n in copy[:2]:
             image_id = found.looks[n].row.image_id
             found.pictures.setdefault(image_id, next(iter(found.pictures.values())))
         cls.page = folder / "inspect.html"
-        cls.page.write_text(inspection_page.render(found), encoding="utf-8")
+        cls.page.write_text(page.render(found), encoding="utf-8")
         cls.count = sum(map(len, found.shown().values())) + 2
         cls.with_boxes = sum(bool(look.boxes) for s in found.shown().values() for look in s)
 

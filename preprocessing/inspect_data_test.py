@@ -6,8 +6,8 @@ import sys
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing import cases
-from preprocessing.cases import Box, Photograph
+from preprocessing.data import manifest as cases
+from preprocessing.data.manifest import Box, Photograph
 
 
 class InspectTest(absltest.TestCase):

@@ -2,19 +2,20 @@
 
 Flags of Apache Beam may be added: --runner=..., --direct_num_workers=...; without
 any, all cores of this machine are used. The manifest's columns are described in
-preprocessing/cases.py, the records in preprocessing/examples.py.
+preprocessing/data/manifest.py, the records in preprocessing/data/records.py.
 
-  bazel run //preprocessing:preprocess -- --cases=cases.csv --output_dir=records
+  bazel run //preprocessing:preprocess -- --cases=manifest.csv --output_dir=records
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import dataclasses
 from typing import Sequence
 
 from absl import flags
 
-from preprocessing import cases, examples, pipeline, plans
+from preprocessing.data import manifest, records
+from preprocessing.sharding import pipeline, plans
 
 _DEFAULTS = plans.Settings()
 _CASES = flags.DEFINE_string("cases", None, "The case manifest, cases.csv.", required=True)
@@ -70,9 +71,9 @@ def _settings() -> plans.Settings:
     return plans.Settings(**values)
 
 
-def _print_summary(info: examples.DatasetInfo, output_dir: str) -> None:
+def _print_summary(info: records.DatasetInfo, output_dir: str) -> None:
     for kind in ("crops", "full"):
-        counts = ", ".join(f"{split} {info.count(kind, split)}" for split in cases.SPLITS)
+        counts = ", ".join(f"{split} {info.count(kind, split)}" for split in manifest.SPLITS)
         print(f"{kind}: {counts}")
     partial = info.notes["crops_showing_part_of_roi"]
     if partial:

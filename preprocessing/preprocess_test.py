@@ -9,8 +9,9 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing import cases, examples
-from preprocessing.cases import Box, Photograph
+from preprocessing.data import manifest as cases
+from preprocessing.data import records
+from preprocessing.data.manifest import Box, Photograph
 
 
 def _write_data(folder, count):
@@ -58,7 +59,7 @@ class PreprocessTest(absltest.TestCase):
         )
         self.assertIn(f"//training:train -- --data_dir={folder / 'out'}", result.stdout)
         self.assertNotIn("INFO", result.stderr)
-        info = examples.read_info(str(folder / "out"))
+        info = records.read_info(str(folder / "out"))
         self.assertEqual(info.settings["split_fractions"], [0.5, 0.25, 0.25])
         again = self._run(*args)
         self.assertEqual(again.returncode, 1)
@@ -107,7 +108,7 @@ class PreprocessTest(absltest.TestCase):
         self.assertNotIn("taking up", undisturbed.stderr)
         for name in ("dataset.json", "crops.csv", "rejected.csv"):
             self.assertEqual((output / name).read_text(), (folder / "other" / name).read_text())
-        self.assertEqual(examples.read_info(str(output)).notes["photographs"], 121)
+        self.assertEqual(records.read_info(str(output)).notes["photographs"], 121)
 
 
 if __name__ == "__main__":

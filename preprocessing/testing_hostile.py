@@ -17,14 +17,14 @@ from typing import Dict, Iterator, List, Optional, Tuple
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from preprocessing import cases
-from preprocessing.cases import Box
+from preprocessing.data import manifest
+from preprocessing.data.manifest import Box
 
 SIZE = (64, 48)
 LESION = Box(8, 10, 24, 26)  # In the upper left, so that every wrong turn moves it.
 # Names and a place, as cameras and programs write them; nothing of it may leave a file.
 SECRETS = (b"Jane Doe", b"GPS-48.2082N", b"Canon-SN-0815")
-HEADER = (*cases.REQUIRED_COLUMNS, "split", "note")
+HEADER = (*manifest.REQUIRED_COLUMNS, "split", "note")
 # Larger than any photograph here.
 MAX_PIXELS = 1_000_000
 USED, REJECTED, EITHER = "used", "rejected", "either"
@@ -265,7 +265,7 @@ def _row(**cells: str) -> str:
         "image": "good_0.jpg",
         "condition": "Melanoma",
         "fitzpatrick": "2",
-        "rois": cases.format_rois([LESION]),
+        "rois": manifest.format_rois([LESION]),
         "split": "train",
         "note": "",
         **cells,
@@ -381,7 +381,7 @@ def _make_special_files(folder: pathlib.Path) -> None:
 
 
 def write(folder: pathlib.Path, good: int = 20) -> List[Expected]:
-    """Writes everything, with `cases.csv`, and returns what must become of each row."""
+    """Writes everything, with `manifest.csv`, and returns what must become of each row."""
     _make_special_files(folder)
     specimens = {
         f"good_{number}.jpg": Specimen(_save(scene(number), "JPEG", quality=90), USED)

@@ -7,7 +7,7 @@ from typing import Optional
 
 from absl import flags
 
-from preprocessing import command_line
+from common import command_line
 from synthesis.trained_generator import TrainedGenerator
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Records; those the run was trained on.")

@@ -8,13 +8,14 @@ Each generated image is painted from the map of the test photograph below it. A 
 print, 300 dpi or more. It holds photographs of patients: mind where it goes.
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 from typing import Sequence
 
 from absl import flags
 
-from synthesis import data_flags, figure_flags, figures, gallery_blocks, run_flags
+from synthesis import data_flags, run_flags
+from synthesis.figures import figure_flags, gallery_blocks, pictures
 
 _PER_CONDITION = flags.DEFINE_integer("per_condition", 4, "Photographs of each condition.")
 _NUM_CONDITIONS = flags.DEFINE_integer(
@@ -37,7 +38,7 @@ def main(_: Sequence[str]) -> None:
     )
     for line in gallery_blocks.remarks(gallery, _PER_CONDITION.value):
         print(line)
-    print(f"{figures.save(gallery.table, output)}: {len(gallery.shown)} conditions")
+    print(f"{pictures.save(gallery.table, output)}: {len(gallery.shown)} conditions")
     print(
         f"next: bazel run //synthesis:sweep -- --run_dir={generator.run_dir} --kind=skin_type "
         "--output=..."

@@ -4,8 +4,6 @@ from absl.testing import absltest
 
 from training import testing_programs
 
-# bazel: data = //synthesis:gallery
-
 
 class GalleryProgramTest(testing_programs.ProgramTestCase):
     program = "synthesis.gallery"

@@ -12,7 +12,7 @@ is a CSV with condition, skin_type, count and optionally rois. Flags of Apache B
 be added. An interrupted job goes on when the same command is given again.
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import dataclasses
 from typing import Sequence

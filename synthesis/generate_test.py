@@ -4,10 +4,8 @@ import pathlib
 
 from absl.testing import absltest
 
-from preprocessing import examples
+from preprocessing.data import records
 from training import testing_programs
-
-# bazel: data = //synthesis:generate
 
 
 class GenerateProgramTest(testing_programs.ProgramTestCase):
@@ -23,8 +21,8 @@ class GenerateProgramTest(testing_programs.ProgramTestCase):
         output = pathlib.Path(self.folder, "new")
         manifest = json.loads((output / "manifest.json").read_text())
         self.assertEqual(manifest["request"]["balance"], ["condition", "skin_type"])
-        self.assertEqual(examples.read_info(str(output)).count("crops", "train"), 12)
-        self.assertLen(examples.list_shards(str(output), "crops", "train"), 3)
+        self.assertEqual(records.read_info(str(output)).count("crops", "train"), 12)
+        self.assertLen(records.list_shards(str(output), "crops", "train"), 3)
 
     def test_requests(self):
         path = pathlib.Path(self.folder, "wanted.csv")
@@ -35,7 +33,7 @@ class GenerateProgramTest(testing_programs.ProgramTestCase):
         self.assertIn("error: the generator has never seen Cyst", done.stderr)
         done = self.run_program(*flags, "--allow_unseen")
         self.assertEqual(done.returncode, 0, done.stderr)
-        info = examples.read_info(os.path.join(self.folder, "wanted"))
+        info = records.read_info(os.path.join(self.folder, "wanted"))
         self.assertEqual(info.counts["crops"]["train"], {"Acne": {"6": 2}, "Cyst": {"1": 1}})
 
     def test_bad_flags(self):

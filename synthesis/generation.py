@@ -17,13 +17,15 @@ import apache_beam as beam
 import numpy as np
 from tqdm import tqdm
 
-from preprocessing import beam_runner, cases, examples, shard_failures, taxonomy
+from preprocessing.data import manifest as cases
+from preprocessing.data import records, taxonomy
+from preprocessing.sharding import beam_runner, shard_failures
 from synthesis import painting
 from synthesis.layout_statistics import LayoutStatistics
-from synthesis.map_requests import Wanted
-from synthesis.map_sampler import Layout, vary
+from synthesis.layouts import Layout, vary
 from synthesis.painting import ShardPlan, Summary
 from synthesis.trained_generator import TrainedGenerator
+from synthesis.wanted import Wanted
 
 MANIFEST = "manifest.json"
 JOB = "job.json"
@@ -112,7 +114,7 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
     number = -(-len(job.layouts) // maps_per_shard)
     return [
         ShardPlan(
-            name=examples.shard_name("train", index, number),
+            name=records.shard_name("train", index, number),
             folder=job.output_dir,
             run_dir=generator.run_dir,
             step=generator.step,
@@ -285,9 +287,7 @@ def _summaries(plans: Sequence[ShardPlan]) -> List[Summary]:
     return summaries
 
 
-def _dataset_info(
-    generator: TrainedGenerator, summaries: Sequence[Summary]
-) -> examples.DatasetInfo:
+def _dataset_info(generator: TrainedGenerator, summaries: Sequence[Summary]) -> records.DatasetInfo:
     counts: Dict[str, Dict[str, int]] = {}
     digest = hashlib.sha256()
     for summary in summaries:
@@ -296,7 +296,7 @@ def _dataset_info(
             sums = counts.setdefault(condition, {})
             for skin_type, count in by_type.items():
                 sums[skin_type] = sums.get(skin_type, 0) + count
-    return examples.DatasetInfo(
+    return records.DatasetInfo(
         image_size=generator.image_size,
         full_size=generator.image_size,
         taxonomy=taxonomy.CONDITIONS,
@@ -312,7 +312,7 @@ def _manifest(
     job: Job,
     generator: TrainedGenerator,
     summaries: Sequence[Summary],
-    info: examples.DatasetInfo,
+    info: records.DatasetInfo,
 ) -> Dict[str, Any]:
     differences = [value for summary in summaries for value in summary.differences]
     return {

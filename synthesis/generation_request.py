@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from synthesis import map_requests
-from synthesis.map_requests import Cell, Wanted
+from synthesis import wanted as map_requests
+from synthesis.wanted import Cell, Wanted
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@ import os
 from absl.testing import absltest, parameterized
 
 from synthesis.generation_request import Request
-from synthesis.map_requests import Wanted
+from synthesis.wanted import Wanted
 
 _CELLS = {("Acne", 1): 3, ("Acne", 2): 1, ("Vitiligo", 1): 0, ("Vitiligo", 2): 0}
 

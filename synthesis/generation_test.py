@@ -8,17 +8,13 @@ import tempfile
 
 from absl.testing import absltest
 
-from preprocessing import cases, examples, pipeline, plans
-from preprocessing.cases import Box
-from synthesis import (
-    generation,
-    layout_statistics,
-    map_sampler,
-    painting,
-    trained_generator,
-)
-from synthesis.map_requests import Wanted
-from synthesis.map_sampler import Layout
+from preprocessing.data import manifest as cases
+from preprocessing.data import records as examples
+from preprocessing.data.manifest import Box
+from preprocessing.sharding import pipeline, plans
+from synthesis import generation, layout_statistics, layouts, painting, trained_generator
+from synthesis.layouts import Layout
+from synthesis.wanted import Wanted
 from training import input_pipeline, testing_data
 
 
@@ -75,8 +71,8 @@ class GenerateTest(absltest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.generator = trained_generator.load(testing_data.train_run(cls.folder, steps=2).workdir)
         data_dir = os.path.join(cls.folder, "data")
-        cls.layouts = map_sampler.sample(
-            map_sampler.read_layouts(data_dir, "validation"), 10, testing_data.IMAGE_SIZE
+        cls.layouts = layouts.sample(
+            layouts.read_layouts(data_dir, "validation"), 10, testing_data.IMAGE_SIZE
         )
 
     def setUp(self):

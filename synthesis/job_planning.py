@@ -2,8 +2,9 @@
 
 from typing import Any, Tuple
 
-from preprocessing import examples
-from synthesis import generation, layout_statistics, map_requests, map_sampler
+from preprocessing.data import records
+from synthesis import generation, layout_statistics, layouts
+from synthesis import wanted as map_requests
 from synthesis.generation_request import Request
 from synthesis.trained_generator import TrainedGenerator
 
@@ -35,7 +36,7 @@ def plan(
     Raises:
       ValueError: records of another size, or a request that cannot be met.
     """
-    info = examples.read_info(data_dir)
+    info = records.read_info(data_dir)
     generator.check_dataset(data_dir, info)
     size = generator.image_size
     cells = map_requests.training_cells(info, generator.conditions)
@@ -44,8 +45,8 @@ def plan(
         map_requests.check_seen(wanted, generator.conditions)
     sources = []
     if request.maps == "validation":
-        sources = map_sampler.read_layouts(data_dir, "validation")
-    statistics = layout_statistics.fit(map_sampler.read_layouts(data_dir, "train"), size)
+        sources = layouts.read_layouts(data_dir, "validation")
+    statistics = layout_statistics.fit(layouts.read_layouts(data_dir, "train"), size)
     job = generation.Job(
         output_dir=output_dir,
         request=request.as_dict(),

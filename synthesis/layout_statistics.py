@@ -10,9 +10,9 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from preprocessing import taxonomy
-from preprocessing.cases import Box
-from synthesis.map_sampler import Layout
+from preprocessing.data import taxonomy
+from preprocessing.data.manifest import Box
+from synthesis.layouts import Layout
 
 # Fewer layouts of a condition than these say too little about its spread.
 _ENOUGH = 5

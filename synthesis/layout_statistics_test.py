@@ -1,10 +1,10 @@
 import numpy as np
 from absl.testing import absltest
 
-from preprocessing import taxonomy
-from preprocessing.cases import Box
+from preprocessing.data import taxonomy
+from preprocessing.data.manifest import Box
 from synthesis import layout_statistics
-from synthesis.map_sampler import Layout
+from synthesis.layouts import Layout
 
 _SIZE = 64
 

@@ -19,17 +19,19 @@ from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from preprocessing import examples, png_encoding, shard_failures, taxonomy, tfrecords
-from preprocessing.cases import Box
-from synthesis import map_sampler, provenance, trained_generator
-from synthesis.map_sampler import Layout
+from preprocessing.data import png_encoding, records, taxonomy, tfrecords
+from preprocessing.data.manifest import Box
+from preprocessing.sharding import shard_failures
+from synthesis import layouts as map_sampler
+from synthesis import provenance, trained_generator
+from synthesis.layouts import Layout
 from synthesis.trained_generator import TrainedGenerator
 
 SUMMARIES = "shards"
 IMAGES = "images"
 _BATCHES_WAITING = 4  # to be encoded; more than one, since the encoder gives way
 # Number in the shard, record, the record as it stands in the file, pixels.
-_Encoded = Tuple[int, examples.Record, bytes, np.ndarray]
+_Encoded = Tuple[int, records.Record, bytes, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +95,7 @@ class ShardPlan:
         fields = self._fields()
         for name in ("folder", "run_dir", "batch_size"):
             del fields[name]
-        text = json.dumps([fields, examples.FORMAT_VERSION], sort_keys=True)
+        text = json.dumps([fields, records.FORMAT_VERSION], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
@@ -222,7 +224,7 @@ def _write_records(plan: ShardPlan, generator: TrainedGenerator, file: Any) -> S
     )
 
 
-def _write_png(plan: ShardPlan, record: examples.Record) -> None:
+def _write_png(plan: ShardPlan, record: records.Record) -> None:
     target = pathlib.Path(plan.folder) / IMAGES / f"{record.image_id}.png"
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
@@ -272,7 +274,7 @@ def _records(
     for number, layout, seed, drawn, image in zip(numbers, layouts, seeds, maps, images):
         mark = provenance.Provenance(plan.generator_digest, seed)
         name = image_id(plan.first + number)
-        record = examples.Record(
+        record = records.Record(
             image_png=provenance.stamp(png_encoding.encode_photograph(image), mark),
             map_png=png_encoding.encode_map(drawn),
             height=image.shape[0],
@@ -287,5 +289,5 @@ def _records(
             seed=seed,
             generator_digest=plan.generator_digest,
         )
-        done.append((number, record, tfrecords.frame(examples.serialize(record)), image))
+        done.append((number, record, tfrecords.frame(records.serialize(record)), image))
     return done

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
-from preprocessing import examples
-from preprocessing.cases import Box
+from preprocessing.data import records as examples
+from preprocessing.data.manifest import Box
 from synthesis import painting, provenance, trained_generator
-from synthesis.map_sampler import Layout
+from synthesis.layouts import Layout
 from training import testing_data
 
 

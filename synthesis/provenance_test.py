@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing import examples, png_encoding
+from preprocessing.data import png_encoding, records
 from synthesis import provenance
 
 _DIGEST = "0123456789abcdef" * 4
@@ -25,7 +25,7 @@ class ProvenanceTest(absltest.TestCase):
         stamped = provenance.stamp(self.png, _MARK)
         image = Image.open(io.BytesIO(stamped))
         np.testing.assert_array_equal(np.asarray(image), self.pixels)
-        np.testing.assert_array_equal(examples.decode_png(stamped).numpy(), self.pixels)
+        np.testing.assert_array_equal(records.decode_png(stamped).numpy(), self.pixels)
         packet = image.getxmp() if hasattr(image, "getxmp") else {}
         described = str(packet) + image.info["XML:com.adobe.xmp"]
         self.assertIn("trainedAlgorithmicMedia", described)

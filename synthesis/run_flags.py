@@ -5,7 +5,7 @@ For programs only; the library takes arguments.
 
 from absl import flags
 
-from preprocessing import command_line
+from common import command_line
 from synthesis import trained_generator
 from synthesis.trained_generator import TrainedGenerator
 

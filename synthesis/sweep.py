@@ -9,14 +9,15 @@ size: a box that grows about the frame's centre (paper, Figure 6). The noise is 
 along a row. A PNG for print, 300 dpi or more.
 """
 
-from preprocessing import command_line  # isort: skip  (first: sets TensorFlow's log level)
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 from typing import Sequence, Tuple
 
 from absl import flags
 
-from synthesis import data_flags, figure_flags, figures, run_flags, sweep_tables, sweeping
-from synthesis.image_tables import Table
+from synthesis import data_flags, run_flags
+from synthesis.figures import figure_flags, pictures, sweep_tables, sweeps
+from synthesis.figures.image_tables import Table
 from synthesis.trained_generator import TrainedGenerator
 
 _KIND = flags.DEFINE_enum("kind", None, ["skin_type", "size"], "What changes.", required=True)
@@ -30,7 +31,7 @@ _PHOTOGRAPHS = flags.DEFINE_bool(
 )
 _SIZES = flags.DEFINE_list(
     "sizes",
-    [f"{size:g}" for size in sweeping.SIZES],
+    [f"{size:g}" for size in sweeps.SIZES],
     "With --kind=size: sides of the box in % of the frame's, growing.",
 )
 _SKIN_TYPE = flags.DEFINE_integer(
@@ -49,7 +50,7 @@ def _check_kind() -> None:
 
 def _sizes() -> Tuple[float, ...]:
     try:
-        return sweeping.check_sizes([float(text) for text in _SIZES.value])
+        return sweeps.check_sizes([float(text) for text in _SIZES.value])
     except ValueError as error:
         raise ValueError(f"--sizes={','.join(_SIZES.value)}: {error}") from error
 
@@ -78,7 +79,7 @@ def main(_: Sequence[str]) -> None:
     output = figure_flags.output()
     generator = run_flags.generator()
     table = _table(generator)
-    print(f"{figures.save(table, output)}: {len(table.groups)} rows")
+    print(f"{pictures.save(table, output)}: {len(table.groups)} rows")
     run = generator.run_dir
     print(f"next: bazel run //evaluation:fidelity -- --run_dir={run}  # measures what it shows")
 

@@ -6,8 +6,6 @@ from absl.testing import absltest
 from synthesis import provenance
 from training import testing_programs
 
-# bazel: data = //synthesis:sweep
-
 
 class SweepProgramTest(testing_programs.ProgramTestCase):
     program = "synthesis.sweep"

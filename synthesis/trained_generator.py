@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from model.generator import GeneratorConfig, build_generator
 from model.sampling import sample_images
-from preprocessing import examples, taxonomy
+from preprocessing.data import records, taxonomy
 
 _CHECKPOINT = re.compile(r"^ckpt-(\d+)\.index$")
 
@@ -104,7 +104,7 @@ class TrainedGenerator:
             part = slice(start, start + batch_size)
             yield self.generate(semantic_maps[part], seeds[part])
 
-    def check_dataset(self, data_dir: str, info: examples.DatasetInfo) -> None:
+    def check_dataset(self, data_dir: str, info: records.DatasetInfo) -> None:
         """Raises ValueError, saying what differs, if the records are of another kind."""
         if info.image_size != self.image_size:
             raise ValueError(

@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
-from preprocessing import examples
-from synthesis import map_sampler, trained_generator
+from preprocessing.data import records
+from synthesis import layouts as map_sampler
+from synthesis import trained_generator
 from training import testing_data
 
 
@@ -69,7 +70,7 @@ class TrainedGeneratorTest(absltest.TestCase):
         testing_data.write_dataset(other, image_size=64)
         generator = trained_generator.load(self.result.workdir)
         with self.assertRaisesRegex(ValueError, "crops of 64x64, the generator of .* paints 32x32"):
-            generator.check_dataset(other, examples.read_info(other))
+            generator.check_dataset(other, records.read_info(other))
 
     def test_broken_checkpoint(self):
         copy = pathlib.Path(self.create_tempdir().full_path)

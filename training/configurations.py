@@ -7,9 +7,8 @@ from typing import Iterator, List
 
 import ml_collections
 
-from preprocessing import command_line
+from common import command_line
 
-# bazel: deps = //training/configs:*
 FOLDER = pathlib.Path(__file__).parent / "configs"
 
 

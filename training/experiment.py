@@ -13,7 +13,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from model import serving
 from model.dermgan import DermGAN
-from preprocessing import examples
+from preprocessing.data import records
 from training import building, callbacks, input_pipeline, record_checks, run_directory
 
 
@@ -77,7 +77,7 @@ def train(
       ValueError: configuration, records or run directory that do not fit.
       callbacks.DivergenceError: a loss is not finite; the last checkpoint stays.
     """
-    info = examples.read_info(data_dir)
+    info = records.read_info(data_dir)
     inputs = building.input_config(config)
     strategy = strategy or building.make_strategy(inputs.batch_size)
     _check_fit(config, data_dir, info, strategy)
@@ -126,7 +126,7 @@ def train(
 
 
 def describe(
-    config: ml_collections.ConfigDict, data_dir: str, info: examples.DatasetInfo, workdir: str
+    config: ml_collections.ConfigDict, data_dir: str, info: records.DatasetInfo, workdir: str
 ) -> Dict[str, Any]:
     """Returns what `config.json` says of a run, in the precision of one that is there.
 
@@ -146,7 +146,7 @@ def describe(
 def _check_fit(
     config: ml_collections.ConfigDict,
     data_dir: str,
-    info: examples.DatasetInfo,
+    info: records.DatasetInfo,
     strategy: tf.distribute.Strategy,
 ) -> None:
     """Raises ValueError if configuration, records and devices do not fit each other."""
@@ -181,7 +181,7 @@ def _fit(
     model: DermGAN,
     config: ml_collections.ConfigDict,
     data_dir: str,
-    info: examples.DatasetInfo,
+    info: records.DatasetInfo,
     steps: int,
     callback_list: List[tf.keras.callbacks.Callback],
 ) -> None:
@@ -204,7 +204,7 @@ def _fit(
 def _evaluate(
     model: DermGAN,
     data_dir: str,
-    info: examples.DatasetInfo,
+    info: records.DatasetInfo,
     inputs: input_pipeline.InputConfig,
     writer: Any,
     step: int,

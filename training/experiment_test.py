@@ -8,8 +8,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from preprocessing import semantic_map
-from preprocessing.cases import Box
+from preprocessing.data import maps
+from preprocessing.data.manifest import Box
 from training import building, callbacks, experiment, testing_data
 
 _SIZE = testing_data.IMAGE_SIZE
@@ -41,7 +41,7 @@ class TrainTest(parameterized.TestCase):
             ["ckpt-4.index", "ckpt-6.index"],
         )
         loaded = tf.saved_model.load(result.generator).signatures["from_map"]
-        drawn = semantic_map.encode(3, 0, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
+        drawn = maps.encode(3, 0, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
         image = loaded(map=tf.constant(drawn), seed=tf.constant([1], tf.int64))["image"]
         self.assertEqual(image.shape, (1, _SIZE, _SIZE, 3))
         self.assertEqual(self._tensorboard_tags() & _EXPECTED_TAGS, _EXPECTED_TAGS)

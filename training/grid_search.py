@@ -21,14 +21,15 @@ import sys
 from typing import Callable, List, Sequence
 
 # First: it quiets TensorFlow's start-up.
-from preprocessing import command_line  # isort: skip
+from common import command_line  # isort: skip
 
 import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from training import configurations, demo, weight_search
-from training.weight_search import Objective
+from training import configurations, demo_data
+from training.search import weight_search
+from training.search.weight_search import Objective
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "demo (default), paper, paper26, pix2pix or a config file."
@@ -95,7 +96,7 @@ def search(make_objective: Callable[[str, ml_collections.ConfigDict], Objective]
     if _DATA_DIR.value:
         data_dir = command_line.user_path(_DATA_DIR.value)
     else:
-        data_dir = demo.make_dataset(command_line.user_path("data/demo"), config)
+        data_dir = demo_data.make_dataset(command_line.user_path("data/demo"), config)
     objective = make_objective(data_dir, config)
     try:
         trials = weight_search.search(

@@ -11,7 +11,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import tensorflow as tf
 
 from model.images import to_float
-from preprocessing import examples, taxonomy
+from preprocessing.data import records as examples
+from preprocessing.data import taxonomy
 
 # Records read at once, from different files.
 _INTERLEAVED_FILES = 8

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from preprocessing import examples, semantic_map
+from preprocessing.data import maps, records
 from training import input_pipeline, testing_data
 from training.input_pipeline import InputConfig
 
@@ -57,7 +57,7 @@ class TrainingStreamTest(parameterized.TestCase):
     def test_augmentation_keeps_maps_decodable_and_aligned(self):
         for batch in _take(self._stream(), 6):
             for drawn, image in zip(batch["map"], batch["image"]):
-                decoded = semantic_map.decode(np.uint8(np.round((drawn + 1) * 127.5)))
+                decoded = maps.decode(np.uint8(np.round((drawn + 1) * 127.5)))
                 # One channel is 20 inside the box and at least 40 around it.
                 dark = (image.min(-1) + 1) * 127.5 < 30
                 overlap = np.sum(dark & decoded.roi) / np.sum(dark | decoded.roi)
@@ -65,11 +65,11 @@ class TrainingStreamTest(parameterized.TestCase):
 
     def test_mirror_and_jitter_can_be_off(self):
         stored = {}
-        for shard in examples.list_shards(self.folder, "crops", "train"):
+        for shard in records.list_shards(self.folder, "crops", "train"):
             for serialized in tf.data.TFRecordDataset(shard):
-                parsed = examples.parse_crop(serialized)
-                drawn = examples.decode_png(parsed["map/encoded"]).numpy()
-                stored[drawn.tobytes()] = examples.decode_png(parsed["image/encoded"]).numpy()
+                parsed = records.parse_crop(serialized)
+                drawn = records.decode_png(parsed["map/encoded"]).numpy()
+                stored[drawn.tobytes()] = records.decode_png(parsed["image/encoded"]).numpy()
         for batch in _take(self._stream(jitter=1.0, mirror=False), 6):
             for drawn, image in zip(batch["map"], batch["image"]):
                 key = np.uint8(np.round((drawn + 1) * 127.5)).tobytes()
@@ -78,7 +78,7 @@ class TrainingStreamTest(parameterized.TestCase):
     def test_only_chosen_conditions(self):
         for batch in _take(self._stream(conditions="melanoma"), 4):
             for drawn in batch["map"]:
-                decoded = semantic_map.decode(np.uint8(np.round((drawn + 1) * 127.5)))
+                decoded = maps.decode(np.uint8(np.round((drawn + 1) * 127.5)))
                 self.assertEqual(decoded.condition_code, 12)
 
     def test_too_few_examples(self):
@@ -96,7 +96,7 @@ class TrainingStreamTest(parameterized.TestCase):
         names = ("Acne", "Melanoma", "Vitiligo")
         fixed = input_pipeline.fixed_examples(self.folder, self.info, names, 6)
         self.assertEqual(fixed["map"].shape, (6, _SIZE, _SIZE, 3))
-        decoded = [semantic_map.decode(drawn) for drawn in fixed["map"].numpy()]
+        decoded = [maps.decode(drawn) for drawn in fixed["map"].numpy()]
         self.assertLen({one.condition_code for one in decoded}, 3)
         self.assertGreaterEqual(len({one.skin_type for one in decoded}), 4)
         again = input_pipeline.fixed_examples(self.folder, self.info, names, 6)

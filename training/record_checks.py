@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from preprocessing import examples
+from preprocessing.data import records as examples
 
 
 def check_records(data_dir: str, split: str, image_size: int) -> None:

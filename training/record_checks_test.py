@@ -4,7 +4,7 @@ import pathlib
 import tensorflow as tf
 from absl.testing import absltest
 
-from preprocessing import examples
+from preprocessing.data import records
 from training import record_checks, testing_data
 
 _SIZE = 32
@@ -15,7 +15,7 @@ class BadRecordsTest(absltest.TestCase):
         super().setUp()
         self.folder = self.create_tempdir().full_path
         testing_data.write_dataset(self.folder, _SIZE)
-        self.shard = pathlib.Path(examples.list_shards(self.folder, "crops", "train")[1])
+        self.shard = pathlib.Path(records.list_shards(self.folder, "crops", "train")[1])
 
     def _check(self, size=_SIZE):
         record_checks.check_records(self.folder, "train", size)

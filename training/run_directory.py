@@ -10,7 +10,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import ml_collections
 
-from preprocessing import examples
+from common import files
+from preprocessing.data import records
 from training.configs import paper
 
 _PACKAGES = (
@@ -27,7 +28,7 @@ _ASKED_PRECISION = "config.training.precision "
 def describe(
     config: ml_collections.ConfigDict,
     data_dir: str,
-    info: examples.DatasetInfo,
+    info: records.DatasetInfo,
     conditions: Sequence[str],
     precision: str,
 ) -> Dict[str, Any]:
@@ -130,7 +131,7 @@ def begin(workdir: str, description: Mapping[str, Any], step: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.json"
     if not path.exists():
-        write_json(path, description)
+        files.write_json(path, description)
         return
     stored = _read(path)
     continued = stored.setdefault("continued", [])
@@ -138,7 +139,7 @@ def begin(workdir: str, description: Mapping[str, Any], step: int) -> None:
     latest = continued[-1] if continued else stored
     if any(latest.get(name) != value for name, value in versions.items()):
         continued.append({"step": step, **versions})
-        write_json(path, stored)
+        files.write_json(path, stored)
 
 
 def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[bool]) -> bool:
@@ -197,10 +198,3 @@ def _completed(stored: Any, neutral: Any) -> Any:
         return stored
     missing = {name: value for name, value in neutral.items() if name not in stored}
     return {**missing, **{name: _completed(stored[name], neutral.get(name)) for name in stored}}
-
-
-def write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON file that appears under its name only when complete."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(path)

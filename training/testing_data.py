@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from preprocessing import examples, semantic_map, taxonomy
-from preprocessing.cases import Box
+from preprocessing.data import maps, taxonomy
+from preprocessing.data import records as examples
+from preprocessing.data.manifest import Box
 from training import experiment
 from training.configs import demo
 
@@ -71,9 +72,7 @@ def write_dataset(
             image[
                 int(box.y0) : int(box.y1), int(box.x0) : int(box.x1), taxonomy.code(condition) % 3
             ] = 20
-            drawn = semantic_map.encode(
-                skin_type, taxonomy.code(condition), [box], image_size, image_size
-            )
+            drawn = maps.encode(skin_type, taxonomy.code(condition), [box], image_size, image_size)
             name = f"{split}{index}"
             record = examples.Record(
                 png(image),

@@ -14,14 +14,14 @@ import sys
 from typing import Callable, Sequence
 
 # First: it quiets TensorFlow's start-up.
-from preprocessing import command_line  # isort: skip
+from common import command_line  # isort: skip
 
 import ml_collections
 import tensorflow as tf
 from absl import flags
 from ml_collections import config_flags
 
-from training import configurations, demo, experiment
+from training import configurations, demo_data, experiment
 
 CallbackMaker = Callable[
     [str, str, ml_collections.ConfigDict], Sequence[tf.keras.callbacks.Callback]
@@ -55,7 +55,7 @@ def train(make_callbacks: CallbackMaker = lambda workdir, data_dir, config: ()) 
     if _DATA_DIR.value:
         data_dir = command_line.user_path(_DATA_DIR.value)
     else:
-        data_dir = demo.make_dataset(command_line.user_path("data/demo"), config)
+        data_dir = demo_data.make_dataset(command_line.user_path("data/demo"), config)
     try:
         result = experiment.train(
             config,

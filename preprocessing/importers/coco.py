@@ -22,9 +22,8 @@ import collections
 import pathlib
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
-from preprocessing import annotations
-from preprocessing.cases import Box, Photograph, Rejection
-from preprocessing.importers import coco_json, coco_sheets, formats, tables
+from preprocessing.data.manifest import Box, Photograph, Rejection
+from preprocessing.importers import annotations, coco_json, coco_sheets, formats, tables
 from preprocessing.importers.coco_sheets import Sheet, attribute, image_id
 from preprocessing.importers.formats import Contents, Entry, Format
 from preprocessing.importers.labels import LabelMapping

@@ -5,8 +5,8 @@ from typing import Any, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from preprocessing import cases
-from preprocessing.cases import Box
+from preprocessing.data import manifest
+from preprocessing.data.manifest import Box
 
 # Larger numbers are no pixels; JSON's may be of any length.
 _LARGEST = 1e9
@@ -95,5 +95,5 @@ def box_of(entry: Mapping[str, Any]) -> Box:
     if found is None:
         raise ValueError("no bbox, and no segmentation to take one from")
     if found.x0 >= found.x1 or found.y0 >= found.y1:
-        raise ValueError(f"box {cases.format_rois([found])!r} is empty")
+        raise ValueError(f"box {manifest.format_rois([found])!r} is empty")
     return found

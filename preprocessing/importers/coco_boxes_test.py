@@ -1,7 +1,7 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from preprocessing.cases import Box
+from preprocessing.data.manifest import Box
 from preprocessing.importers.coco_boxes import box_of
 
 

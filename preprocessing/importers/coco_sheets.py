@@ -4,9 +4,9 @@ import collections
 import dataclasses
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from preprocessing import annotations, taxonomy
-from preprocessing.cases import Rejection
-from preprocessing.importers import coco_boxes, files, tables
+from preprocessing.data import taxonomy
+from preprocessing.data.manifest import Rejection
+from preprocessing.importers import annotations, coco_boxes, files, tables
 from preprocessing.importers.coco_json import Annotation, Export, Image
 from preprocessing.importers.labels import LabelMapping, UnmappedLabelError
 

@@ -2,7 +2,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing.cases import Box
+from preprocessing.data.manifest import Box
 from preprocessing.importers import coco, testing_files
 
 _CATEGORIES = ("Melanoma", "melanocytic-nevi", "lesion", "ruler")

@@ -13,7 +13,7 @@ the darker (source "pair"), as at every half between two types.
 import pathlib
 from typing import Mapping
 
-from preprocessing.cases import Photograph
+from preprocessing.data.manifest import Photograph
 from preprocessing.importers import formats, tables
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping

@@ -15,7 +15,7 @@ Matching forgives case and punctuation, so that `basal-cell-carcinoma` is found.
 
 from typing import Dict, Mapping, Tuple
 
-from preprocessing import taxonomy
+from preprocessing.data import taxonomy
 
 _SUBTYPES: Mapping[str, Tuple[str, ...]] = {
     "Acne": ("acne cystic",),

@@ -14,9 +14,8 @@ those they found wrongly labelled are rejected.
 
 from typing import List, Mapping, Sequence
 
-from preprocessing import annotations
-from preprocessing.cases import Photograph
-from preprocessing.importers import formats, tables
+from preprocessing.data.manifest import Photograph
+from preprocessing.importers import annotations, formats, tables
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping
 from preprocessing.importers.skin_types import parse_skin_type

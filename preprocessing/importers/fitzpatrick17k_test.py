@@ -3,8 +3,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing import annotations
-from preprocessing.importers import fitzpatrick17k, testing_files
+from preprocessing.importers import annotations, fitzpatrick17k, testing_files
 
 # All labels of the collection.
 _LABELS = """

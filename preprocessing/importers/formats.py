@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from typing import Callable, Mapping, Optional, Sequence, Tuple
 
-from preprocessing.cases import REQUIRED_COLUMNS, Photograph, Rejection
+from preprocessing.data.manifest import REQUIRED_COLUMNS, Photograph, Rejection
 from preprocessing.importers import diseases
 from preprocessing.importers.labels import LabelMapping
 

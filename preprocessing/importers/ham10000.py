@@ -8,7 +8,7 @@ Medicine 26:1229. The table names no patients: photographs of one lesion share
 
 from typing import Mapping
 
-from preprocessing.cases import Photograph
+from preprocessing.data.manifest import Photograph
 from preprocessing.importers import tables
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping

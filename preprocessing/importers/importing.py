@@ -10,7 +10,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import tqdm
 
-from preprocessing.cases import Photograph, Rejection
+from preprocessing.data.manifest import Photograph, Rejection
 from preprocessing.importers import coco, ddi, fitzpatrick17k, ham10000, pad_ufes_20, scin
 from preprocessing.importers.files import PhotographFiles, stem
 from preprocessing.importers.formats import Contents, Entry, Format

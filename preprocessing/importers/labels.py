@@ -4,7 +4,7 @@ import difflib
 import pathlib
 from typing import Dict, Mapping, Optional, Set, Tuple
 
-from preprocessing import cases, taxonomy
+from preprocessing.data import manifest, taxonomy
 from preprocessing.importers import diseases
 
 MAPPING_COLUMNS = ("label", "condition")
@@ -89,7 +89,7 @@ def read_overrides(path: str) -> Dict[str, str]:
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"{path}: no such file")
-    rows = cases.csv_rows(pathlib.Path(path))
+    rows = manifest.csv_rows(pathlib.Path(path))
     header = [name.strip().lower() for name in next(rows, (1, []))[1]]
     if header != list(MAPPING_COLUMNS):
         raise ValueError(

@@ -2,7 +2,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing import taxonomy
+from preprocessing.data import taxonomy
 from preprocessing.importers import diseases, labels
 
 

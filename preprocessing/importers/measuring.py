@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from preprocessing import cases, photographs, skin
-from preprocessing.cases import Box
+from preprocessing.data import manifest, photographs, skin
+from preprocessing.data.manifest import Box
 
 # Components smaller than these shares of the photograph, or of the largest
 # component, are specks of the brush.
@@ -101,7 +101,7 @@ def fit_boxes(
         inside = Box(*np.clip(np.multiply(box, 2 * scale), 0, 2 * size).round(2).tolist())
         if inside.x0 >= inside.x1 or inside.y0 >= inside.y1:
             raise ValueError(
-                f"box {cases.format_rois([box])!r} is outside the {width}x{height} photograph"
+                f"box {manifest.format_rois([box])!r} is outside the {width}x{height} photograph"
             )
         fitted.append(inside)
     return tuple(fitted)

@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from preprocessing.cases import Box
+from preprocessing.data.manifest import Box
 from preprocessing.importers import measuring, testing_files
 from preprocessing.importers.measuring import Job
 

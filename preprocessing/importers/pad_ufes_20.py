@@ -8,7 +8,7 @@ nobody noted it.
 import pathlib
 from typing import Mapping
 
-from preprocessing import cases
+from preprocessing.data import manifest
 from preprocessing.importers import tables
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping
@@ -25,13 +25,13 @@ CONDITIONS = {
 
 def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
     name = pathlib.PurePath(cells["img_id"]).stem
-    photograph = cases.Photograph(
+    photograph = manifest.Photograph(
         case_id=f"{cells['patient_id']}_{cells['lesion_id']}",
         patient_id=cells["patient_id"],
         image_id=name,
         image=name,
         condition=mapping.condition(cells["diagnostic"]),
-        fitzpatrick=cases.parse_fitzpatrick(cells["fitspatrick"]),
+        fitzpatrick=manifest.parse_fitzpatrick(cells["fitspatrick"]),
         extra={key: value for key, value in cells.items() if key != "patient_id"},
     )
     return Entry(photograph, cells["diagnostic"])

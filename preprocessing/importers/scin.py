@@ -21,9 +21,9 @@ import ast
 import pathlib
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from preprocessing import annotations, taxonomy
-from preprocessing.cases import Photograph, Rejection
-from preprocessing.importers import files, formats, tables
+from preprocessing.data import taxonomy
+from preprocessing.data.manifest import Photograph, Rejection
+from preprocessing.importers import annotations, files, formats, tables
 from preprocessing.importers.formats import Contents, Entry, Format
 from preprocessing.importers.labels import LabelMapping, UnmappedLabelError
 from preprocessing.importers.skin_types import parse_skin_type

@@ -3,8 +3,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing import annotations
-from preprocessing.importers import scin, testing_files
+from preprocessing.importers import annotations, scin, testing_files
 
 _YES = "DEFAULT_YES_IMAGE_QUALITY_SUFFICIENT"
 _NO = "NO_IMAGE_QUALITY_INSUFFICIENT"

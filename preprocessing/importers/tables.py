@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 
-from preprocessing import cases
-from preprocessing.cases import Rejection
+from preprocessing.data import manifest
+from preprocessing.data.manifest import Rejection
 from preprocessing.importers.formats import Contents, Entry
 from preprocessing.importers.labels import LabelMapping, UnmappedLabelError
 
@@ -34,7 +34,7 @@ def read_table(
     found = [folder / name for name in names if (folder / name).is_file()]
     if not found:
         raise ValueError(f"{folder}: no {names[0]}; is this {collection}?")
-    lines = cases.csv_rows(found[0], "\t" if found[0].suffix == ".tab" else ",")
+    lines = manifest.csv_rows(found[0], "\t" if found[0].suffix == ".tab" else ",")
     header = [name.strip() for name in next(lines, (1, []))[1]]
     missing = [name for name in columns if name not in header]
     if missing:

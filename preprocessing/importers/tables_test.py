@@ -2,7 +2,7 @@ import pathlib
 
 from absl.testing import absltest
 
-from preprocessing.cases import Photograph
+from preprocessing.data.manifest import Photograph
 from preprocessing.importers import tables
 from preprocessing.importers.formats import Entry
 from preprocessing.importers.labels import LabelMapping

@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from preprocessing.cases import Box
+from preprocessing.data.manifest import Box
 
 SIZE = (120, 90)
 LESION = Box(40, 30, 70, 50)

@@ -1,0 +1,155 @@
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+from unittest import mock
+
+from absl import flags
+from absl.testing import absltest, parameterized
+
+from common import command_line
+
+_PROGRAM = """
+from preprocessing import command_line
+from absl import flags
+flags.DEFINE_integer("size", 1, "")
+def main(argv):
+    if flags.FLAGS.size == 2: raise ValueError("bad size")
+    if flags.FLAGS.size == 3: raise FileNotFoundError(2, "gone", "f.txt")
+    if flags.FLAGS.size == 4: raise KeyError("bug")
+    print(flags.FLAGS.size, argv[1:])
+command_line.run(main, pass_unknown_flags={passing})
+"""
+
+
+class UserPathTest(absltest.TestCase):
+    def test_is_relative_to_where_the_user_stands(self):
+        with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "/home/ada"}):
+            self.assertEqual(command_line.user_path("x/y"), "/home/ada/x/y")
+            self.assertEqual(command_line.user_path("/x"), "/x")
+        with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "", "HOME": "/home/ada"}):
+            self.assertEqual(command_line.user_path("x"), str(pathlib.Path.cwd() / "x"))
+            self.assertEqual(command_line.user_path("~/x"), "/home/ada/x")
+
+
+class ExcludeTest(absltest.TestCase):
+    def test_flags_without_meaning_beside_another(self):
+        values = flags.FlagValues()
+        for name in ("runs", "seed", "config", "config.loss.l1"):
+            flags.DEFINE_string(name, None, "", flag_values=values)
+        values(["program", "--runs=a", "--config.loss.l1=2", "--config=demo"])
+        with mock.patch.object(flags, "FLAGS", values):
+            command_line.exclude("runs", ("seed",))
+            with self.assertRaisesRegex(ValueError, "--runs and --config.loss.l1 exclude each"):
+                command_line.exclude("runs", ("seed", "config."))
+            with self.assertRaisesRegex(ValueError, "--runs and --config exclude each other"):
+                command_line.exclude("runs", ("config",))
+
+
+class RunTest(parameterized.TestCase):
+    def _run(self, *args, passing=False):
+        program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
+        program.write_text(textwrap.dedent(_PROGRAM.format(passing=passing)))
+        return subprocess.run(
+            [sys.executable, str(program), *args],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+        )
+
+    @parameterized.parameters(
+        (["--size=2"], "error: bad size"),
+        (["--size=3"], "error: [Errno 2] gone: 'f.txt'"),
+        (["stray"], "error: unexpected argument 'stray'; see --help"),
+    )
+    def test_bad_input_ends_with_one_line(self, args, line):
+        for passing in (False, True):
+            result = self._run(*args, passing=passing)
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(result.stderr.strip(), line)
+
+    def test_help_lists_the_flags_of_our_modules(self):
+        # A module that stands in for those whose flags several programs share.
+        shared = textwrap.dedent("""
+            import sys, types
+            sys.modules["training.shared"] = module = types.ModuleType("training.shared")
+            source = "from absl import flags; flags.DEFINE_string('shade', '', 'Of it.')"
+            exec(source, module.__dict__)
+        """)
+        program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
+        program.write_text(shared + _PROGRAM.format(passing=False))
+        shown = subprocess.run(
+            [sys.executable, str(program), "--help"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+        ).stdout
+        self.assertIn("--shade: Of it.", shown)
+        self.assertIn("--size:", shown)
+        self.assertNotIn("--verbosity", shown)
+
+    def test_a_bug_keeps_its_traceback(self):
+        result = self._run("--size=4")
+        self.assertIn("Traceback", result.stderr)
+        self.assertIn("KeyError: 'bug'", result.stderr)
+
+    def test_unknown_flags(self):
+        self.assertIn("Unknown command line flag", self._run("--runner=X").stderr)
+        result = self._run("--runner=X", "--size=5", "--zone=a", passing=True)
+        self.assertEqual(result.stdout.strip(), "5 ['--runner=X', '--zone=a']")
+        result = self._run("--size=five", passing=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, "^error: flag --size=five: .*; see --help\n$")
+
+
+_COMMANDS = """
+\"\"\"Does one of two things.\"\"\"
+from preprocessing import command_line
+from absl import flags
+def walk():
+    flags.DEFINE_integer("steps", 1, "")
+    return lambda argv: print("walked", flags.FLAGS.steps, argv[1:])
+def fly():
+    raise AssertionError("must not be loaded")
+command_line.run_command({"walk": walk, "fly": fly})
+"""
+
+
+class RunCommandTest(parameterized.TestCase):
+    def _run(self, *args):
+        program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
+        program.write_text(_COMMANDS.lstrip())
+        return subprocess.run(
+            [sys.executable, str(program), *args],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+        )
+
+    def test_runs_the_command_with_its_flags_alone(self):
+        self.assertEqual(self._run("walk", "--steps=3").stdout, "walked 3 []\n")
+        self.assertIn("Unknown command line flag 'height'", self._run("walk", "--height=3").stderr)
+        self.assertIn("must not be loaded", self._run("fly").stderr)
+
+    @parameterized.parameters(
+        ([], "error: a command comes first, one of walk, fly; see --help"),
+        (["run"], "error: unknown command 'run'; it comes first, one of walk, fly; see --help"),
+        (
+            ["--steps=3", "walk"],
+            "error: unknown command '--steps=3'; it comes first, one of walk, fly; see --help",
+        ),
+        (["walk", "far"], "error: unexpected argument 'far'; see --help"),
+    )
+    def test_bad_input_ends_with_one_line(self, args, line):
+        result = self._run(*args)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr.strip(), line)
+
+    def test_helps_without_a_command(self):
+        for flag in ("--help", "-?"):
+            self.assertIn("Does one of two things.", self._run(flag).stdout)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,126 @@
+"""Table 1 of the paper: what each part of the model is worth.
+
+  bazel run //evaluation:ablation                               # demo data, demo config
+  bazel run //evaluation:ablation -- --data_dir=D --config=paper --workdir=W --seeds=0,1
+  bazel run //evaluation:ablation -- --run_dirs=full=R1,no_roi=R2,no_feature_matching=R3
+
+Trains the full model and its ablations on the same data, seeds and steps, or takes
+runs that are trained, and measures all with the same photographs, maps and trials.
+Writes ablation.md, .csv, .json and .png to --workdir. A study that was stopped
+continues model by model when the same command is given with its --workdir.
+"""
+
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+import datetime
+import sys
+from typing import Iterable, List, Sequence, Tuple
+
+from absl import flags
+from ml_collections import config_flags
+
+from evaluation.ablation import report, study
+from evaluation.features import feature_flags
+from evaluation.frechet import evaluator as frechet_evaluation
+from evaluation.frechet.protocol import Protocol
+from preprocessing.data import records
+from synthesis import trained_generator
+from training import configurations, demo_data, input_pipeline
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Of the full model: demo (default), paper, paper26 or a config file."
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Of the study; a new one under runs/ by default.")
+_RUN_DIRS = flags.DEFINE_list(
+    "run_dirs",
+    None,
+    "Trained runs as VARIANT=DIRECTORY, instead of training; any number of seeds of each.",
+)
+_VARIANTS = flags.DEFINE_list(
+    "variants", list(study.VARIANTS), "Models to train; the full one comes first."
+)
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "Of the trainings; every model is trained with each.")
+_TRIALS = flags.DEFINE_integer("trials", Protocol().trials, "Resamplings.")
+_NUM_IMAGES = flags.DEFINE_integer("num_images", 0, "N of every trial; see //evaluation:fid.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace a table by another protocol or of other models."
+)
+
+
+def _seeds() -> List[int]:
+    try:
+        return [int(seed) for seed in _SEEDS.value]
+    except ValueError as error:
+        raise ValueError(f"--seeds={','.join(_SEEDS.value)}: {error}") from error
+
+
+def _choose_data_dir(given: Sequence[study.Model]) -> str:
+    if _DATA_DIR.value:
+        return command_line.user_path(_DATA_DIR.value)
+    if given:
+        return trained_generator.read_description(given[0].run_dir)["dataset"]["directory"]
+    return demo_data.make_dataset(command_line.user_path("data/demo"), _CONFIG.value)
+
+
+def _conditions(data_dir: str, given: Sequence[study.Model]) -> Tuple[str, ...]:
+    if given:
+        description = trained_generator.read_description(given[0].run_dir)
+        return tuple(description["dataset"]["conditions"])
+    info = records.read_info(data_dir)
+    return input_pipeline.select_conditions(info, _CONFIG.value.data.conditions)
+
+
+def _given_models() -> List[study.Model]:
+    command_line.exclude("run_dirs", ("config.", "variants", "seeds"))
+    run_dirs = study.parse_run_dirs(_RUN_DIRS.value)
+    return study.given_models(
+        [(variant, command_line.user_path(path)) for variant, path in run_dirs]
+    )
+
+
+def _models_to_train(workdir: str) -> List[study.Model]:
+    variants = [study.FULL]
+    variants += [name for name in _VARIANTS.value if name != study.FULL]
+    return study.plan_models(_CONFIG.value, workdir, variants, _seeds())
+
+
+def main(_: Sequence[str]) -> None:
+    """Trains, measures, writes and prints."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    workdir = command_line.user_path(
+        _WORKDIR.value or f"runs/ablation-{_CONFIG.value.name}-{stamp}"
+    )
+    given = _given_models() if _RUN_DIRS.value else []
+    data_dir = _choose_data_dir(given)
+    models = given or _models_to_train(workdir)
+    conditions = _conditions(data_dir, given)
+    evaluator = frechet_evaluation.Evaluator(
+        data_dir,
+        conditions,
+        feature_flags.network(data_dir, conditions),
+        feature_flags.feature_settings(),
+        Protocol(trials=_TRIALS.value, num_images=_NUM_IMAGES.value),
+    )
+    report.check_output(evaluator.protocol, models, workdir, _OVERWRITE.value)
+    ready: Iterable[study.Model] = given
+    if not given:
+        ready = study.train_models(_CONFIG.value, data_dir, models)
+    measured: List[study.Measured] = []
+    paths: List[str] = []
+    try:
+        for model in ready:
+            measured.append(study.measure(model, evaluator))
+            paths = report.write(measured, workdir)  # after each: a table so far
+    except KeyboardInterrupt:
+        print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
+        sys.exit(130)
+    print("\n" + report.markdown(report.rows(measured), measured))
+    print("\n".join(paths))
+    print(f"next: tensorboard --logdir {workdir}")
+
+
+if __name__ == "__main__":
+    command_line.run(main, prepare=configurations.expand_names)

@@ -1,0 +1,152 @@
+"""Sets of images to compare: photographs out of records, and generated ones.
+
+A set knows what every image shows (`Layout`) and whose it is, has a digest of its
+content, and yields its pixels as often as they are wanted.
+"""
+
+import dataclasses
+import hashlib
+import re
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from preprocessing.data import records
+from synthesis import layouts as map_sampler
+from synthesis.layouts import Layout
+from synthesis.trained_generator import TrainedGenerator
+
+_DEMO_IMAGE = re.compile(r"^demo_\d+_\d+$")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """Images of one size, in a fixed order.
+
+    Attributes:
+      name: for messages, e.g. "test" or "generated".
+      digest: sha256 of the content, as hex.
+      layouts: what each image shows.
+      patients: whose it is, by image; for generated ones, empty texts.
+      image_ids: of the photograph, or of the map that was painted.
+      dataset: makes a `tf.data.Dataset` of uint8 [S, S, 3].
+    """
+
+    name: str
+    digest: str
+    layouts: Tuple[Layout, ...]
+    patients: Tuple[str, ...]
+    image_ids: Tuple[str, ...]
+    dataset: Callable[[], tf.data.Dataset]
+
+    def __len__(self) -> int:
+        return len(self.layouts)
+
+    @property
+    def conditions(self) -> np.ndarray:
+        """Conditions by image."""
+        return np.array([layout.condition for layout in self.layouts])
+
+    @property
+    def skin_types(self) -> np.ndarray:
+        """Fitzpatrick types by image."""
+        return np.array([layout.skin_type for layout in self.layouts])
+
+    def pixels(self) -> np.ndarray:
+        """Returns all images at once, uint8 [N, S, S, 3]."""
+        return np.stack([image.numpy() for image in self.dataset()])
+
+
+def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] = None) -> ImageSet:
+    """Returns the photographs of a split; synthetic images among the records are left out.
+
+    Args:
+      data_dir: what `//preprocessing:preprocess` wrote.
+      split: "train", "validation" or "test".
+      conditions: those to keep; all by default.
+
+    Raises:
+      ValueError: no such records, or corrupt ones, or no photograph among them.
+    """
+    kept: List[bytes] = []
+    layouts: List[Layout] = []
+    patients: List[str] = []
+    image_ids: List[str] = []
+    digest = hashlib.sha256()
+    for parsed in map_sampler.read_crops(data_dir, split, conditions):
+        if parsed["synthetic"]:
+            continue
+        encoded = parsed["image/encoded"].numpy()
+        digest.update(hashlib.sha256(encoded).digest())
+        kept.append(encoded)
+        layouts.append(map_sampler.layout_of(parsed))
+        patients.append(parsed["patient_id"].numpy().decode())
+        image_ids.append(parsed["image_id"].numpy().decode())
+    if not kept:
+        raise ValueError(
+            f"{data_dir}: the {split} crops of the wanted conditions are all synthetic"
+        )
+
+    def dataset() -> tf.data.Dataset:
+        encoded = tf.data.Dataset.from_tensor_slices(tf.constant(kept))
+        return encoded.map(records.decode_png, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return ImageSet(
+        split, digest.hexdigest(), tuple(layouts), tuple(patients), tuple(image_ids), dataset
+    )
+
+
+def generated_images(
+    generator: TrainedGenerator,
+    layouts: Sequence[Layout],
+    seed: int = 0,
+    name: str = "generated",
+    batch_size: int = 32,
+) -> ImageSet:
+    """Returns images to be painted from maps.
+
+    Args:
+      generator: paints them when they are wanted.
+      layouts: what the maps show.
+      seed: image i is painted with a seed made of this one and i.
+      name: for messages.
+      batch_size: images painted at once.
+    """
+    maps = map_sampler.draw(layouts, generator.image_size)
+    seeds = np.arange(len(layouts), dtype=np.int64) + (np.int64(seed) << np.int64(32))
+    digest = hashlib.sha256(generator.digest.encode())
+    digest.update(maps.tobytes())
+    digest.update(seeds.tobytes())
+
+    def dataset() -> tf.data.Dataset:
+        size = generator.image_size
+        batches = tf.data.Dataset.from_generator(
+            lambda: generator.batches(maps, seeds, batch_size),
+            output_signature=tf.TensorSpec([None, size, size, 3], tf.uint8),
+        )
+        return batches.prefetch(2).unbatch()
+
+    empty = ("",) * len(layouts)
+    ids = tuple(f"{name}_{index:06d}" for index in range(len(layouts)))
+    return ImageSet(name, digest.hexdigest(), tuple(layouts), empty, ids, dataset)
+
+
+def first(images: ImageSet, number: int) -> ImageSet:
+    """Returns the first images of a set."""
+    if number >= len(images):
+        return images
+    return ImageSet(
+        images.name,
+        hashlib.sha256(f"{images.digest} {number}".encode()).hexdigest(),
+        images.layouts[:number],
+        images.patients[:number],
+        images.image_ids[:number],
+        lambda: images.dataset().take(number),
+    )
+
+
+def is_demo_dataset(data_dir: str, conditions: Optional[Iterable[str]] = None) -> bool:
+    """Tells by the first test crop whether records are of the procedural demo cases."""
+    first = next(map_sampler.read_crops(data_dir, "test", conditions))
+    return bool(_DEMO_IMAGE.match(first["image_id"].numpy().decode()))

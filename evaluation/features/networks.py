@@ -1,0 +1,323 @@
+"""Feature networks, and the features of image sets.
+
+A feature network takes float32 [N, 299, 299, 3] in [-1, 1] and returns a dictionary
+of activations. A number made from features means something only together with the
+network, the layer and the resize that made them; `FeatureSettings.protocol` says
+which, and only `pool_3` of TF-GAN's own network may be called FID.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import sys
+import tempfile
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_gan as tfgan
+import tensorflow_hub as hub
+from tqdm import tqdm
+
+from evaluation.features.image_sets import ImageSet
+
+DEFAULT_NETWORK = tfgan.eval.INCEPTION_TFHUB
+DEFAULT_LAYER = tfgan.eval.INCEPTION_FINAL_POOL
+EMBEDDED_NETWORK = "embedded"
+EMBEDDED_LAYER = "random_224"
+INPUT_SIZE = tfgan.eval.INCEPTION_DEFAULT_IMAGE_SIZE
+RESIZE_METHODS = ("bilinear", "bicubic", "lanczos3", "area")
+
+# An image in an Inception-like network, all activations that are alive at once.
+_BYTES_PER_IMAGE = 48 << 20
+_LARGEST_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureNetwork:
+    """A loaded network, one layer of it in use.
+
+    Attributes:
+      name: handle, path or `EMBEDDED_NETWORK`.
+      layer: key of the activations.
+      digest: sha256 of the network's files, or of its weights.
+      call: float32 [N, 299, 299, 3] in [-1, 1] to float32 [N, d].
+    """
+
+    name: str
+    layer: str
+    digest: str
+    call: Callable[[tf.Tensor], tf.Tensor]
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether a Frechet distance of these features may be called FID."""
+        return (self.name, self.layer) == (DEFAULT_NETWORK, DEFAULT_LAYER)
+
+    @property
+    def title(self) -> str:
+        """Network and layer, for tables and plots."""
+        return f"{self.layer} of {os.path.basename(self.name.rstrip('/'))}"
+
+    @property
+    def distance_name(self) -> str:
+        """What to call the Frechet distance of these features."""
+        return "FID" if self.is_canonical else f"Frechet distance ({self.title})"
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSettings:
+    """How images reach the network.
+
+    Attributes:
+      resize: method of `tf.image.resize` to 299x299.
+      antialias: whether it filters before making smaller; 256 to 299 and the like,
+        which make larger, are not touched by it.
+      batch_size: images at once; 0 chooses by memory.
+      cache_dir: where features are kept by content; "" for nowhere.
+    """
+
+    resize: str = "bilinear"
+    antialias: bool = True
+    batch_size: int = 0
+    cache_dir: str = ""
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZE_METHODS:
+            raise ValueError(f"resize {self.resize!r} is not one of {', '.join(RESIZE_METHODS)}")
+        if self.batch_size < 0:
+            raise ValueError(f"batch_size {self.batch_size} is negative; 0 chooses by memory")
+
+    def protocol(self, network: FeatureNetwork) -> Dict[str, Any]:
+        """Returns what a number must be printed with."""
+        return {
+            "feature_network": network.name,
+            "feature_network_digest": network.digest,
+            "layer": network.layer,
+            "comparable_with_published_fid": network.is_canonical,
+            "input_size": INPUT_SIZE,
+            "resize": self.resize,
+            "antialias": self.antialias,
+        }
+
+
+def default_cache_dir() -> str:
+    """Returns the user's cache folder for features."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(tempfile.gettempdir(), "dermgan_cache")
+    if not os.environ.get("XDG_CACHE_HOME") and os.environ.get("HOME"):
+        base = os.path.join(os.environ["HOME"], ".cache")
+    return os.path.join(base, "dermgan", "features")
+
+
+def load_network(name: str = DEFAULT_NETWORK, layer: str = DEFAULT_LAYER) -> FeatureNetwork:
+    """Loads a network from a TF-Hub handle or a SavedModel directory.
+
+    Args:
+      name: handle, path, or `EMBEDDED_NETWORK`.
+      layer: key of the activations.
+
+    Raises:
+      ValueError: not to be had, or of another interface.
+    """
+    if name == EMBEDDED_NETWORK:
+        return embedded_network()
+    try:
+        folder = hub.resolve(name)
+        loaded = hub.load(folder)
+    except Exception as error:  # hub raises what its resolvers and loaders happen to raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ValueError(
+            f"feature network {name}: cannot be loaded ({reason}); pass another handle or the "
+            "path of a SavedModel with --feature_network, and its layer with --layer"
+        ) from error
+    call = _layer_of(loaded, name, layer)
+    return FeatureNetwork(name, layer, _digest_of_files(folder), call)
+
+
+def _layer_of(loaded: Any, name: str, layer: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Checks the interface on one grey image and returns the layer as a function."""
+    probe = tf.zeros([1, INPUT_SIZE, INPUT_SIZE, 3])
+    wanted = f"float32 [N, {INPUT_SIZE}, {INPUT_SIZE}, 3] to a dictionary of activations"
+    if not callable(loaded):
+        raise ValueError(f"feature network {name}: is not callable; it must map {wanted}")
+    try:
+        outputs = loaded(probe)
+    except Exception as error:  # whatever a foreign graph raises for an input it does not take
+        raise ValueError(f"feature network {name}: does not map {wanted}") from error
+    if not isinstance(outputs, Mapping):
+        raise ValueError(f"feature network {name}: returns no dictionary; it must map {wanted}")
+    if layer not in outputs:
+        known = ", ".join(sorted(outputs))
+        raise ValueError(f"feature network {name}: no layer {layer!r}; there are {known}")
+    if outputs[layer].shape.rank != 2:
+        raise ValueError(
+            f"feature network {name}: layer {layer!r} has shape {outputs[layer].shape}, "
+            "not [N, dimension]"
+        )
+    return lambda images: loaded(images)[layer]
+
+
+def _digest_of_files(folder: str) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(folder).rglob("*")):
+        if path.is_file() and path.name != "fingerprint.pb":
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def embedded_network() -> FeatureNetwork:
+    """Makes a small convolutional network of random, fixed weights.
+
+    It needs no download and tells colours, edges and textures apart well enough to
+    see a model improve on the demo data. Its numbers compare with nothing outside.
+    """
+    rng = np.random.default_rng(20191120)
+    kernels: List[tf.Tensor] = []
+    digest = hashlib.sha256()
+    for size, inputs, outputs in ((7, 3, 32), (3, 32, 64), (3, 64, 128)):
+        deviation = np.sqrt(2.0 / (size * size * inputs))
+        kernel = rng.normal(0.0, deviation, (size, size, inputs, outputs)).astype(np.float32)
+        kernels.append(tf.constant(kernel))
+        digest.update(kernel.tobytes())
+
+    @tf.function(reduce_retracing=True)
+    def call(images: tf.Tensor) -> tf.Tensor:
+        x, pooled = images, []
+        for kernel, stride in zip(kernels, (4, 2, 2)):
+            x = tf.nn.relu(tf.nn.conv2d(x, kernel, stride, "SAME"))
+            pooled.append(tf.reduce_mean(x, axis=[1, 2]))
+        return tf.concat(pooled, axis=-1)
+
+    return FeatureNetwork(EMBEDDED_NETWORK, EMBEDDED_LAYER, digest.hexdigest(), call)
+
+
+def choose_network(name: Optional[str], layer: Optional[str], is_demo: bool) -> FeatureNetwork:
+    """Loads the network that flags ask for.
+
+    Args:
+      name: as given; None for the default.
+      layer: as given; None for the default.
+      is_demo: whether the images are the procedural demo cases: then, and only
+        then, the embedded network stands in for a default that cannot be had.
+
+    Raises:
+      ValueError: as of `load_network`.
+    """
+    if name is not None or not is_demo:
+        return load_network(name or DEFAULT_NETWORK, layer or DEFAULT_LAYER)
+    try:
+        return load_network(DEFAULT_NETWORK, layer or DEFAULT_LAYER)
+    except ValueError:
+        return embedded_network()
+
+
+def _batch_size(settings: FeatureSettings) -> int:
+    if settings.batch_size:
+        return settings.batch_size
+    try:
+        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return 16
+    return int(min(max(available // 2 // _BYTES_PER_IMAGE, 1), _LARGEST_BATCH))
+
+
+def extract(
+    images: ImageSet, network: FeatureNetwork, settings: FeatureSettings, progress: bool = True
+) -> np.ndarray:
+    """Computes features, or reads them where they are known.
+
+    Decoding, painting and resizing run ahead of the network. The result does not
+    depend on the batch size, but for the rounding of sums.
+
+    Args:
+      images: the set.
+      network: from `load_network`.
+      settings: resize, batches, cache.
+      progress: whether to show a bar.
+
+    Returns:
+      float32 [N, d].
+
+    Raises:
+      ValueError: features that are not finite.
+    """
+    key = {**settings.protocol(network), "images": images.digest}
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    path = pathlib.Path(settings.cache_dir or ".") / f"{name}.npy"
+    if settings.cache_dir and path.exists():
+        try:
+            cached = np.load(path)
+            if len(cached) == len(images.layouts):
+                return cached
+        except (ValueError, OSError, EOFError):
+            pass  # cut short; computed again
+    features = _extract(images, network, settings, progress)
+    bad = int((~np.isfinite(features).all(axis=1)).sum())
+    if bad:
+        raise ValueError(
+            f"{images.name} images: features ({network.title}) of {bad} are not finite"
+        )
+    if settings.cache_dir:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        with open(temporary, "wb") as file:
+            np.save(file, features)
+        temporary.replace(path)
+    return features
+
+
+def _extract(
+    images: ImageSet, network: FeatureNetwork, settings: FeatureSettings, progress: bool
+) -> np.ndarray:
+    batch_size = _batch_size(settings)
+    while True:
+        try:
+            return _run(images, network, settings, batch_size, progress)
+        except tf.errors.ResourceExhaustedError:  # a GPU that is smaller than we think
+            if batch_size == 1:
+                raise
+            batch_size //= 2
+
+
+def _run(
+    images: ImageSet,
+    network: FeatureNetwork,
+    settings: FeatureSettings,
+    batch_size: int,
+    progress: bool,
+) -> np.ndarray:
+    def prepare(batch: tf.Tensor) -> tf.Tensor:
+        return resize(batch, settings)
+
+    batches = images.dataset().batch(batch_size).map(prepare).prefetch(2)
+    parts = []
+    with tqdm(
+        total=len(images.layouts),
+        desc=f"features of {images.name} images",
+        unit="image",
+        file=sys.stderr,
+        disable=not progress,
+        mininterval=1.0 if sys.stderr.isatty() else 15.0,
+    ) as bar:
+        for batch in batches:
+            parts.append(network.call(batch).numpy())
+            bar.update(len(parts[-1]))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def resize(images: tf.Tensor, settings: FeatureSettings) -> tf.Tensor:
+    """Brings images to what a feature network takes.
+
+    Args:
+      images: uint8 [N, H, W, 3].
+      settings: method and antialiasing.
+
+    Returns:
+      float32 [N, 299, 299, 3] in [-1, 1].
+    """
+    size = (INPUT_SIZE, INPUT_SIZE)
+    resized = tf.image.resize(images, size, settings.resize, antialias=settings.antialias)
+    return tf.clip_by_value(resized / 127.5 - 1.0, -1.0, 1.0)

@@ -1,0 +1,233 @@
+"""Pictures of a generator's fidelity."""
+
+from typing import Any, List, Mapping, Sequence, Tuple
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from common import figures
+from common.figures import GENERATED, REAL, pyplot
+from evaluation.fidelity.results import Example, Fidelity
+from evaluation.uncertainty.cluster_bootstrap import Estimate
+from preprocessing.data import taxonomy
+from preprocessing.data.manifest import Box
+
+_ASKED, _FOUND = "#2fbf4f", "#f2d21f"
+
+
+def draw(fidelity: Fidelity, path: str) -> str:
+    """Draws all headline numbers beside those of photographs; returns the path."""
+    figure, axes = pyplot.subplots(2, 3, figsize=(13.5, 8.2))
+    _draw_tone(axes[0, 0], fidelity)
+    _draw_types(axes[0, 1], fidelity)
+    _draw_lesion(axes[0, 2], fidelity)
+    _draw_spectrum(axes[1, 0], fidelity)
+    _draw_type_change(axes[1, 1], fidelity)
+    _draw_move(axes[1, 2], fidelity)
+    for one in axes.ravel():
+        one.spines[["top", "right"]].set_visible(False)
+        one.title.set_fontsize(10)
+        if one.get_legend_handles_labels()[0]:
+            one.legend(frameon=False, fontsize=8)
+    protocol = fidelity.protocol
+    figure.suptitle(
+        f"step {fidelity.step:,}; {protocol['num_images']:,} {protocol['map_split']} maps; "
+        f"{protocol['interval']}",
+        fontsize=10,
+    )
+    figure.tight_layout()
+    return figures.save(figure, path)
+
+
+def _bars(
+    axes: Any,
+    names: Sequence[str],
+    groups: Sequence[Tuple[str, str, Sequence[Estimate]]],
+    spec: str = ".2f",
+) -> None:
+    """Draws bars with intervals: groups of (label, colour, one number per name)."""
+    width = 0.8 / len(groups)
+    for index, (label, color, numbers) in enumerate(groups):
+        places = np.arange(len(names)) + (index - (len(groups) - 1) / 2) * width
+        values = np.array([one.value for one in numbers])
+        ends = np.array([[one.low, one.high] for one in numbers])
+        errors = np.abs(ends.T - values)
+        axes.bar(places, values, 0.92 * width, color=color, label=label)
+        axes.errorbar(places, values, yerr=errors, fmt="none", ecolor="black", capsize=2, lw=1)
+        for place, value, high in zip(places, values, ends[:, 1]):
+            top = high if np.isfinite(high) else value
+            if np.isfinite(value):
+                axes.annotate(
+                    f"{value:{spec}}",
+                    (place, top),
+                    (0, 2),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=7.5,
+                )
+    axes.set_xticks(range(len(names)), names, fontsize=8)
+    axes.margins(y=0.22)
+
+
+def _draw_tone(axes: Any, fidelity: Fidelity) -> None:
+    rng = np.random.default_rng(0)
+    sides = (
+        ("real crops", REAL, fidelity.tone.real, fidelity.tone.ceiling, "s", 0.25),
+        ("generated", GENERATED, fidelity.tone.generated, fidelity.tone.agreement, "o", 0.25),
+    )
+    ends: List[float] = []
+    for label, color, frame, numbers, marker, alpha in sides:
+        x, y = frame["requested"].to_numpy(float), frame["ita"].to_numpy(float)
+        known = np.isfinite(x) & np.isfinite(y)
+        label = f"{label}: r = {numbers['correlation'].value:.2f}, "
+        label += f"slope {numbers['slope'].value:.2f}, error {numbers['error'].value:.1f}°"
+        jitter = rng.uniform(-1.2, 1.2, known.sum())
+        axes.scatter(x[known] + jitter, y[known], s=9, c=color, alpha=alpha, marker=marker, lw=0)
+        axes.scatter([], [], s=20, c=color, marker=marker, label=label)
+        ends.extend(x[known])
+    ends = [min(ends, default=0.0), max(ends, default=0.0)]
+    axes.plot(ends, ends, color="black", lw=0.8, ls="--")
+    axes.set_xlabel("requested: mean ITA of real crops of the type (degrees)")
+    axes.set_ylabel("measured ITA outside the ROI (degrees)")
+    axes.set_title("Tone: measured against requested")
+    axes.grid(alpha=0.25)
+
+
+def _draw_types(axes: Any, fidelity: Fidelity) -> None:
+    for side, color, marker, shift in (
+        ("real", REAL, "s", -0.12),
+        ("generated", GENERATED, "o", 0.12),
+    ):
+        rows = [one for one in fidelity.tone.types if getattr(one, f"{side}_images")]
+        deviations = [np.nan_to_num(getattr(one, f"{side}_sd")) for one in rows]
+        axes.errorbar(
+            [one.skin_type + shift for one in rows],
+            [getattr(one, f"{side}_mean") for one in rows],
+            yerr=deviations,
+            fmt=marker,
+            color=color,
+            capsize=3,
+            markersize=5,
+            label="real crops" if side == "real" else side,
+        )
+    axes.set_xticks(taxonomy.FITZPATRICK_TYPES)
+    axes.set_xlabel("Fitzpatrick skin type asked for")
+    axes.set_ylabel("ITA (degrees), mean ± 1 SD of images")
+    axes.set_title("Tone by skin type")
+    axes.grid(axis="y", alpha=0.25)
+
+
+def _draw_lesion(axes: Any, fidelity: Fidelity) -> None:
+    roi = fidelity.roi
+    names = ("found", "iou", "iou_by_chance")
+    labels = ("found", "IoU with\nits boxes", "IoU with boxes\nof other images")
+    sides: Tuple[Tuple[str, str, Mapping[str, Estimate]], ...] = (
+        ("generated", GENERATED, roi.generated_numbers),
+        ("real crops", REAL, roi.real_numbers),
+    )
+    groups = [(label, color, [numbers[name] for name in names]) for label, color, numbers in sides]
+    _bars(axes, labels, groups)
+    ratios = [f"{numbers['contrast_ratio'].value:.1f}" for _, _, numbers in sides]
+    axes.set_ylim(0, 1.35)
+    axes.set_ylabel("share")
+    axes.set_title(
+        "Lesion: the region unlike the skin, against the boxes\n"
+        f"contrast inside / outside: generated {ratios[0]}, real {ratios[1]}"
+    )
+
+
+def _draw_spectrum(axes: Any, fidelity: Fidelity) -> None:
+    board = fidelity.checkerboard
+    both = np.concatenate([board.generated["prominence"], board.real["prominence"]])
+    bins = np.geomspace(both.min() * 0.95, both.max() * 1.05, 25)
+    for label, color, frame in (
+        ("real crops", REAL, board.real),
+        ("generated", GENERATED, board.generated),
+    ):
+        weights = np.full(len(frame), 1 / len(frame))
+        axes.hist(frame["prominence"], bins, weights=weights, color=color, alpha=0.6, label=label)
+    axes.axvline(1.0, color="black", lw=0.8, ls="--")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
+    axes.tick_params(axis="x", which="both", labelsize=7)
+    axes.set_xlabel("energy at periods of 2 and 4 pixels over nearby frequencies")
+    axes.set_ylabel("share of images")
+    axes.set_title(
+        f"Checkerboard: prominence, generated / real {board.ratio['prominence'].value:.2f}\n"
+        f"(share of all energy {board.ratio['share'].value:.2f}; blur alone lowers it)"
+    )
+
+
+def _draw_type_change(axes: Any, fidelity: Fidelity) -> None:
+    rows, numbers = fidelity.counterfactuals.rows, fidelity.counterfactuals.numbers
+    x, y = rows["expected"].to_numpy(float), rows["tone_change"].to_numpy(float)
+    axes.scatter(x, y, s=12, c=GENERATED, alpha=0.5, lw=0)
+    if np.isfinite(x).any():
+        ends = np.array([np.nanmin(x), np.nanmax(x)])
+        axes.plot(ends, ends, color="black", lw=0.8, ls="--", label="as between real crops")
+        axes.plot(ends, numbers["tone_gain"].value * ends, color=GENERATED, lw=1, label="fitted")
+    axes.axhline(0, color="black", lw=0.5)
+    axes.set_xlabel("difference of the two types' real crops (degrees of ITA)")
+    axes.set_ylabel("change of the skin's tone (degrees of ITA)")
+    axes.set_title(
+        f"Only the skin type changes: gain {numbers['tone_gain']:.2f}\n"
+        f"lesion stays: IoU before and after {numbers['type_region_iou']:.2f}"
+    )
+    axes.grid(alpha=0.25)
+
+
+def _draw_move(axes: Any, fidelity: Fidelity) -> None:
+    numbers = fidelity.counterfactuals.numbers
+    names = ("inside old and\nnew boxes", "elsewhere", "elsewhere, had\nnoise changed")
+    changes = [numbers[name] for name in ("change_inside", "change_elsewhere", "change_by_noise")]
+    _bars(axes, names, [("", GENERATED, changes)], ".1f")
+    axes.set_xlim(-0.8, 2.8)
+    axes.set_ylabel("mean change of colour (Delta E)")
+    axes.set_title(
+        f"Only the boxes move: tone drifts {numbers['tone_drift'].value:.1f}°; lesion\n"
+        f"follows: IoU {numbers['iou_new_box'].value:.2f} with new, "
+        f"{numbers['iou_old_box'].value:.2f} with old boxes"
+    )
+
+
+def _outline(axes: Any, boxes: Sequence[Box], color: str, style: str = "-") -> None:
+    for box in boxes:
+        size = (box.x1 - box.x0, box.y1 - box.y0)
+        corner = (box.x0 - 0.5, box.y0 - 0.5)
+        axes.add_patch(Rectangle(corner, *size, fill=False, ec=color, lw=1.1, ls=style))
+
+
+def draw_examples(fidelity: Fidelity, path: str) -> str:
+    """Draws the first maps in all skin types, and with moved boxes; returns the path.
+
+    One noise per row. Green: boxes asked for; yellow: what the finder found.
+    """
+    rows = fidelity.examples
+    figure, axes = pyplot.subplots(len(rows), 8, figsize=(12, 1.62 * len(rows)), squeeze=False)
+    for line, example in zip(axes, rows):
+        for one in line:
+            one.set_xticks([])
+            one.set_yticks([])
+        _draw_example(line, example)
+    titles = ["boxes: asked for,\nfound", *(f"type {one}" for one in range(1, 7)), "boxes moved"]
+    for one, title in zip(axes[0], titles):
+        one.set_title(title, fontsize=8)
+    figure.tight_layout(pad=0.4)
+    return figures.save(figure, path)
+
+
+def _draw_example(axes: Sequence[Any], example: Example) -> None:
+    own = example.layout.skin_type
+    axes[0].imshow(example.images[own - 1])
+    _outline(axes[0], example.layout.boxes, _ASKED)
+    _outline(axes[0], example.region.boxes, _FOUND, "--")
+    axes[0].set_ylabel(f"{example.layout.condition}\ntype {own}", fontsize=7)
+    for one, image in zip(axes[1:7], example.images):
+        one.imshow(image)
+    if example.moved:
+        (layout, image) = example.moved[0]
+        axes[7].imshow(image)
+        _outline(axes[7], layout.boxes, _ASKED)
+    else:
+        axes[7].axis("off")

@@ -1,0 +1,80 @@
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest
+
+from evaluation.fidelity import testing
+from training import experiment, testing_data
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+class FidelityProgramTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        data_dir = os.path.join(cls.folder, "data")
+        testing.write_dataset(data_dir, testing_data.IMAGE_SIZE, per_split=(8, 8, 24))
+        config = testing_data.small_config(steps=2, checkpoint_every=1)
+        experiment.train(config, data_dir, os.path.join(cls.folder, "runs", "small"))
+
+    def _run(self, *flags):
+        program = subprocess.run(
+            [sys.executable, "-m", "evaluation.fidelity", "--num_images=8", *flags],
+            cwd=_ROOT,
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
+            capture_output=True,
+            text=True,
+        )
+        return program.returncode, program.stdout, program.stderr
+
+    def test_newest_run_is_measured(self):
+        code, out, err = self._run()
+        self.assertEqual(code, 0, err)
+        folder = pathlib.Path(self.folder, "runs", "small", "evaluation")
+        stored = json.loads((folder / "fidelity.json").read_text())
+        self.assertEqual(stored["step"], 2)
+        self.assertEqual(stored["protocol"]["real_images"], 24)
+        for part in ("tone", "roi", "checkerboard"):
+            self.assertIn("generated", stored[part])
+            self.assertIn("real", stored[part])
+        # The photographs are of known tone and place, whatever two steps taught the generator.
+        self.assertGreater(stored["tone"]["real"]["correlation"]["value"], 0.97)
+        self.assertGreater(stored["roi"]["real"]["iou"]["value"], 0.7)
+        for name in ("fidelity.json", "fidelity.csv", "fidelity.png", "fidelity_examples.png"):
+            self.assertIn(str(folder / name), out)
+            self.assertGreater((folder / name).stat().st_size, 500)
+        self.assertTrue(list(folder.glob("events.*")))
+        self.assertFalse(list(folder.glob("*.tmp")))
+        self.assertIn("next: look at", out)
+        self.assertIn("generated images: 100%", err)
+
+    def test_bad_input_is_one_line(self):
+        other = os.path.join(self.folder, "other")
+        testing.write_dataset(other, size=64, per_split=(2, 8, 12))
+        empty = os.path.join(self.folder, "unfinished")
+        os.makedirs(empty)
+        shutil.copy(os.path.join(self.folder, "runs", "small", "config.json"), empty)
+        for flags, message in (
+            (["--data_dir=other"], "crops of 64x64, the generator of"),
+            (["--run_dir=unfinished"], "unfinished: no checkpoint yet"),
+        ):
+            code, out, err = self._run(*flags, "--output_dir=out")
+            self.assertEqual(code, 1, err)
+            self.assertIn("error: ", err)
+            self.assertIn(message, err)
+            self.assertNotIn("Traceback", err)
+            self.assertEqual(out, "")
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "out")))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,142 @@
+import json
+import os
+import shutil
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest
+from tensorboard.backend.event_processing import event_accumulator
+
+from evaluation.features import networks
+from evaluation.features.networks import FeatureSettings
+from evaluation.frechet import evaluator as frechet_evaluation
+from evaluation.frechet.protocol import METRICS, Protocol
+from synthesis import trained_generator
+from training import testing_data
+
+_PROTOCOL = Protocol(trials=6, partings=2, smallest_group=6)
+
+
+class EvaluationTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.result = testing_data.train_run(folder, (24, 8, 60))
+        cls.data_dir = os.path.join(folder, "data")
+        cls.generator = trained_generator.load(cls.result.workdir)
+        cls.evaluator = cls._evaluator(_PROTOCOL, with_diversity=True)
+        cls.evaluation = cls.evaluator.evaluate(cls.generator)
+
+    @classmethod
+    def _evaluator(cls, protocol, **kwargs):
+        return frechet_evaluation.Evaluator(
+            cls.data_dir,
+            cls.generator.conditions,
+            networks.embedded_network(),
+            FeatureSettings(),
+            protocol,
+            **kwargs,
+        )
+
+    def test_grey_noise_is_far_from_photographs(self):
+        summary = self.evaluation.overall.summary()
+        self.assertGreater(
+            summary["generated"]["frechet"]["mean"], 2 * summary["floor"]["frechet"]["mean"]
+        )
+        self.assertGreater(summary["above_floor"]["mean"], 0)
+        self.assertIsNone(summary["frechet_extrapolated"])  # 120 images, 224 dimensions
+
+    def test_groups(self):
+        # 60 test crops: 20 of each condition, 10 of each type, of which the smaller
+        # half holds 5 at most.
+        self.assertEqual(set(self.evaluation.conditions), {"Acne", "Melanoma", "Vitiligo"})
+        self.assertEqual(
+            set(self.evaluation.too_small), {f"skin type {number}" for number in range(1, 7)}
+        )
+        self.assertEmpty(self.evaluation.skin_types)
+
+    def test_diversity_of_the_images_of_a_map(self):
+        measured = self.evaluation.diversity
+        self.assertEqual((measured.maps, measured.images_per_map), (32, 8))
+        # Grey noise: much the same whatever the seed, unlike photographs.
+        self.assertBetween(measured.ratio.value, 0.0, 0.5)
+        self.assertIn("between images of one map", frechet_evaluation.table(self.evaluation))
+        stored = self.evaluation.as_dict()["diversity"]
+        self.assertEqual(stored["ratio"]["value"], measured.ratio.value)
+
+    def test_protocol_says_everything(self):
+        protocol = self.evaluation.protocol
+        self.assertEqual(protocol["feature_network"], "embedded")
+        self.assertFalse(protocol["comparable_with_published_fid"])
+        self.assertEqual(protocol["generated_images"], 120)
+        self.assertEqual(protocol["real_patients"], 60)
+        self.assertEqual(protocol["generator_digest"], self.generator.digest)
+        self.assertLen(self.evaluation.notes, 2)  # not comparable, singular
+
+    def test_repeats_exactly(self):
+        again = self._evaluator(_PROTOCOL, with_diversity=True).evaluate(self.generator)
+        self.assertEqual(again, self.evaluation)
+
+    def test_table(self):
+        table = frechet_evaluation.table(self.evaluation)
+        self.assertIn("Frechet distance (random_224 of embedded)", table)
+        self.assertIn("too few images to measure", table)
+        self.assertIn("not comparable with published FIDs", table)
+        self.assertNotIn("FID ", table.replace("FIDs", ""))
+
+    def test_json_and_overwriting(self):
+        folder = self.create_tempdir().full_path
+        path = frechet_evaluation.write(self.evaluation, folder)
+        with open(path, encoding="utf-8") as file:
+            stored = json.load(file)
+        self.assertEqual(stored["step"], 6)
+        self.assertEqual(stored["protocol"]["trials"], 6)
+        self.assertIn("tensorflow-gan", stored["packages"])
+        same = self._evaluator(_PROTOCOL).describe(self.generator)
+        self.assertEqual(same, self.evaluation.protocol)
+        frechet_evaluation.check_output(same, folder, overwrite=False)
+        other = self._evaluator(Protocol(trials=3)).describe(self.generator)
+        with self.assertRaisesRegex(ValueError, "another protocol; .* --overwrite"):
+            frechet_evaluation.check_output(other, folder, overwrite=False)
+        frechet_evaluation.check_output(other, folder, overwrite=True)
+
+    def test_tensorboard(self):
+        folder = self.create_tempdir().full_path
+        frechet_evaluation.log(self.evaluation, folder)
+        events = event_accumulator.EventAccumulator(os.path.join(folder, "test"))
+        events.Reload()
+        tags = events.Tags()["tensors"]
+        for metric in METRICS:
+            self.assertIn(f"{metric}/generated", tags)
+            self.assertIn(f"{metric}/floor", tags)
+        (event,) = events.Tensors("frechet/generated")
+        self.assertEqual(event.step, 6)
+        np.testing.assert_allclose(
+            tf.make_ndarray(event.tensor_proto),
+            np.mean(self.evaluation.overall.generated["frechet"]),
+            rtol=1e-5,
+        )
+
+    def test_too_few(self):
+        with self.assertRaisesRegex(ValueError, "num_images 40 is more than there are"):
+            self._evaluator(Protocol(num_images=40)).evaluate(self.generator)
+
+    def test_records_of_another_size(self):
+        other = self.create_tempdir().full_path
+        testing_data.write_dataset(other, image_size=64)
+        evaluator = frechet_evaluation.Evaluator(
+            other,
+            self.generator.conditions,
+            networks.embedded_network(),
+            FeatureSettings(),
+            _PROTOCOL,
+        )
+        with self.assertRaisesRegex(ValueError, "crops of 64x64, the generator of .* 32x32"):
+            evaluator.evaluate(self.generator)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,104 @@
+"""Audits a trained generator for copies of the photographs it was trained on.
+
+  bazel run //evaluation:memorization                          # newest run under runs/
+  bazel run //evaluation:memorization -- --run_dir=R --max_copy_rate=0.02
+  bazel run //evaluation:memorization -- --run_dir=R --feature_network=PATH --layer=pool_3
+
+Compares generated images with their nearest training crops, and held-out photographs
+of other patients with theirs: how many come too close in feature space or as
+thumbnails (copy rate), how many are farther than other patients are (authentic), and
+to which patients. Copies planted on purpose tell what the audit finds and what not.
+Writes memorization.json with the whole protocol, memorization.csv (one row per image),
+memorization.png (the closest pairs: look at them) and TensorBoard scalars to
+RUN_DIR/evaluation.
+
+Exit status 1 unless the copy rate is shown to be at most --max_copy_rate: the upper
+end of its 95 % interval is, for the maps of every split. So
+`memorization && export` lets nothing out for lack of evidence.
+"""
+
+from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
+
+import os
+import sys
+from typing import Sequence
+
+from absl import flags
+
+from evaluation import output_flags
+from evaluation.features import feature_flags
+from evaluation.memorization import figures, report, results, study
+from synthesis import data_flags, run_flags
+from synthesis.trained_generator import TrainedGenerator
+
+_DEFAULTS = results.Protocol()
+_MAX_COPY_RATE = flags.DEFINE_float(
+    "max_copy_rate",
+    0.05,
+    "Exit status 1 unless the copy rate is shown to be at most this; negative: never.",
+)
+_ALPHA = flags.DEFINE_float(
+    "alpha", _DEFAULTS.alpha, "Share of held-out photographs that the threshold flags."
+)
+_NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", _DEFAULTS.num_images, "Images to paint from the maps of each split."
+)
+_NUM_PLANTED = flags.DEFINE_integer(
+    "num_planted", _DEFAULTS.num_planted, "Copies planted to measure what is found; 0 for none."
+)
+_NUM_PAIRS = flags.DEFINE_integer("num_pairs", 24, "Closest pairs to draw.", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and planted copies.")
+_MAP_SPLIT = flags.DEFINE_list(
+    "map_split",
+    list(_DEFAULTS.map_splits),
+    "Where maps come from: train as they are, validation or test varied.",
+)
+_HELD_OUT_SPLIT = flags.DEFINE_string(
+    "held_out_split", _DEFAULTS.held_out_split, "Photographs of other patients."
+)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an audit by another protocol.")
+
+
+def _auditor(generator: TrainedGenerator) -> study.Auditor:
+    data_dir = data_flags.data_dir(generator)
+    return study.Auditor(
+        generator,
+        data_dir,
+        feature_flags.network(data_dir, generator.conditions),
+        feature_flags.feature_settings(),
+        results.Protocol(
+            alpha=_ALPHA.value,
+            num_images=_NUM_IMAGES.value,
+            map_splits=tuple(_MAP_SPLIT.value),
+            held_out_split=_HELD_OUT_SPLIT.value,
+            num_planted=_NUM_PLANTED.value,
+            seed=_SEED.value,
+        ),
+    )
+
+
+def main(_: Sequence[str]) -> None:
+    """Measures, writes and prints; the exit status is the verdict."""
+    generator = run_flags.generator()
+    output_dir = output_flags.output_dir(generator)
+    auditor = _auditor(generator)
+    report.check_output(output_dir, auditor.description, _OVERWRITE.value)
+    evaluation = auditor.measure()
+    limit = _MAX_COPY_RATE.value
+    paths = report.write(evaluation, output_dir, limit, _OVERWRITE.value)
+    report.log(evaluation, output_dir)
+    pairs = figures.closest_pairs(evaluation, generator, _NUM_PAIRS.value)
+    picture = os.path.join(output_dir, "memorization.png")
+    paths.append(figures.draw(evaluation, pairs, picture))
+    print(report.table(evaluation))
+    print("\n" + "\n".join(paths))
+    print(f"next: look at the pairs in {picture}")
+    reason = report.refusal(evaluation, limit)
+    if reason:
+        sys.stdout.flush()
+        print(f"refused: {reason}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,85 @@
+import csv
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest
+
+from training import testing_data
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_SETTINGS = [
+    "--feature_network=embedded",
+    "--cache_dir=cache",
+    "--alpha=0.2",
+    "--num_images=12",
+    "--num_planted=6",
+    "--num_pairs=6",
+]
+
+
+class MemorizationProgramTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        testing_data.train_run(cls.folder, steps=2)
+
+    def _start(self, *flags):
+        return subprocess.Popen(
+            [sys.executable, "-m", "evaluation.memorization", *_SETTINGS, *flags],
+            cwd=_ROOT,
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def test_audits_and_gates(self):
+        program = self._start("--max_copy_rate=0")
+        out, err = program.communicate()
+        self.assertEqual(program.returncode, 1, err)
+        self.assertRegex(err.splitlines()[-1], r"^refused: the copy rate on \w+ maps, .* above --m")
+        self.assertNotIn("Traceback", err)
+        run = pathlib.Path(self.folder, "runs", "small")
+        for name in ("json", "csv", "png"):
+            path = run / "evaluation" / f"memorization.{name}"
+            self.assertTrue(path.is_file())
+            self.assertIn(str(path), out)
+        content = json.loads((run / "evaluation" / "memorization.json").read_text())
+        self.assertFalse(content["gate"]["passed"])
+        self.assertEqual(content["step"], 2)
+        self.assertEqual(content["planted_copies_found"]["exact"]["share"], 1.0)
+        with open(run / "evaluation" / "memorization.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertLen(rows, 24)
+        self.assertEqual({row["map_split"] for row in rows}, {"train", "validation"})
+        self.assertIn("next: look at the pairs", out)
+
+        no_checkpoint = pathlib.Path(self.folder, "empty")
+        no_checkpoint.mkdir()
+        shutil.copy(run / "config.json", no_checkpoint)
+        programs = [
+            (self._start("--run_dir=runs/small", "--max_copy_rate=-1"), 0, ""),
+            (
+                self._start("--run_dir=runs/small", "--seed=1"),
+                1,
+                "holds a measurement by another protocol",
+            ),
+            (self._start("--run_dir=empty"), 1, "empty: no checkpoint yet; train on, or pass"),
+        ]
+        for program, status, message in programs:
+            _, err = program.communicate()
+            self.assertEqual(program.returncode, status, err)
+            self.assertIn(message, err)
+            self.assertNotIn("Traceback", err)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,114 @@
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from absl.testing import absltest
+
+from evaluation.memorization import report, testing
+from evaluation.memorization.audit import Rate
+
+
+class ReportTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        data_dir = folder.name
+        images = testing.write_records(data_dir)
+        painted = np.concatenate([testing.patterns(30, 9), images["train"][:10, :, ::-1]])
+        cls.painted, cls.training = painted, images["train"]
+        cls.evaluation, cls.generator = testing.audit(
+            data_dir, painted, map_splits=("train", "validation"), num_planted=10
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+
+    def _with_copies(self, count, total):
+        generated = dict(self.evaluation.generated)
+        one = generated["validation"]
+        score = dataclasses.replace(one.score, copies=Rate(count, total))
+        low = dataclasses.replace(one.score, copies=Rate(0, 1000))
+        generated["validation"] = dataclasses.replace(one, score=score)
+        generated["train"] = dataclasses.replace(one, score=low)
+        return dataclasses.replace(self.evaluation, generated=generated)
+
+    def test_refusal(self):
+        self.assertEqual(report.refusal(self._with_copies(10, 1000), 0.05), "")
+        self.assertEqual(report.refusal(self._with_copies(1000, 1000), -1), "")
+        reason = report.refusal(self._with_copies(100, 1000), 0.05)
+        self.assertStartsWith(
+            reason, "the copy rate on validation maps, 10.00% of 1,000 images, may be as high as 12"
+        )
+        self.assertEndsWith(reason, "above --max_copy_rate=0.05")
+        # Nothing found, but too few images to know: 1 - 0.025 ** (1 / 20) is 17 %.
+        reason = report.refusal(self._with_copies(0, 20), 0.05)
+        self.assertIn("0.00% of 20 images, may be as high as 16.84%", reason)
+        self.assertEndsWith(reason, "more --num_images may show that it is lower")
+
+    def test_files(self):
+        paths = report.write(self.evaluation, self.folder, 0.05)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["memorization.csv", "memorization.json"])
+        content = json.loads(pathlib.Path(paths[0]).read_text())
+        self.assertEqual(content["protocol"]["feature_network"], "embedded")
+        self.assertEqual(content["protocol"]["alpha"], 0.1)
+        self.assertGreaterEqual(content["generated"]["train"]["copies"]["count"], 10)
+        self.assertEqual(content["generated"]["train"]["identical"], 10)
+        self.assertFalse(content["gate"]["passed"])
+        self.assertEqual(set(content["thresholds"]), {"features", "thumbnails"})
+        rows = pd.read_csv(paths[1])
+        self.assertLen(rows, 80)
+        self.assertTrue(rows["suspicion"].is_monotonic_increasing)
+        copies = rows[rows["index"] >= 30]
+        self.assertTrue(copies["flagged"].all())
+        self.assertTrue(copies["mirrored"].all())
+        self.assertEqual(
+            copies["nearest_image_id"].tolist(), [f"train{i - 30}" for i in copies["index"]]
+        )
+        self.assertEqual(copies["nearest_patient_id"].iloc[0][:6], "train_")
+        self.assertTrue((rows["features_ratio"] <= rows["features_distance"] * 1e9).all())
+
+    def test_another_protocol_is_not_overwritten(self):
+        report.write(self.evaluation, self.folder, 0.05)
+        report.write(self.evaluation, self.folder, 0.2)
+        other = dataclasses.replace(
+            self.evaluation, protocol={**self.evaluation.protocol, "seed": 1}
+        )
+        with self.assertRaisesRegex(ValueError, "holds a measurement by another protocol; choose"):
+            report.write(other, self.folder, 0.05)
+        report.write(other, self.folder, 0.05, overwrite=True)
+
+    def test_table(self):
+        text = report.table(self.evaluation)
+        self.assertIn("by random_224 of embedded", text)
+        self.assertRegex(text, r"held-out \(test\) +100 ")
+        self.assertRegex(text, r"excess on train maps over held-out: \+")
+        self.assertRegex(text, r"planted copies found, of 10 each: exact 100.0%, mirrored 100.0%")
+        self.assertRegex(text, r"\n    train_\d+ +2 +\d+ ")
+        self.assertRegex(text, r"note: as the thresholds come from 100 crops, an honest")
+        rows = [line for line in text.splitlines() if not line.startswith("  note: ")]
+        self.assertLess(max(len(line) for line in rows), 112)
+
+    def test_scalars(self):
+        report.log(self.evaluation, self.folder)
+        found = {}
+        for path in pathlib.Path(self.folder).glob("events.*"):
+            for event in tf.compat.v1.train.summary_iterator(str(path)):
+                for value in event.summary.value:
+                    found[value.tag] = (event.step, tf.make_ndarray(value.tensor).item())
+        step, rate = found["memorization/copy_rate/train_maps"]
+        self.assertEqual(step, 7)
+        share = self.evaluation.generated["train"].score.copies.share
+        self.assertAlmostEqual(rate, share, places=6)
+        self.assertIn("memorization/authentic/held_out", found)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,244 @@
+"""The answers of a reader: the file that a page saves, and which of them count.
+
+A file is JSON: {"content": {...}, "seal": hex}. The seal is the SHA-256 of the
+reader's token and the content, so a file that was changed, or made without the page,
+is found out. The token is in the reader's own page: the seal keeps others from writing
+answers in a reader's name, it cannot keep readers from lying.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import hmac
+import json
+import pathlib
+import sqlite3
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple, Union
+
+from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Trial
+from evaluation.reader_study.key import Key, Reader
+
+FORMAT, FORMAT_VERSION = "dermgan reader study answers", 1
+ROLES = {
+    "dermatologist": "Dermatologist",
+    "trainee": "Dermatologist in training",
+    "physician": "Other physician",
+    "clinical": "Nurse or other clinical work",
+    "research": "Research or engineering",
+    "other": "Something else",
+}
+YEARS = {"0": "None", "1": "Less than 2", "2": "2 to 5", "5": "5 to 10", "10": "More than 10"}
+CONFIDENCES = {1: "Guess", 2: "Fairly sure", 3: "Certain"}
+LARGEST_FILE = 1 << 20  # bytes; a study of 1,000 trials takes about a tenth of it
+_LONGEST_LOOK_MS = 7 * 24 * 3600 * 1000
+_PAIR_CHOICES = tuple(f"{side}_{sure}" for side in ("left", "right") for sure in CONFIDENCES)
+_TEXTS = ("format", "study", "reader", "role", "years", "started", "finished")
+
+Choice = Union[str, Tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The answer to one trial.
+
+    Attributes:
+      choice: "real" or "synthetic"; "left_1" to "right_3", side and confidence; places
+        of the images chosen.
+      ms: milliseconds of looking.
+    """
+
+    choice: Choice
+    ms: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What one reader answered.
+
+    Attributes:
+      reader: name.
+      role: key of `ROLES`.
+      years: key of `YEARS`.
+      finished: when, in ISO 8601; "" if not yet.
+      answers: by trial id.
+    """
+
+    reader: str
+    role: str
+    years: str
+    finished: str
+    answers: Mapping[str, Answer]
+
+
+class Refused(NamedTuple):
+    """Answers that do not count.
+
+    Attributes:
+      source: the file.
+      reason: why, as the rest of a sentence about it.
+    """
+
+    source: str
+    reason: str
+
+
+def seal(content: Mapping[str, Any], token: str) -> str:
+    """Returns the seal of a file's content, as JavaScript's `JSON.stringify` writes it."""
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(f"{token}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _choice(trial: Trial, value: Any) -> Choice:
+    valid: Sequence[str] = {REALISM: ("real", "synthetic"), PAIR: _PAIR_CHOICES}.get(trial.kind, ())
+    if trial.kind != RELEVANCE and isinstance(value, str) and value in valid:
+        return value
+    if trial.kind == RELEVANCE and isinstance(value, list):
+        places = range(len(trial.pictures))
+        if len(set(map(str, value))) == len(value) and all(
+            type(place) is int and place in places for place in value
+        ):
+            return tuple(value)
+    raise ValueError(f"holds the answer {str(value)[:40]!r} to {trial.trial_id}")
+
+
+def _answers(reader: Reader, entries: Any) -> Dict[str, Answer]:
+    trials = {trial.trial_id: trial for trial in reader.trials}
+    found: Dict[str, Answer] = {}
+    for entry in entries:
+        name, ms = str(entry["trial"]), entry["ms"]
+        if name not in trials:
+            raise ValueError(f"answers {name[:40]!r}, which was not asked")
+        if name in found:
+            raise ValueError(f"answers {name} twice")
+        if type(ms) is not int or not 0 <= ms <= _LONGEST_LOOK_MS:
+            raise ValueError(f"holds the time {str(ms)[:40]!r} for {name}")
+        found[name] = Answer(_choice(trials[name], entry["choice"]), ms)
+    return found
+
+
+def check(document: Any, key: Key) -> Answers:
+    """Checks answers against the key.
+
+    Args:
+      document: a parsed file.
+      key: of the study.
+
+    Returns:
+      The answers, finished or not.
+
+    Raises:
+      ValueError: not answers, of another study, of an unknown reader, changed, or not
+        answers to what was asked; the message is the rest of a sentence about the file.
+    """
+    try:
+        content, claimed = document["content"], document["seal"]
+        if content["format"] != FORMAT or not all(
+            isinstance(content[name], str) for name in _TEXTS
+        ):
+            raise TypeError
+        version, entries = content["version"], content["answers"]
+        role, years = content["role"], content["years"]
+    except (KeyError, TypeError):
+        raise ValueError("is not a file of answers") from None
+    if version != FORMAT_VERSION:
+        raise ValueError(f"has format version {version}, this program reads {FORMAT_VERSION}")
+    if content["study"] != key.study:
+        raise ValueError(f"is of another study, {content['study'][:40]!r}; this is {key.study}")
+    reader = key.readers.get(content["reader"])
+    if reader is None:
+        raise ValueError(f"is of the reader {content['reader'][:40]!r}, who was not asked")
+    right = seal(content, reader.token).encode()
+    if not hmac.compare_digest(right, str(claimed).encode("utf-8", "replace")):
+        raise ValueError("was changed after it was saved: its seal does not fit")
+    if role not in ROLES or years not in YEARS:
+        raise ValueError(f"holds the profile {role[:40]!r}, {years[:40]!r}")
+    try:
+        answers = _answers(reader, entries)
+    except (KeyError, TypeError):
+        raise ValueError("has an answer that cannot be read") from None
+    missing = len(reader.trials) - len(answers)
+    if content["finished"] and missing:
+        raise ValueError(f"claims to be finished but lacks {missing} answers")
+    return Answers(reader.name, role, years, content["finished"], answers)
+
+
+def _documents(path: pathlib.Path) -> Iterator[Tuple[str, bytes]]:
+    """Yields the name and bytes of the answers in a file, folder or database."""
+    if path.is_dir():
+        for inside in sorted([*path.glob("*.json"), *path.glob("*.sqlite")]):
+            yield from _documents(inside)
+    elif path.suffix == ".sqlite":
+        try:
+            uri = f"{path.resolve().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+                rows = connection.execute("SELECT reader, document FROM answers ORDER BY reader")
+                stored = rows.fetchall()
+        except sqlite3.Error as error:
+            raise ValueError(f"{path}: not a database of answers ({error})") from error
+        for reader, document in stored:
+            yield f"{path} ({reader})", document.encode()
+    else:
+        with open(path, "rb") as file:
+            yield str(path), file.read(LARGEST_FILE + 1)
+
+
+def parse(data: bytes, key: Key) -> Answers:
+    """Reads the bytes of a file; errors of `check`."""
+    if len(data) > LARGEST_FILE:
+        raise ValueError("is too large for a file of answers")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON") from None
+    return check(document, key)
+
+
+def load(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Refused]]:
+    """Reads what readers handed in.
+
+    Args:
+      paths: .json files, .sqlite files of `serve`, and folders of both.
+      key: of the study.
+
+    Returns:
+      The answers that count, at most one of each reader, by name; and what does not
+      count: not finished, handed in twice (the first counts if they are alike, none if
+      they differ), or refused by `check`.
+
+    Raises:
+      ValueError: a path does not exist, or nothing counts.
+    """
+    refused: List[Refused] = []
+    found: Dict[str, List[Tuple[str, Answers]]] = {}
+    for path in map(pathlib.Path, paths):
+        if not path.exists():
+            raise ValueError(f"{path}: no such file or folder of answers")
+        for source, data in _documents(path):
+            try:
+                answers = parse(data, key)
+                if not answers.finished:
+                    asked = len(key.readers[answers.reader].trials)
+                    raise ValueError(f"is not finished: {len(answers.answers)} of {asked} answered")
+            except ValueError as error:
+                refused.append(Refused(source, str(error)))
+            else:
+                found.setdefault(answers.reader, []).append((source, answers))
+    kept = []
+    for reader, several in sorted(found.items()):
+        first_source, first = several[0]
+        differing = any(one != first for _, one in several)
+        for source, _ in several if differing else several[1:]:
+            refused.append(
+                Refused(
+                    source,
+                    f"is one of {len(several)} files of {reader} that differ; keep the right one"
+                    if differing
+                    else f"is the same as {first_source}",
+                )
+            )
+        if not differing:
+            kept.append(first)
+    if not kept:
+        details = "; ".join(f"{source} {reason}" for source, reason in refused)
+        raise ValueError(f"no finished answers{': ' + details if details else ' there'}")
+    return kept, refused

@@ -1,0 +1,192 @@
+import dataclasses
+import json
+import pathlib
+import sqlite3
+
+from absl.testing import absltest, parameterized
+
+from evaluation.reader_study import answers as reader_study_answers
+from evaluation.reader_study import testing
+from evaluation.reader_study.testing import answer_all, document, save
+
+
+def _truthful(picture):
+    return not picture.synthetic
+
+
+class CheckTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.key, _ = testing.small_study()
+
+    def setUp(self):
+        super().setUp()
+        self.answers = answer_all(self.key, "reader_01", _truthful)
+        self.document = document(self.key, self.answers)
+
+    def _reseal(self):
+        content = self.document["content"]
+        token = self.key.readers["reader_01"].token
+        self.document["seal"] = reader_study_answers.seal(content, token)
+
+    def test_reads_what_was_answered(self):
+        self.assertEqual(reader_study_answers.check(self.document, self.key), self.answers)
+
+    def test_seal_is_that_of_the_page(self):
+        # From the page's own JavaScript: sha256('t\n' + JSON.stringify({a: [1, "é\n\u2028"]})).
+        self.assertEqual(
+            reader_study_answers.seal({"a": [1, "\xe9\n\u2028"]}, "t"),
+            "267b592ea5daf7b3b597a1212bc21f55a7e826576203e579af3444e7159f64dc",
+        )
+
+    @parameterized.parameters(
+        ("study", "0000", "is of another study, '0000'; this is "),
+        ("reader", "reader_99", "is of the reader 'reader_99', who was not asked"),
+        ("format", "x", "is not a file of answers"),
+        ("version", 2, "has format version 2, this program reads 1"),
+        ("role", "chief", "holds the profile 'chief', '2'"),
+        ("finished", 3, "is not a file of answers"),
+        ("answers", None, "has an answer that cannot be read"),
+    )
+    def test_refuses_fields(self, name, value, message):
+        self.document["content"][name] = value
+        if name != "reader":
+            self._reseal()
+        with self.assertRaisesRegex(ValueError, message):
+            reader_study_answers.check(self.document, self.key)
+
+    @parameterized.parameters(
+        ("realism_001", "choice", "maybe", "holds the answer 'maybe' to realism_001"),
+        ("realism_001", "choice", ["real"], "holds the answer .* to realism_001"),
+        ("realism_001", "ms", -1, "holds the time '-1' for realism_001"),
+        ("realism_001", "ms", True, "holds the time 'True' for realism_001"),
+        ("realism_001", "trial", "realism_002", "answers realism_002 twice"),
+        ("realism_001", "trial", "realism_999", "answers 'realism_999', which was not asked"),
+        ("pair_001", "choice", "left_4", "holds the answer 'left_4' to pair_001"),
+        ("relevance_001", "choice", [8], r"holds the answer '\[8\]' to relevance_001"),
+        ("relevance_001", "choice", [1, 1], r"holds the answer '\[1, 1\]' to relevance_001"),
+        ("relevance_001", "choice", [True], r"holds the answer '\[True\]' to relevance_001"),
+    )
+    def test_refuses_answers(self, trial, field, value, message):
+        entry = next(one for one in self.document["content"]["answers"] if one["trial"] == trial)
+        entry[field] = value
+        self._reseal()
+        with self.assertRaisesRegex(ValueError, message):
+            reader_study_answers.check(self.document, self.key)
+
+    def test_refuses_what_was_changed(self):
+        entry = self.document["content"]["answers"][0]
+        entry["choice"] = "real" if entry["choice"] == "synthetic" else "synthetic"
+        with self.assertRaisesRegex(ValueError, "was changed after it was saved"):
+            reader_study_answers.check(self.document, self.key)
+        # Another reader's token does not help.
+        token = self.key.readers["reader_02"].token
+        self.document["seal"] = reader_study_answers.seal(self.document["content"], token)
+        with self.assertRaisesRegex(ValueError, "was changed after it was saved"):
+            reader_study_answers.check(self.document, self.key)
+
+    @parameterized.parameters(
+        "1", '"text"', "[1]", '{"content": []}', '{"content": {}, "seal": ""}'
+    )
+    def test_refuses_other_json(self, text):
+        other = json.loads(text)
+        with self.assertRaisesRegex(ValueError, "is not a file of answers"):
+            reader_study_answers.check(other, self.key)
+
+    def test_refuses_what_only_claims_to_be_finished(self):
+        del self.document["content"]["answers"][3:]
+        self._reseal()
+        with self.assertRaisesRegex(ValueError, "claims to be finished but lacks 23 answers"):
+            reader_study_answers.check(self.document, self.key)
+
+
+class LoadTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.key, _ = testing.small_study()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def _save(self, name, reader, looks_real=_truthful, finished="now", number=None):
+        answers = answer_all(self.key, reader, looks_real, finished)
+        if number is not None:
+            kept = dict(list(answers.answers.items())[:number])
+            answers = dataclasses.replace(answers, answers=kept)
+        return save(self.folder / name, document(self.key, answers))
+
+    def _load(self):
+        return reader_study_answers.load([str(self.folder)], self.key)
+
+    def test_keeps_one_finished_file_of_each_reader(self):
+        self._save("a.json", "reader_01")
+        self._save("b.json", "reader_02", finished="", number=5)  # then finished:
+        self._save("c.json", "reader_02")
+        self._save("d.json", "reader_03", finished="", number=7)
+        self._save("e.json", "reader_01")  # sent twice
+        (self.folder / "f.json").write_text("{")
+        (self.folder / "g.json").write_bytes(b" " * (1 << 20) + b"{}")
+        (self.folder / "h.json").write_text("[" * 100000)
+        other, _ = testing.small_study()
+        foreign = document(other, answer_all(other, "reader_04", _truthful))
+        save(self.folder / "i.json", foreign)
+        panel, refused = self._load()
+        self.assertEqual([one.reader for one in panel], ["reader_01", "reader_02"])
+        reasons = {pathlib.Path(one.source).name: one.reason for one in refused}
+        self.assertEqual(
+            reasons,
+            {
+                "b.json": "is not finished: 5 of 26 answered",
+                "d.json": "is not finished: 7 of 26 answered",
+                "e.json": f"is the same as {self.folder / 'a.json'}",
+                "f.json": "is not JSON",
+                "g.json": "is too large for a file of answers",
+                "h.json": "is not JSON",
+                "i.json": f"is of another study, '{other.study}'; this is {self.key.study}",
+            },
+        )
+
+    def test_counts_none_of_files_that_differ(self):
+        self._save("a.json", "reader_01")
+        self._save("b.json", "reader_01", lambda picture: picture.synthetic)
+        self._save("c.json", "reader_02")
+        panel, refused = self._load()
+        self.assertEqual([one.reader for one in panel], ["reader_02"])
+        self.assertEqual(
+            {one.reason for one in refused},
+            {"is one of 2 files of reader_01 that differ; keep the right one"},
+        )
+        self.assertLen(refused, 2)
+
+    def test_says_when_nothing_counts(self):
+        with self.assertRaisesRegex(ValueError, "^no finished answers there$"):
+            self._load()
+        path = self._save("a.json", "reader_01", finished="", number=5)
+        with self.assertRaisesRegex(ValueError, f"^no finished answers: {path} is not finished"):
+            self._load()
+        with self.assertRaisesRegex(ValueError, "gone: no such file or folder of answers"):
+            reader_study_answers.load([str(self.folder / "gone")], self.key)
+
+    def test_says_what_is_no_database(self):
+        path = self.folder / "answers.sqlite"
+        path.write_text("text " * 100)
+        with self.assertRaisesRegex(ValueError, "answers.sqlite: not a database of answers"):
+            self._load()
+        path.unlink()
+        sqlite3.connect(path).close()
+        with self.assertRaisesRegex(ValueError, "not a database of answers .no such table"):
+            self._load()
+
+    def test_survives_any_text_in_a_file(self):
+        text = json.dumps(document(self.key, answer_all(self.key, "reader_01", _truthful)))
+        (self.folder / "a.json").write_text(text.replace("trainee", r"\ud800"))
+        (self.folder / "b.json").write_bytes(b"\xff\xfe\x00")
+        self._save("c.json", "reader_02")
+        _, refused = self._load()
+        self.assertEqual(
+            [one.reason for one in refused],
+            ["was changed after it was saved: its seal does not fit", "is not JSON"],
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()

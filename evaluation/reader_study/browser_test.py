@@ -1,0 +1,322 @@
+"""Whole studies in a real browser: by mouse, by keyboard, on a phone and over HTTP."""
+
+import json
+import pathlib
+import threading
+import time
+
+from absl.testing import absltest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from common import testing_browser
+from evaluation.reader_study import answers as reader_study_answers
+from evaluation.reader_study import key, testing
+from evaluation.reader_study import server as reader_study_server
+from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Design
+
+_DESIGN = Design(real=4, synthetic=4, repeats=2, pairs=2, questions=2, images_per_question=4)
+_LOOK = 0.3  # seconds; faster answers are taken for a second tap
+
+# Texts whose colours are too alike (WCAG 2.1, 1.4.3), and controls without a name.
+_AUDIT = """
+const problems = [];
+const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+const light = (color) => {
+  const [r, g, b] = channels(color).slice(0, 3).map((c) => {
+    c /= 255;
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const color = getComputedStyle(at).backgroundColor;
+    if ((channels(color)[3] ?? 1) > 0.8) return color;
+  }
+  return "rgb(255, 255, 255)";
+};
+for (const element of document.querySelectorAll("body *")) {
+  if (!element.getClientRects().length || element.closest("script, dialog:not([open])")) continue;
+  const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  if (own) {
+    const [a, b] = [light(getComputedStyle(element).color), light(behind(element))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) problems.push(`contrast ${contrast}: ${element.textContent}`);
+  }
+  if (element.matches("button, input, select")) {
+    const name = element.getAttribute("aria-label") || element.textContent.trim()
+      || (element.labels && element.labels[0] && element.labels[0].textContent.trim());
+    if (!name) problems.push(`no name: ${element.outerHTML.slice(0, 80)}`);
+    const size = element.getBoundingClientRect();
+    if (Math.min(size.width, size.height) < 24) problems.push(`small: ${name} ${size.height}`);
+  }
+  if (element.tagName === "IMG" && !element.hasAttribute("alt")) problems.push("no alt");
+}
+if (document.documentElement.scrollWidth > innerWidth) problems.push("wider than the window");
+return problems;
+"""
+
+
+class StudyTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.downloads = self.create_tempdir().full_path
+        self.key = testing.write_study(self.folder, design=_DESIGN)
+        self.reader = self.key.readers["reader_02"]
+        self.trials = self.reader.trials
+        self.url = key.page_path(self.folder, self.reader.name).as_uri()
+        # What the reader answers: not the truth, but something different every time.
+        self.wanted = {}
+        for number, trial in enumerate(self.trials):
+            self.wanted[trial.trial_id] = {
+                REALISM: ("real", "synthetic")[number % 3 == 0],
+                PAIR: ("left_2", "right_3")[number % 2],
+                RELEVANCE: ((1, 2), (0, 3))[number % 2],
+            }[trial.kind]
+
+    def _browser(self, profile=None, **kwargs):
+        return testing_browser.chromium(
+            self.downloads, profile or self.create_tempdir().full_path, **kwargs
+        )
+
+    def _open(self, driver, url=None):
+        driver.get(url or self.url)
+        self._until(
+            driver, lambda: driver.find_elements(By.CSS_SELECTOR, "main > section:not([hidden])")
+        )
+
+    def _until(self, driver, found):
+        for _ in range(100):
+            result = found()
+            if result:
+                return result
+            time.sleep(0.1)
+        return self.fail(
+            f"waited in vain; the page shows {driver.find_element(By.TAG_NAME, 'body').text}"
+        )
+
+    def _section(self, driver):
+        return driver.find_element(By.CSS_SELECTOR, "main > section:not([hidden])")
+
+    def _audit(self, driver):
+        self.assertEqual(
+            driver.execute_script(_AUDIT), [], self._section(driver).get_attribute("id")
+        )
+
+    def _fill_in(self, driver):
+        Select(driver.find_element(By.ID, "role")).select_by_value("dermatologist")
+        Select(driver.find_element(By.ID, "years")).select_by_value("5")
+        driver.find_element(By.ID, "agree").click()
+        driver.find_element(By.ID, "start").click()
+
+    def _begin(self, driver):
+        if self._section(driver).get_attribute("id").startswith("intro_"):
+            self._audit(driver)
+            self._section(driver).find_element(By.CSS_SELECTOR, ".begin").click()
+
+    def _click(self, driver, trial):
+        """Answers a trial with the mouse."""
+        self._begin(driver)
+        section = self._section(driver)
+        self.assertEqual(section.get_attribute("id"), trial.kind)
+        self._audit(driver)
+        time.sleep(_LOOK)
+        wanted = self.wanted[trial.trial_id]
+        if trial.kind == RELEVANCE:
+            self.assertIn(trial.condition, section.find_element(By.TAG_NAME, "h1").text)
+            tiles = section.find_elements(By.CSS_SELECTOR, ".tile > img")
+            for place in wanted:
+                tiles[place].click()
+            driver.find_element(By.ID, "next").click()
+        else:
+            section.find_element(By.CSS_SELECTOR, f"[data-choice={wanted}]").click()
+
+    def _shown(self, driver):
+        """Returns the image files on the screen."""
+        images = self._section(driver).find_elements(By.TAG_NAME, "img")
+        return [one.get_attribute("src") for one in images]
+
+    def _saved(self):
+        (path,) = self._until(None, lambda: list(pathlib.Path(self.downloads).glob("*.json")))
+        self.assertEqual(path.name, "answers_reader_02.json")
+        panel, refused = reader_study_answers.load([str(path)], self.key)
+        self.assertEmpty(refused)
+        return panel[0]
+
+    def _check(self, answers):
+        self.assertEqual(answers.reader, "reader_02")
+        given = {name: one.choice for name, one in answers.answers.items()}
+        self.assertEqual(given, self.wanted)
+        for one in answers.answers.values():
+            self.assertBetween(one.ms, 250, 60000)
+
+    def _no_errors(self, driver):
+        self.assertEqual([one for one in driver.get_log("browser") if one["level"] == "SEVERE"], [])
+
+    def test_by_mouse_with_the_tab_closed_in_between(self):
+        profile = self.create_tempdir().full_path
+        middle = 6
+        with self._browser(profile) as driver:
+            self._open(driver)
+            self._audit(driver)
+            driver.find_element(By.ID, "start").click()
+            self.assertEqual(self._section(driver).get_attribute("id"), "welcome")  # form is empty
+            self._fill_in(driver)
+            for trial in self.trials[:middle]:
+                self._click(driver, trial)
+            place = driver.find_element(By.ID, "place").text
+            shown = self._shown(driver)
+            self._no_errors(driver)
+        with self._browser(profile) as driver:
+            self._open(driver)
+            self.assertIn("You have answered 6 of 14", self._section(driver).text)
+            self._audit(driver)
+            driver.find_element(By.ID, "start").click()
+            self.assertEqual(driver.find_element(By.ID, "place").text, place)
+            self.assertEqual(self._shown(driver), shown)
+
+            # A look at the picture, enlarged; closing it answers nothing.
+            self._section(driver).find_element(By.CSS_SELECTOR, ".picture").click()
+            before = driver.execute_script("return document.querySelector('#zoom img').width")
+            driver.find_element(By.ID, "zoom_in").click()
+            after = driver.execute_script("return document.querySelector('#zoom img').width")
+            self.assertAlmostEqual(after, 1.5 * before, delta=2)
+            self._audit(driver)
+            driver.find_element(By.ID, "zoom_close").click()
+
+            # A wrong answer, taken back; then a double click, which counts once.
+            time.sleep(_LOOK)
+            wrong = {"real": "synthetic", "synthetic": "real"}[self.wanted[self.trials[6].trial_id]]
+            driver.find_element(By.CSS_SELECTOR, f"#realism [data-choice={wrong}]").click()
+            driver.find_element(By.ID, "back").click()
+            chosen = driver.find_element(By.CSS_SELECTOR, "#realism [aria-pressed=true]")
+            self.assertEqual(chosen.get_attribute("data-choice"), wrong)
+            time.sleep(_LOOK)
+            right = driver.find_element(
+                By.CSS_SELECTOR, f"#realism [data-choice={self.wanted[self.trials[6].trial_id]}]"
+            )
+            ActionChains(driver, duration=0).double_click(right).perform()
+            for trial in self.trials[7:]:
+                self._click(driver, trial)
+            self.assertEqual(self._section(driver).get_attribute("id"), "review")
+            self._audit(driver)
+            driver.find_element(By.ID, "finish").click()
+            self.assertEqual(self._section(driver).get_attribute("id"), "done")
+            self._audit(driver)
+            answers = self._saved()
+            self._check(answers)
+            self.assertEqual((answers.role, answers.years), ("dermatologist", "5"))
+            self._no_errors(driver)
+        with self._browser(profile) as driver:
+            self._open(driver)  # finished answers stay finished
+            self.assertEqual(self._section(driver).get_attribute("id"), "done")
+
+    def test_by_keyboard(self):
+        with self._browser() as driver:
+            self._open(driver)
+
+            def press(*keys):
+                ActionChains(driver, duration=0).send_keys(*keys).perform()
+
+            press(
+                Keys.TAB,
+                "Dermatologist",
+                Keys.TAB,
+                "More",
+                Keys.TAB,
+                Keys.SPACE,
+                Keys.TAB,
+                Keys.ENTER,
+            )
+            for trial in self.trials:
+                if self._section(driver).get_attribute("id").startswith("intro_"):
+                    press(Keys.ENTER)
+                self.assertEqual(self._section(driver).get_attribute("id"), trial.kind)
+                press("z" if trial.kind != RELEVANCE else Keys.ARROW_RIGHT)
+                if trial.kind == RELEVANCE:
+                    press("z")
+                zoom = driver.find_element(By.ID, "zoom")
+                self.assertTrue(zoom.get_attribute("open"))
+                press("+")
+                press(Keys.ESCAPE)
+                self.assertFalse(zoom.get_attribute("open"))
+                time.sleep(_LOOK)
+                wanted = self.wanted[trial.trial_id]
+                if trial.kind == REALISM:
+                    press({"real": "1", "synthetic": "2"}[wanted])
+                elif trial.kind == PAIR:
+                    press({"left_2": "2", "right_3": "6"}[wanted])
+                else:
+                    at = 0  # the first tile, since the arrow above
+                    for place in wanted:
+                        press(*[Keys.ARROW_RIGHT] * (place - at), Keys.SPACE)
+                        at = place
+                    press(Keys.ENTER)
+            press(Keys.TAB, Keys.ENTER)
+            self.assertEqual(self._section(driver).get_attribute("id"), "done")
+            answers = self._saved()
+            self._check(answers)
+            self.assertEqual((answers.role, answers.years), ("dermatologist", "10"))
+            self._no_errors(driver)
+
+    def test_on_a_phone_over_http_and_on_a_laptop_after(self):
+        database = str(pathlib.Path(self.folder, "answers.sqlite"))
+        store = reader_study_server.Store(database)
+        server = reader_study_server.StudyServer(("127.0.0.1", 0), self.key, self.folder, store)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        self.addCleanup(store.close)
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        url = f"http://127.0.0.1:{server.server_port}/r/{self.reader.token}"
+        with self._browser(phone=True, width=390, height=844) as driver:
+            self._open(driver, url)
+            self._audit(driver)
+            self._fill_in(driver)
+            for trial in self.trials[:12]:
+                self._click(driver, trial)
+            self._until(driver, lambda: len(self._stored(store)) == 12)
+            # The store has the answers before the page has the server's reply.
+            self._until(driver, lambda: driver.find_element(By.ID, "saved").text == "Saved")
+            self._no_errors(driver)
+        with self._browser() as driver:  # another device
+            self._open(driver, url)
+            self.assertIn("You have answered 12 of 14", self._section(driver).text)
+            driver.find_element(By.ID, "start").click()
+            for trial in self.trials[12:]:
+                self._click(driver, trial)
+            driver.find_element(By.ID, "finish").click()
+            self._until(driver, lambda: "Your answers have arrived" in self._section(driver).text)
+            self._no_errors(driver)
+        panel, refused = reader_study_answers.load([database], self.key)
+        self.assertEmpty(refused)
+        self._check(panel[0])
+        self.assertEmpty(list(pathlib.Path(self.downloads).iterdir()))
+
+    def _stored(self, store):
+        content = store.read("reader_02")
+        return content["content"]["answers"] if content else []
+
+    def test_an_unfinished_file_says_so(self):
+        with self._browser() as driver:
+            self._open(driver)
+            self._fill_in(driver)
+            for trial in self.trials[:3]:
+                self._click(driver, trial)
+            driver.find_element(By.ID, "save_so_far").click()
+            name = "answers_reader_02_unfinished.json"
+            path = pathlib.Path(self.downloads, name)
+            self._until(driver, path.exists)
+        answers = reader_study_answers.check(json.loads(path.read_text()), self.key)
+        self.assertLen(answers.answers, 3)
+        with self.assertRaisesRegex(ValueError, f"{name} is not finished: 3 of 14 answered"):
+            reader_study_answers.load([str(path)], self.key)
+
+
+if __name__ == "__main__":
+    absltest.main()

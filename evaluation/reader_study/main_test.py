@@ -1,0 +1,195 @@
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+
+from evaluation.reader_study import assembly, building, pictures, testing
+from evaluation.reader_study import key as reader_study_key
+from evaluation.reader_study.assembly import Request
+from evaluation.reader_study.design import Design
+from preprocessing.data import records as examples
+from preprocessing.data import tfrecords
+from preprocessing.data.manifest import Box
+from synthesis import layouts
+from training import testing_data, testing_programs
+
+_SMALL = [
+    "--real=6",
+    "--synthetic=6",
+    "--repeats=2",
+    "--pairs=2",
+    "--questions=2",
+    "--images_per_question=4",
+    "--readers=3",
+    "--image_pixels=32",
+]
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
+    program = "evaluation.reader_study"
+
+    def _fails(self, message, *arguments):
+        result = self.run_program(*arguments)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertRegex(result.stderr, f"^error: .*{message}.*\n$")
+
+    def test_builds_serves_and_scores(self):
+        consent = pathlib.Path(self.folder, "consent.txt")
+        consent.write_text("First <part>.\n\nSecond\npart.\n")
+        result = self.run_program("build", "--output_dir=study", "--consent=consent.txt", *_SMALL)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("answer_key.json  DO NOT HAND OUT", result.stdout)
+        folder = str(pathlib.Path(self.folder, "study"))
+        key = reader_study_key.read(folder)
+        page = reader_study_key.page_path(folder, "reader_01").read_text()
+        self.assertIn("<p>First &lt;part&gt;.</p>", page)
+        self.assertIn("<p>Second part.</p>", page)
+        synthetic = [one for one in key.pictures.values() if one.synthetic]
+        self.assertTrue(all(one.source.startswith("map ") for one in synthetic))
+        self.assertEqual(key.made_from["synthetic"]["step"], 2)
+        with self.assertRaisesRegex(ValueError, "holds a study, .* pass --overwrite"):
+            assembly.check_output(folder, overwrite=False)
+        assembly.check_output(folder, overwrite=True)
+
+        self._serve_and_answer(key)
+        self._fails(
+            "no finished answers: .*reader_01. is not finished", "score", "--study_dir=study"
+        )
+        for reader in list(key.readers)[1:]:
+            answers = testing.answer_all(key, reader, lambda one: not one.synthetic)
+            path = pathlib.Path(folder, "answers", f"{reader}.json")
+            testing.save(path, testing.document(key, answers))
+        result = self.run_program("score", "--study_dir=study")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("2 readers scored", result.stdout)
+        self.assertRegex(result.stdout, r"TPR: photographs taken for real +1.00 ± 0.00")
+        self.assertRegex(
+            result.stdout, r"left out: .*\(reader_01\) is not finished: 1 of 18 answered"
+        )
+        content = json.loads(pathlib.Path(folder, "results", "reader_study.json").read_text())
+        self.assertLen(content["readers"], 2)
+
+    def _serve_and_answer(self, key):
+        """Answers one trial of the first reader over HTTP, and ends the server as users do."""
+        program = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "evaluation.reader_study",
+                "serve",
+                "--study_dir=study",
+                "--port=0",
+            ],
+            cwd=_ROOT,
+            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        address = re.fullmatch(
+            r"reader_01  (http://127.0.0.1:\d+/r/\S+)\n", program.stdout.readline()
+        )[1]
+        self.assertTrue(address.endswith(key.readers["reader_01"].token))
+        answers = testing.answer_all(key, "reader_01", lambda one: True, finished="")
+        sent = testing.document(key, answers)
+        del sent["content"]["answers"][1:]
+        sent = testing.reseal(key, sent)
+        for _ in range(2):
+            program.stdout.readline()
+        with urllib.request.urlopen(f"{address}/answers", json.dumps(sent).encode()) as response:
+            self.assertEqual(response.read(), b"saved")
+        program.send_signal(signal.SIGINT)
+        rest, _ = program.communicate(timeout=30)
+        self.assertEqual(program.returncode, 0)
+        self.assertIn("answers.sqlite\nnext: bazel run //evaluation:reader_study -- score", rest)
+
+    def _build(self, painter, design, conditions=None):
+        """Builds in this process, where TensorFlow is loaded already; returns the key."""
+        folder = self.create_tempdir().full_path
+        data = str(pathlib.Path(self.folder, "data"))
+        request = Request(design, readers=2, image_pixels=16, conditions=conditions)
+        said = building.build(request, folder, data, painter, {})
+        return reader_study_key.read(folder), said
+
+    def _records(self, synthetic, image_size=testing_data.IMAGE_SIZE):
+        """Writes records as of //synthesis:generate: 7 of Acne and 7 of Melanoma."""
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        info = testing_data.write_dataset(
+            str(folder), image_size, ("Acne", "Melanoma"), (14, 1, 1), shards=1
+        )
+        shard = folder / "crops" / examples.shard_name("train", 0, 1)
+        records = [
+            examples.serialize(
+                examples.Record(
+                    image_png=one["image/encoded"].numpy(),
+                    map_png=one["map/encoded"].numpy(),
+                    height=info.image_size,
+                    width=info.image_size,
+                    boxes=(Box(0, 0, 4, 4),),
+                    condition=one["condition"].numpy().decode(),
+                    fitzpatrick=int(one["fitzpatrick"]),
+                    case_id=f"synthetic_{number}",
+                    patient_id=f"synthetic_{number}",
+                    image_id=f"synthetic_{number}",
+                    synthetic=synthetic,
+                )
+            )
+            for number, one in enumerate(layouts.read_crops(str(folder), "train"))
+        ]
+        shard.write_bytes(b"".join(map(tfrecords.frame, records)))
+        return str(folder)
+
+    def test_shows_generated_records(self):
+        painter = pictures.RecordPainter(self._records(synthetic=True))
+        # 11 photographs of these conditions for 8 of the realism test and 4 of pairs.
+        key, said = self._build(painter, Design(8, 8, 2, 4, 0))
+        self.assertIn("note: 1 photographs are in more than one part", said)
+        self.assertEqual(key.made_from["conditions"], ["Acne", "Melanoma"])
+        for reader in key.readers.values():
+            self.assertLen(reader.trials, 8 + 8 + 2 + 4)
+        sources = [one.source for one in key.pictures.values() if one.synthetic]
+        self.assertLen(set(sources), 11)
+        self.assertTrue(all(source.startswith("synthetic_") for source in sources))
+        with self.assertRaisesRegex(ValueError, ": 7 synthetic images of Acne, the study needs 8"):
+            self._build(painter, Design(2, 8, 0, 0, 0), ["Acne"])
+
+    def test_says_what_cannot_be_shown(self):
+        painter = pictures.RecordPainter(self._records(synthetic=True))
+        with self.assertRaisesRegex(
+            ValueError,
+            "^80 photographs are asked for, but the test split has only 11 different "
+            "ones of these conditions; pass --real=11 or less$",
+        ):
+            self._build(painter, Design())
+        with self.assertRaisesRegex(ValueError, "no test crop, or no map .*, of Psoriasis$"):
+            self._build(painter, Design(), ["Acne", "Psoriasis"])
+        with self.assertRaisesRegex(ValueError, "train0|synthetic_0 is not marked as synthetic"):
+            pictures.RecordPainter(self._records(synthetic=False))
+        with self.assertRaisesRegex(
+            ValueError, "photographs of 32x32 beside synthetic images of 16x16: resolution would"
+        ):
+            small = pictures.RecordPainter(self._records(True, image_size=16))
+            self._build(small, Design(4, 4, 0, 0, 0))
+
+    def test_bad_input_is_named(self):
+        self._fails("a command comes first, one of build, serve, score, power; see --help")
+        self._fails("unknown command 'biuld'; it comes first", "biuld", "--output_dir=x")
+        self._fails("x: not a reader study", "score", "--study_dir=x")
+        self.assertFalse(pathlib.Path(self.folder, "x").exists())
+
+    def test_help_is_of_the_command(self):
+        result = self.run_program("--help")
+        self.assertIn("build makes one page per reader", result.stdout)
+        result = self.run_program("power", "--help")
+        self.assertIn("--picture_sd", result.stdout)
+        self.assertNotIn("--image_pixels", result.stdout)
+        result = self.run_program("power", "--readers=5", "--pictures=20", "--studies=20")
+        self.assertRegex(result.stdout, r"\| 5 \| 20 \+ 20 \| ± 0\.\d\d \|")
+
+
+if __name__ == "__main__":
+    testing_programs.absltest.main()

@@ -1,0 +1,76 @@
+import json
+import math
+
+import numpy as np
+from absl.testing import absltest
+
+from evaluation.uncertainty import cluster_bootstrap
+from evaluation.uncertainty.cluster_bootstrap import Estimate
+
+
+class ClusterBootstrapTest(absltest.TestCase):
+    def test_mean_of_independent_images(self):
+        values = np.random.default_rng(0).normal(5.0, 2.0, 400)
+        (one,) = cluster_bootstrap.estimate(lambda rows: [values[rows].mean()], range(400))
+        self.assertEqual(one.value, values.mean())
+        # The standard error of the mean, 2 / sqrt(400) = 0.1, on both sides.
+        self.assertAlmostEqual(one.high - one.low, 2 * 1.96 * 0.1, delta=0.03)
+
+    def test_images_of_a_patient_are_not_independent(self):
+        by_patient = np.random.default_rng(0).normal(0.0, 1.0, 20)
+        values, patients = np.repeat(by_patient, 20), np.repeat(np.arange(20), 20).tolist()
+
+        def statistic(rows):
+            return [values[rows].mean()]
+
+        (clustered,) = cluster_bootstrap.estimate(statistic, patients)
+        (naive,) = cluster_bootstrap.estimate(statistic, range(400))
+        # sqrt(20) wider, because the 20 crops of a patient say the same.
+        ratio = (clustered.high - clustered.low) / (naive.high - naive.low)
+        self.assertAlmostEqual(ratio, math.sqrt(20), delta=0.8)
+
+    def test_two_samples_several_numbers(self):
+        first, second = np.arange(10.0), np.arange(10.0) + 4.0
+        difference, ratio = cluster_bootstrap.estimate(
+            lambda a, b: [
+                second[b].mean() - first[a].mean(),
+                second[b].mean() / first[a].mean(),
+            ],
+            range(10),
+            range(10),
+        )
+        self.assertEqual(difference.value, 4.0)
+        self.assertEqual(ratio.value, 8.5 / 4.5)
+        self.assertLess(difference.low, 4.0)
+        self.assertGreater(ratio.high, ratio.value)
+
+    def test_seed_and_few_clusters(self):
+        values = np.arange(6.0)
+
+        def statistic(rows):
+            return [values[rows].mean(), math.nan]
+
+        first, second = (
+            cluster_bootstrap.estimate(statistic, range(6), seed=seed) for seed in (1, 1)
+        )
+        self.assertEqual(first[0], second[0])
+        self.assertTrue(math.isnan(first[1].value) and math.isnan(first[1].low))
+        (alone, _) = cluster_bootstrap.estimate(statistic, ["a", "a", "b", "b", "b", "b"])
+        self.assertEqual(alone.value, 2.5)
+        self.assertTrue(math.isnan(alone.low))
+
+    def test_texts(self):
+        self.assertEqual(f"{Estimate(1.0, 0.5, 2.0):.1f}", "1.0 (0.5 to 2.0)")
+        self.assertEqual(f"{Estimate(1.0):.1f}", "1.0")
+        self.assertEqual(f"{Estimate(math.nan):.1f}", "-")
+        self.assertEqual(
+            json.dumps(Estimate(1.0).as_dict()), '{"value": 1.0, "low": null, "high": null}'
+        )
+
+    def test_mean_of_what_is_known(self):
+        self.assertEqual(cluster_bootstrap.mean([1.0, math.nan, 3.0]), 2.0)
+        self.assertTrue(math.isnan(cluster_bootstrap.mean([])))
+
+
+if __name__ == "__main__":
+    absltest.main()

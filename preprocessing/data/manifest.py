@@ -1,0 +1,376 @@
+"""The case manifest, `cases.csv`: one row per photograph.
+
+Columns: `case_id, patient_id, image_id, image, condition, fitzpatrick, rois` and
+optionally `split` and `synthetic`. Other columns are carried along untouched.
+"""
+
+import collections
+import csv
+import dataclasses
+import math
+import pathlib
+import re
+from typing import (
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from preprocessing.data import taxonomy
+
+REQUIRED_COLUMNS = (
+    "case_id",
+    "patient_id",
+    "image_id",
+    "image",
+    "condition",
+    "fitzpatrick",
+    "rois",
+)
+SPLITS = ("train", "validation", "test")
+# Far more lesions than anybody marks; the time to group boxes grows faster than their
+# number.
+MAX_ROIS = 500
+# A side that is shorter than this, in pixels, may round to nothing.
+LEAST_SIDE = 0.5
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+class Box(NamedTuple):
+    """A pixel box, half-open: x0 <= x < x1, y0 <= y < y1; origin at the top left."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+    """One row of the manifest.
+
+    Attributes:
+      case_id: the consultation; several photographs may share one.
+      patient_id: the person; splits never separate a patient's photographs.
+      image_id: unique in the manifest.
+      image: path of the file, relative to the image folder (the manifest's own,
+        unless another is given).
+      condition: an entry of `taxonomy.CONDITIONS`.
+      fitzpatrick: skin type 1..6, or None where unknown.
+      rois: boxes in pixels of the photograph after EXIF orientation.
+      split: "train", "validation" or "test" where the manifest fixes it.
+      synthetic: whether a program made the image; such an image is for training only.
+      extra: the manifest's other columns.
+      row: line of the file the entry starts on; 0 for one that was not read.
+    """
+
+    case_id: str
+    patient_id: str
+    image_id: str
+    image: str
+    condition: str
+    fitzpatrick: Optional[int]
+    rois: Tuple[Box, ...] = ()
+    split: Optional[str] = None
+    synthetic: bool = False
+    extra: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    row: int = 0
+
+
+class Rejection(NamedTuple):
+    """A row, or a crop of it, that was not used, and why."""
+
+    row: int
+    image_id: str
+    image: str
+    stage: str
+    reason: str
+
+
+def _readable(text: str, most: int = 300) -> str:
+    """Puts a text of any kind on one line of bounded length, without undecodable bytes."""
+    if len(text) > most:
+        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
+    return " ".join(text.split())
+
+
+def reject(row: int, image_id: str, image: str, stage: str, reason: str) -> Rejection:
+    """Returns a rejection that can be written and read as one line, whatever is in the cells."""
+    return Rejection(row, _readable(image_id), _readable(image), stage, _readable(reason))
+
+
+def parse_rois(text: str) -> Tuple[Box, ...]:
+    """Parses "x0 y0 x1 y1;x0 y0 x1 y1".
+
+    Raises:
+      ValueError: a box without four finite numbers, one that is empty, inverted or
+        less than half a pixel, or more than `MAX_ROIS` boxes.
+    """
+    parts = [piece.strip() for piece in text.split(";") if piece.strip()]
+    if len(parts) > MAX_ROIS:
+        raise ValueError(f"rois: {len(parts)} boxes are more than the limit of {MAX_ROIS}")
+    boxes = []
+    for part in parts:
+        try:
+            numbers = [float(word) for word in part.replace(",", " ").split()]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+            raise ValueError(f"rois: {part!r} is not 'x0 y0 x1 y1'")
+        box = Box(*numbers)
+        if box.x0 >= box.x1 or box.y0 >= box.y1:
+            raise ValueError(f"rois: box {part!r} is empty or inverted (needs x0 < x1 and y0 < y1)")
+        if min(box.x1 - box.x0, box.y1 - box.y0) < LEAST_SIDE:
+            raise ValueError(f"rois: box {part!r} is smaller than half a pixel")
+        boxes.append(box)
+    return tuple(boxes)
+
+
+def format_rois(boxes: Iterable[Box]) -> str:
+    """Writes boxes as `parse_rois` reads them."""
+    return ";".join(" ".join(f"{value:.12g}" for value in box) for box in boxes)
+
+
+def parse_fitzpatrick(text: str) -> Optional[int]:
+    """Parses a skin type; empty is unknown, "3" and "3.0" are type 3.
+
+    Raises:
+      ValueError: anything else.
+    """
+    if not text.strip():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if value not in taxonomy.FITZPATRICK_TYPES:
+        raise ValueError(f"fitzpatrick: {text!r} is not 1..6 or empty")
+    return int(value)
+
+
+def _parse_synthetic(text: str) -> bool:
+    """Parses "1", "true", "0", "false" or nothing."""
+    if text.lower() not in ("", "0", "1", "false", "true"):
+        raise ValueError(f"synthetic: {text!r} is not 1, 0 or empty")
+    return text.lower() in ("1", "true")
+
+
+def _check_path(image: str, folder: pathlib.Path) -> None:
+    if not image:
+        raise ValueError("image: the path is empty")
+    root = folder.resolve()
+    try:
+        inside = root in (root / image).resolve().parents
+    except (OSError, RuntimeError) as error:  # Too long a name; a circle of links.
+        raise ValueError(f"image: {image!r} is no path of a file ({error})") from error
+    if not inside:
+        raise ValueError(f"image: {image!r} leaves the folder {folder}")
+
+
+def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photograph:
+    for column, cell in cells.items():
+        if _NOT_TEXT.search(cell):
+            raise ValueError(f"{column}: {cell!r} is not UTF-8 text")
+    for column in ("case_id", "patient_id", "image_id"):
+        if not cells[column]:
+            raise ValueError(f"{column}: the cell is empty")
+    _check_path(cells["image"], folder)
+    split = cells.get("split") or None
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"split: {split!r} is not one of {', '.join(SPLITS)} or empty")
+    synthetic = _parse_synthetic(cells.get("synthetic", ""))
+    if synthetic and split not in (None, "train"):
+        raise ValueError(f"split: a synthetic image may be in 'train' only, not in {split!r}")
+    known = {*REQUIRED_COLUMNS, "split", "synthetic"}
+    return Photograph(
+        case_id=cells["case_id"],
+        patient_id=cells["patient_id"],
+        image_id=cells["image_id"],
+        image=cells["image"],
+        condition=taxonomy.canonical(cells["condition"]),
+        fitzpatrick=parse_fitzpatrick(cells["fitzpatrick"]),
+        rois=parse_rois(cells["rois"]),
+        split=split,
+        synthetic=synthetic,
+        extra={key: value for key, value in cells.items() if key not in known},
+        row=row,
+    )
+
+
+def _check_header(header: Sequence[str], path: pathlib.Path) -> None:
+    if _NOT_TEXT.search("".join(header)):
+        raise ValueError(f"{path}: not UTF-8 text; save it as UTF-8")
+    missing = [column for column in REQUIRED_COLUMNS if column not in header]
+    if missing:
+        found = _readable(", ".join(header)) or "nothing"
+        raise ValueError(f"{path}: missing column {', '.join(missing)}; found {found}")
+    twice = [column for column, count in collections.Counter(header).items() if count > 1]
+    if twice:
+        raise ValueError(f"{path}: column {_readable(', '.join(twice))} appears more than once")
+
+
+class _Row(NamedTuple):
+    """One row of the file: the lines it starts and ends on, cells, and what csv says."""
+
+    line: int
+    last_line: int
+    cells: List[str]
+    error: str = ""
+
+    def check_cells(self, header: Sequence[str]) -> None:
+        """Checks that there is one cell to each column."""
+        reason = self.error
+        if not reason and len(self.cells) != len(header):
+            reason = f"{len(self.cells)} cells where the header has {len(header)}"
+        if reason and self.last_line > self.line:
+            reason += f"; the row ends on line {self.last_line}: is a quotation mark not closed?"
+        if reason:
+            raise ValueError(reason)
+
+
+def _rows(path: pathlib.Path, delimiter: str = ",", strict: bool = True) -> Iterator[_Row]:
+    """Yields the rows, the header included; bytes that are not UTF-8 become surrogates."""
+    with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=strict)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells, error = next(reader), ""
+            except StopIteration:
+                return
+            except csv.Error as raised:  # The reader goes on with the next line.
+                cells, error = [], str(raised)
+            yield _Row(line, reader.line_num, cells, error)
+
+
+def csv_rows(path: pathlib.Path, delimiter: str = ",") -> Iterator[Tuple[int, List[str]]]:
+    """Yields (line the row starts on, cells), the header included.
+
+    Raises:
+      ValueError: the file is not UTF-8 text or not a CSV.
+    """
+    for row in _rows(path, delimiter, strict=False):
+        if row.error or _NOT_TEXT.search("".join(row.cells)):
+            raise ValueError(f"{path}:{row.line}: {row.error or 'not UTF-8 text'}")
+        yield row.line, row.cells
+
+
+class _Earlier:
+    """What the rows so far fix for those that follow."""
+
+    def __init__(self) -> None:
+        self._row_of_image: Dict[str, int] = {}
+        self._patients: Dict[str, Photograph] = {}
+
+    def check(self, photograph: Photograph) -> None:
+        """Adds a row, unless its image is there already or its patient in another split."""
+        row = self._row_of_image.get(photograph.image_id)
+        if row is not None:
+            raise ValueError(f"image_id: {photograph.image_id!r} is already on row {row}")
+        first = self._patients.get(photograph.patient_id, photograph)
+        if first.split != photograph.split:
+            raise ValueError(
+                f"split: patient {photograph.patient_id!r} is in {photograph.split or 'none'!r} "
+                f"here and in {first.split or 'none'!r} on row {first.row}"
+            )
+        self._row_of_image[photograph.image_id] = photograph.row
+        self._patients[photograph.patient_id] = first
+
+
+def read_cases(
+    path: str, image_dir: Optional[str] = None
+) -> Tuple[List[Photograph], List[Rejection]]:
+    """Reads and checks a manifest.
+
+    Args:
+      path: a `cases.csv`; UTF-8, with or without a byte-order mark.
+      image_dir: folder that the `image` column is relative to and may not leave; by
+        default the manifest's own.
+
+    Returns:
+      The usable photographs, in the file's order, and the rows that are not
+      usable with the reason. What needs the photograph itself (a missing file, a
+      box outside the frame) is checked where photographs are read.
+
+    Raises:
+      ValueError: the file is not a manifest, or has no usable row.
+    """
+    source = pathlib.Path(path)
+    if not source.is_file():
+        raise ValueError(f"{path}: no such file")
+    folder = pathlib.Path(image_dir) if image_dir else source.parent
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
+    rows = _rows(source)
+    header = [name.strip() for name in next(rows, _Row(1, 1, [])).cells]
+    _check_header(header, source)
+    photographs: List[Photograph] = []
+    rejections: List[Rejection] = []
+    earlier = _Earlier()
+    for row in rows:
+        if not row.error and not any(value.strip() for value in row.cells):
+            continue
+        cells = dict(zip(header, (value.strip() for value in row.cells)))
+        try:
+            row.check_cells(header)
+            photograph = _parse_row(cells, row.line, folder)
+            earlier.check(photograph)
+        except ValueError as error:
+            names = cells.get("image_id", ""), cells.get("image", "")
+            rejections.append(reject(row.line, *names, "row", str(error)))
+            continue
+        photographs.append(photograph)
+    if not photographs:
+        why = f"; row {rejections[0].row}: {rejections[0].reason}" if rejections else ""
+        raise ValueError(f"{path}: no usable row{why}")
+    return photographs, rejections
+
+
+def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
+    """Writes a manifest that `read_cases` reads back unchanged."""
+    extra = list(dict.fromkeys(key for photograph in photographs for key in photograph.extra))
+    marks = ["synthetic"] if any(photograph.synthetic for photograph in photographs) else []
+    rows = (
+        [
+            photograph.case_id,
+            photograph.patient_id,
+            photograph.image_id,
+            photograph.image,
+            photograph.condition,
+            photograph.fitzpatrick or "",
+            format_rois(photograph.rois),
+            photograph.split or "",
+            *(int(photograph.synthetic) for _ in marks),
+            *(photograph.extra.get(key, "") for key in extra),
+        ]
+        for photograph in photographs
+    )
+    write_csv(path, [*REQUIRED_COLUMNS, "split", *marks, *extra], rows)
+
+
+def write_csv(
+    path: Union[str, pathlib.Path], header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Writes a UTF-8 CSV, which appears under its name only when it is complete."""
+    target = pathlib.Path(path)
+    temporary = target.with_name(target.name + ".tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    temporary.replace(target)
+
+
+def write_rejections(
+    path: Union[str, pathlib.Path], rejections: Iterable[Sequence[object]]
+) -> None:
+    """Writes what was not used; each has the fields of a `Rejection`."""
+    write_csv(path, Rejection._fields, rejections)

@@ -1,0 +1,236 @@
+"""Counts and distributions of an inspected data set, and what in them is worth a look."""
+
+import collections
+import re
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from preprocessing.data import manifest, skin, taxonomy
+from preprocessing.inspection.looks import Inspection, Look
+
+UNKNOWN = 0
+SKIN_TYPES = (*taxonomy.FITZPATRICK_TYPES, UNKNOWN)
+GRID = 24  # Rows and columns of the map of where boxes lie.
+FEW_PATIENTS = 10
+_ITA_STEP = 5  # degrees
+_ITA_EDGES = range(-90, 91, _ITA_STEP)
+_MAX_NAMES = 6
+
+
+class Histogram(NamedTuple):
+    """Counts by bin, with the bins' labels."""
+
+    labels: List[str]
+    counts: List[int]
+
+
+def counts(looks: Sequence[Look]) -> Dict[Tuple[str, int, str], int]:
+    """Counts photographs by condition, skin type (0: unknown) and split."""
+    return collections.Counter(
+        (look.row.condition, look.row.fitzpatrick or UNKNOWN, look.split) for look in looks
+    )
+
+
+def patients(looks: Sequence[Look]) -> Dict[str, int]:
+    """Counts patients by condition."""
+    found: Dict[str, set] = {}
+    for look in looks:
+        found.setdefault(look.row.condition, set()).add(look.row.patient_id)
+    return {condition: len(names) for condition, names in found.items()}
+
+
+def _binned(values: Sequence[float], edges: Sequence[float], labels: List[str]) -> Histogram:
+    """Counts values between edges; those beyond go to the first and last bin."""
+    clipped = np.clip(values, edges[0], np.nextafter(edges[-1], edges[0]))
+    return Histogram(labels, np.histogram(clipped, edges)[0].tolist())
+
+
+def boxes_per_photograph(looks: Sequence[Look]) -> Histogram:
+    """Counts photographs by their number of ROIs: 0, 1, ... 5, 6 and more."""
+    values = [len(look.boxes) for look in looks]
+    return _binned(values, range(8), [*map(str, range(6)), "6+"])
+
+
+def box_sizes(looks: Sequence[Look]) -> Histogram:
+    """Counts ROIs by their longer side relative to the photograph's shorter one."""
+    shares = []
+    for look in looks:
+        width, height = look.size
+        for box in look.boxes:
+            longer = max((box.x1 - box.x0) * width, (box.y1 - box.y0) * height)
+            shares.append(longer / min(width, height))
+    edges = np.linspace(0, 1.2, 13).tolist()
+    labels = [f"{edge:.0%}" if n % 2 == 0 else "" for n, edge in enumerate(edges[:-1])]
+    return _binned(shares, edges, labels)
+
+
+_ASPECTS = ((0.25, "1:4"), (0.5, "1:2"), (1.0, "1:1"), (2.0, "2:1"), (4.0, "4:1"))
+
+
+def box_aspects(looks: Sequence[Look]) -> Histogram:
+    """Counts ROIs by width to height, bins of half an octave."""
+    aspects = [
+        (box.x1 - box.x0) * look.size[0] / ((box.y1 - box.y0) * look.size[1])
+        for look in looks
+        for box in look.boxes
+    ]
+    centres = np.arange(-2, 2.01, 0.5)
+    names = {np.log2(value): name for value, name in _ASPECTS}
+    edges = [-2.25, *(centres + 0.25)]
+    return _binned(np.log2(aspects).tolist(), edges, [names.get(centre, "") for centre in centres])
+
+
+def box_places(looks: Sequence[Look]) -> np.ndarray:
+    """Share of all ROIs that cover each cell of the photograph, float [GRID, GRID]."""
+    total, covered = 0, np.zeros((GRID, GRID))
+    for look in looks:
+        for box in look.boxes:
+            x0, y0 = int(box.x0 * GRID), int(box.y0 * GRID)
+            covered[y0 : int(np.ceil(box.y1 * GRID)), x0 : int(np.ceil(box.x1 * GRID))] += 1
+            total += 1
+    return covered / max(total, 1)
+
+
+def shorter_sides(looks: Sequence[Look]) -> Histogram:
+    """Counts photographs by their shorter side, pixels."""
+    edges = [0, 128, 256, 512, 1024, 2048, 4096]
+    labels = ["<128", "128", "256", "512", "1024", "2048+"]
+    return _binned([min(look.size) for look in looks], edges, labels)
+
+
+def annotated_types(looks: Sequence[Look]) -> List[int]:
+    """Photographs by annotated skin type 1 to 6, then unknown or estimated on import."""
+    types = [look.row.fitzpatrick if look.has_annotated_type else UNKNOWN for look in looks]
+    return [types.count(kind) for kind in SKIN_TYPES]
+
+
+def estimated_types(looks: Sequence[Look]) -> List[int]:
+    """Photographs by skin type estimated from the ITA, then those without skin to see."""
+    types = [look.estimated_type or UNKNOWN for look in looks]
+    return [types.count(kind) for kind in SKIN_TYPES]
+
+
+def angles(looks: Sequence[Look]) -> Histogram:
+    """Counts photographs by ITA, bins of 5 degrees from -90 to 90."""
+    values = [look.ita for look in looks if look.ita is not None]
+    labels = [str(edge) if edge % 30 == 0 else "" for edge in _ITA_EDGES[:-1]]
+    return _binned(values, _ITA_EDGES, labels)
+
+
+def angle_marks() -> List[float]:
+    """Where the thresholds between skin types lie in `angles`, in bins."""
+    return [(threshold - _ITA_EDGES[0]) / _ITA_STEP for threshold in skin.ITA_THRESHOLDS]
+
+
+def angle_types() -> List[int]:
+    """The skin type that the middle of each bin of `angles` stands for."""
+    return [skin.fitzpatrick_from_ita(edge + _ITA_STEP / 2) for edge in _ITA_EDGES[:-1]]
+
+
+def type_agreement(looks: Sequence[Look]) -> np.ndarray:
+    """Photographs by annotated (rows) and estimated (columns) skin type, int [6, 6]."""
+    table = np.zeros((6, 6), int)
+    for look in looks:
+        given, estimated = look.row.fitzpatrick, look.estimated_type
+        if given and estimated and look.has_annotated_type:
+            table[given - 1, estimated - 1] += 1
+    return table
+
+
+class Reason(NamedTuple):
+    """Rejections that say the same of different rows."""
+
+    number: int
+    stage: str
+    example: manifest.Rejection
+
+
+def reasons(rejections: Sequence[manifest.Rejection]) -> List[Reason]:
+    """Groups rejections, most frequent first; names and numbers do not count."""
+    groups: Dict[Tuple[str, str], List[manifest.Rejection]] = {}
+    for rejection in rejections:
+        text = (
+            rejection.reason.replace(rejection.image, "") if rejection.image else rejection.reason
+        )
+        kind = re.sub(r"'[^']*'|[-\d.]+|\S*/\S*", "", text)
+        groups.setdefault((rejection.stage, kind), []).append(rejection)
+    found = [Reason(len(group), key[0], group[0]) for key, group in groups.items()]
+    return sorted(found, key=lambda reason: -reason.number)
+
+
+def _names(values: Sequence[str]) -> str:
+    more = f" and {len(values) - _MAX_NAMES} more" if len(values) > _MAX_NAMES else ""
+    return ", ".join(values[:_MAX_NAMES]) + more
+
+
+def _share(part: int, whole: int) -> str:
+    share = part / max(whole, 1)
+    percent = "less than 1%" if 0 < share < 0.005 else f"{share:.0%}"
+    return f"{part:,} of {whole:,} ({percent})"
+
+
+def _about_conditions(looks: Sequence[Look]) -> List[str]:
+    findings = []
+    few = sorted(name for name, count in patients(looks).items() if count < FEW_PATIENTS)
+    if few:
+        findings.append(f"Fewer than {FEW_PATIENTS} patients: {_names(few)}.")
+    present = sorted({look.row.condition for look in looks})
+    found = {(look.row.condition, look.split) for look in looks}
+    for split in manifest.SPLITS:
+        missing = [condition for condition in present if (condition, split) not in found]
+        if missing:
+            findings.append(f"No {split} photograph: {_names(missing)}.")
+    return findings
+
+
+def _about_skin(looks: Sequence[Look]) -> List[str]:
+    findings = []
+    types = [look.row.fitzpatrick for look in looks]
+    unknown = types.count(None)
+    if unknown:
+        findings.append(
+            f"Skin type unknown: {_share(unknown, len(looks))}; these get no crops. Importing with "
+            "--estimate_skin_type fills them in."
+        )
+    known = len(looks) - unknown
+    dark = types.count(5) + types.count(6)
+    if known and dark < 0.1 * known:
+        findings.append(f"Skin types 5 and 6: only {_share(dark, known)} of known type.")
+    estimated = sum(
+        look.row.fitzpatrick is not None and not look.has_annotated_type for look in looks
+    )
+    if estimated:
+        findings.append(f"Skin type estimated on import: {_share(estimated, len(looks))}.")
+    return findings
+
+
+def _about_boxes(looks: Sequence[Look]) -> List[str]:
+    findings = []
+    without = sum(not look.boxes for look in looks)
+    if without:
+        findings.append(f"No ROI: {_share(without, len(looks))}; these get no crops.")
+    boxes = [box for look in looks for box in look.boxes]
+    whole = sum(min(box.x1 - box.x0, box.y1 - box.y0) > 0.95 for box in boxes)
+    if whole:
+        findings.append(
+            f"ROI as large as the photograph: {_share(whole, len(boxes))}; such a map says "
+            "nothing about the place."
+        )
+    return findings
+
+
+def findings(inspection: Inspection) -> List[str]:
+    """What a careful reader would want to know before training, a sentence each."""
+    looks = inspection.looks
+    found = [*_about_conditions(looks), *_about_skin(looks), *_about_boxes(looks)]
+    if inspection.pairs:
+        found.append(
+            f"Suspected near-duplicates across patients: {len(inspection.pairs):,} pairs; "
+            "preprocessing keeps these patients in one split."
+        )
+    if inspection.rejections:
+        found.append(
+            f"Not used: {len(inspection.rejections):,} rows or crops, see the reasons below."
+        )
+    return found

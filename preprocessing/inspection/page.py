@@ -1,0 +1,189 @@
+"""The report on a data set: one HTML page that needs nothing else."""
+
+import base64
+import datetime
+import pathlib
+from typing import Any, Dict, List, Sequence
+
+import jinja2
+
+from preprocessing.data import manifest
+from preprocessing.inspection import charts, distributions
+from preprocessing.inspection.charts import Series
+from preprocessing.inspection.distributions import SKIN_TYPES, UNKNOWN, Histogram
+from preprocessing.inspection.looks import PER_CONDITION, Inspection, Look
+
+_GIVEN, _ESTIMATED = "#14508f", "#c2701c"
+_MOST_REASONS = 30
+# Colors in the middle of each type's range of ITA.
+_TONES = {1: "#f6e3d6", 2: "#e9c9ae", 3: "#d3a57f", 4: "#b07d55", 5: "#80522f", 6: "#4a2c1c"}
+_SECTIONS = (
+    ("findings", "Before you train"),
+    ("counts", "Counts"),
+    ("skin", "Skin type"),
+    ("boxes-found", "ROI boxes"),
+    ("photographs", "Photographs"),
+    ("duplicates", "Near-duplicates"),
+    ("rejected", "Not used"),
+)
+
+
+def _cell(by_split: Sequence[int], largest: int) -> Dict[str, Any]:
+    total = sum(by_split)
+    share = (total / largest) ** 0.5 if largest else 0.0
+    return {
+        "total": f"{total:,}" if total else "",
+        "splits": " · ".join(f"{count:,}" for count in by_split),
+        "color": charts.shade(share),
+        "dark": share > charts.DARK_FROM,
+    }
+
+
+def _counts(inspection: Inspection) -> Dict[str, Any]:
+    """Rows and totals of the table of condition, skin type and split."""
+    counts = distributions.counts(inspection.looks)
+    patients = distributions.patients(inspection.looks)
+    kinds = [kind for kind in SKIN_TYPES if kind or any(key[1] == UNKNOWN for key in counts)]
+    by_cell = {
+        (condition, kind): [counts[condition, kind, split] for split in manifest.SPLITS]
+        for condition in patients
+        for kind in kinds
+    }
+    largest = max(map(sum, by_cell.values()))
+
+    def added(chosen: Sequence[List[int]]) -> Dict[str, Any]:
+        return _cell([sum(column) for column in zip(*chosen)], 0)
+
+    rows = []
+    for condition in sorted(patients):
+        own = [by_cell[condition, kind] for kind in kinds]
+        cells = [_cell(by_split, largest) for by_split in own]
+        row = {"name": condition, "patients": f"{patients[condition]:,}", "cells": cells}
+        rows.append({**row, **added(own)})
+    totals = [added([by_cell[condition, kind] for condition in patients]) for kind in kinds]
+    totals.append(added(list(by_cell.values())))
+    return {"skin_types": kinds, "count_rows": rows, "totals": totals}
+
+
+def _agreement(looks: Sequence[Look]) -> Dict[str, Any]:
+    table = distributions.type_agreement(looks)
+    count, largest = int(table.sum()), max(int(table.max()), 1)
+    apart = sum(table.diagonal(offset).sum() for offset in (-1, 0, 1))
+    return {
+        "count": f"{count:,}" if count else "",
+        "equal": f"{table.trace() / max(count, 1):.0%}",
+        "near": f"{apart / max(count, 1):.0%}",
+        "rows": [
+            [{**_cell([value], largest), "total": int(value)} for value in row]
+            for row in table.tolist()
+        ],
+    }
+
+
+def _simple(title: str, histogram: Histogram, axis: str) -> str:
+    series = [Series("", histogram.counts, _GIVEN)]
+    return charts.bars(title, histogram.labels, series, axis=axis)
+
+
+def _charts(inspection: Inspection, given: str) -> Dict[str, str]:
+    looks = inspection.looks
+    angles = distributions.angles(looks)
+    return {
+        "skin": charts.bars(
+            f"Photographs by skin type, {given} and estimated",
+            [*map(str, SKIN_TYPES[:6]), "unknown"],
+            [
+                Series(given, distributions.annotated_types(looks), _GIVEN),
+                Series("estimated", distributions.estimated_types(looks), _ESTIMATED),
+            ],
+            axis="Fitzpatrick skin type",
+        ),
+        "angles": charts.bars(
+            "Photographs by typology angle",
+            angles.labels,
+            [Series("", angles.counts, _ESTIMATED)],
+            distributions.angle_marks(),
+            "ITA, degrees",
+            [_TONES[kind] for kind in distributions.angle_types()],
+        ),
+        "per_photograph": _simple(
+            "Photographs by number of ROI boxes",
+            distributions.boxes_per_photograph(looks),
+            "ROI boxes",
+        ),
+        "sizes": _simple(
+            "ROI boxes by size",
+            distributions.box_sizes(looks),
+            "longer side of the box / shorter side of the photograph",
+        ),
+        "aspects": _simple(
+            "ROI boxes by aspect", distributions.box_aspects(looks), "width : height"
+        ),
+        "places": charts.heat_map("Where ROI boxes lie", distributions.box_places(looks)),
+        "sides": ""
+        if inspection.from_records
+        else _simple(
+            "Photographs by their shorter side",
+            distributions.shorter_sides(looks),
+            "shorter side, pixels, from",
+        ),
+    }
+
+
+def _tiles(inspection: Inspection) -> List[Any]:
+    looks = inspection.looks
+    tiles = [
+        (len(looks), "photographs"),
+        (len({look.row.patient_id for look in looks}), "patients"),
+        (len({look.row.condition for look in looks}), "conditions"),
+        (sum(len(look.boxes) for look in looks), "ROI boxes"),
+    ]
+    if inspection.from_records:
+        tiles.append((sum(inspection.crops.values()), "crops"))
+    tiles.append((sum(look.row.fitzpatrick is None for look in looks), "of unknown skin type"))
+    if inspection.pairs is not None:
+        tiles.append((len(inspection.pairs), "near-duplicate pairs"))
+    tiles.append((len(inspection.rejections), "rows or crops not used"))
+    return [(f"{value:,}", name) for value, name in tiles]
+
+
+def render(inspection: Inspection) -> str:
+    """Returns the page's HTML."""
+    given = "recorded" if inspection.from_records else "annotated"
+    looks = inspection.looks
+
+    def picture(look: Look) -> str:
+        data = base64.b64encode(inspection.pictures[look.row.image_id]).decode("ascii")
+        return f"data:image/jpeg;base64,{data}"
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    text = pathlib.Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    return environment.from_string(text).render(
+        inspection=inspection,
+        # Not the whole path: it may tell a reader who works where.
+        title="/".join(
+            pathlib.Path(inspection.source).parts[-1 if inspection.from_records else -2 :]
+        ),
+        date=datetime.date.today().isoformat(),
+        tiles=_tiles(inspection),
+        sections=_SECTIONS,
+        findings=distributions.findings(inspection),
+        **_counts(inspection),
+        patient_count=f"{len({look.row.patient_id for look in looks}):,}",
+        tones=_TONES,
+        skin_legend=[(given, _GIVEN), ("estimated from ITA", _ESTIMATED)],
+        charts=_charts(inspection, given),
+        agreement=_agreement(looks),
+        box_count=f"{sum(len(look.boxes) for look in looks):,}",
+        most_covered=f"{distributions.box_places(looks).max():.0%}",
+        per_condition=PER_CONDITION,
+        shown=sorted(inspection.shown().items()),
+        pairs=[
+            (pair, (looks[pair.first], looks[pair.second])) for pair in inspection.pairs_shown()
+        ],
+        reasons=distributions.reasons(inspection.rejections),
+        most_reasons=_MOST_REASONS,
+        picture=picture,
+    )

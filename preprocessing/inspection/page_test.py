@@ -1,0 +1,124 @@
+import io
+import re
+
+import numpy as np
+from absl.testing import absltest
+from PIL import Image
+
+from preprocessing.data import manifest
+from preprocessing.data.manifest import Box, Photograph
+from preprocessing.duplicates.near_duplicates import Pair
+from preprocessing.inspection import page as inspection_page
+from preprocessing.inspection.looks import Inspection, Look
+
+_ANGLES = (60.0, 48.0, 35.0, 20.0, 0.0, -40.0)  # One of each skin type, 1 to 6.
+_SPLITS = ("train", "train", "validation", "test")
+
+
+def _look(n, condition, skin_type, **fields):
+    row = Photograph("c", f"p{n}", f"i{n}", f"{n}.jpg", condition, skin_type, **fields)
+    angle = _ANGLES[skin_type - 1] if skin_type else None
+    boxes = (Box(0.25, 0.25, 0.75, 0.5),) if skin_type else ()
+    return Look(row, _SPLITS[n % 4], (400, 300), boxes, angle, np.zeros((32, 32), np.uint8))
+
+
+def _inspection():
+    """Twelve photographs of Acne, one of Vitiligo that says nothing of itself."""
+    looks = [_look(n, "Acne", 1 + n % 6) for n in range(11)]
+    looks.append(_look(11, "Acne", 6, extra={"fitzpatrick_source": "estimated"}))
+    looks.append(_look(12, "Vitiligo", None)._replace(size=(90, 120)))
+    looks[3] = looks[3]._replace(row=Photograph("c", "<b>p</b>", "i3", "", "Acne", 4))
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 6), "red").save(buffer, "JPEG")
+    return Inspection(
+        source="/home/me/data/cases.csv",
+        from_records=False,
+        looks=looks,
+        rejections=[
+            manifest.Rejection(7, "a", "a.jpg", "photograph", "/d/a.jpg: no such file"),
+            manifest.Rejection(9, "b", "b.jpg", "photograph", "/d/b.jpg: no such file"),
+            manifest.Rejection(8, "c", "c.jpg", "row", "unknown condition 'Akne'"),
+        ],
+        pairs=[Pair(3, 12, 4, 0.91, True)],
+        pictures={look.row.image_id: buffer.getvalue() for look in looks},
+        crops={},
+    )
+
+
+class RenderTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.found = _inspection()
+        cls.page = inspection_page.render(cls.found)
+
+    def test_needs_nothing_else(self):
+        for address in re.findall(r'(?:src|href)="([^"]*)"', self.page):
+            self.assertRegex(address, "^(#|data:)")
+        self.assertNotRegex(self.page, r"https?://|url\(|@import|<script")
+
+    def test_escapes_what_a_manifest_says(self):
+        self.assertIn("&lt;b&gt;p&lt;/b&gt;", self.page)
+        self.assertNotIn("<b>p</b>", self.page)
+
+    def test_does_not_tell_where_the_data_lies(self):
+        self.assertIn("<h1>data/cases.csv</h1>", self.page)
+        self.assertNotIn("/home/me", self.page)
+
+    def test_every_picture_has_a_text(self):
+        pictures = re.findall(r"<img [^>]*>", self.page)
+        self.assertLen(pictures, 6 + 1 + 2)  # Acne, Vitiligo and the pair.
+        for picture in pictures:
+            self.assertRegex(picture, r'alt="[^"]+, skin type (\d|unknown), photograph \w+"')
+
+    def test_counts_by_split(self):
+        row = re.search(r'<th scope="row">Acne</th>(.*?)</tr>', self.page, re.DOTALL)[1]
+        cells = [
+            tuple(map(int, cell))
+            for cell in re.findall(r">(\d+)(?:</strong>)?<small>(\d+) · (\d+) · (\d+)<", row)
+        ]
+        # Type t has photographs t - 1 and t + 5, whose splits go by fours.
+        self.assertEqual(
+            cells,
+            [
+                (2, 1, 1, 0),
+                (2, 1, 0, 1),
+                (2, 1, 1, 0),
+                (2, 1, 0, 1),
+                (2, 1, 1, 0),
+                (2, 1, 0, 1),
+                (12, 6, 3, 3),
+            ],
+        )
+
+    def test_unknown_values_are_shown(self):
+        self.assertIn("Type unknown", self.page)
+        self.assertIn('<span title="unknown skin type">?</span>', self.page)
+
+    def test_pairs_and_reasons(self):
+        self.assertIn("Conditions differ.", self.page)
+        self.assertIn("Mirrored; 4 of 64 hash bits differ; correlation 0.91", self.page)
+        rows = re.findall(r'<tr><td>(\d+)</td><td class="text">(\w+)</td>', self.page)
+        self.assertEqual(rows, [("2", "photograph"), ("1", "row")])
+
+    def test_agreement_leaves_estimated_types_out(self):
+        self.assertIn("11 photographs with both: 100% equal", self.page)
+
+    def test_nothing_found_is_said(self):
+        page = inspection_page.render(self.found._replace(pairs=[], rejections=[]))
+        self.assertIn("None found among 13 photographs.", page)
+        self.assertIn("Every row is used.", page)
+        page = inspection_page.render(self.found._replace(pairs=None))
+        self.assertIn("Not looked for.", page)
+        page = inspection_page.render(self.found._replace(looks=[self.found.looks[12]], pairs=[]))
+        self.assertIn("No photograph has an annotated skin type", page)
+
+    def test_records(self):
+        crops = {"train": 5, "validation": 0, "test": 2}
+        page = inspection_page.render(self.found._replace(from_records=True, crops=crops))
+        self.assertIn("Recorded against estimated", page)
+        self.assertIn("<strong>7</strong>crops", page)
+
+
+if __name__ == "__main__":
+    absltest.main()

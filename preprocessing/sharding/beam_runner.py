@@ -1,0 +1,123 @@
+"""How Apache Beam runs on this machine: all cores, no downloads, no chatter."""
+
+import contextlib
+import importlib
+import logging
+import os
+import pathlib
+import shlex
+import sys
+from typing import Iterator, Optional, Sequence
+
+from apache_beam.options import pipeline_options
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.transforms import environments
+
+_PROCESSES_FROM = 1500  # photographs
+# Beam's worker program, without its reports on standard error and without the
+# current folder on the path, where a file of the user's might shadow a package.
+_WORKER = """
+import logging, sys
+sys.path.pop(0)
+handler = logging.StreamHandler()
+handler.setLevel(logging.ERROR)
+logging.getLogger().addHandler(handler)
+from apache_beam.runners.worker import sdk_worker_main
+sdk_worker_main.main(sys.argv)
+"""
+
+
+@contextlib.contextmanager
+def importable_by_workers() -> Iterator[None]:
+    """Lets worker processes import what this process can, also from runfiles."""
+    before = os.environ.get("PYTHONPATH")
+    root = str(pathlib.Path(__file__).resolve().parents[2])
+    own = str(pathlib.Path(__file__).absolute().parents[2])
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        dict.fromkeys(filter(None, [own, root, *sys.path, *(before or "").split(os.pathsep)]))
+    )
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps Beam's reports on its own workings off the user's terminal."""
+    logger = logging.getLogger("apache_beam")
+    before = logger.level
+    if before == logging.NOTSET:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def local_runner(
+    options: pipeline_options.PipelineOptions, shard_count: int, photographs: int
+) -> fn_runner.FnApiRunner:
+    """Sets up Beam's own local runner, for all cores unless the options say otherwise.
+
+    `DirectRunner` of Beam 2.77 first tries Prism, a program that it downloads; this
+    one needs nothing. Threads are at work at once and share a few cores well, since
+    Pillow decodes and encodes outside the interpreter lock; processes take seconds
+    to start and scale further, so they are for larger data.
+    """
+    direct = options.view_as(pipeline_options.DirectOptions)
+    given = options.get_all_options(drop_default=True)
+    direct.direct_num_workers = given.get(
+        "direct_num_workers", min(_available_cores(), shard_count)
+    )
+    mode = given.get("direct_running_mode")
+    if mode is None and direct.direct_num_workers != 1:
+        mode = "multi_threading" if photographs < _PROCESSES_FROM else "multi_processing"
+    if mode != "multi_processing":
+        direct.direct_running_mode = mode or "in_memory"
+        return fn_runner.FnApiRunner()
+    # What this mode does, but with our own worker program.
+    direct.direct_running_mode = "in_memory"
+    command = shlex.join([sys.executable, "-c", _WORKER])
+    return fn_runner.FnApiRunner(
+        default_environment=environments.SubprocessSDKEnvironment.from_command_string(command)
+    )
+
+
+def _import_runner(name: Optional[str]) -> None:
+    """Imports the module of a runner that is named in full: it brings options of its own."""
+    module = (name or "").rpartition(".")[0]
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(f"--runner={name}: {error}") from error
+
+
+def parse_options(beam_args: Sequence[str]) -> pipeline_options.PipelineOptions:
+    """Parses Apache Beam's options.
+
+    Raises:
+      ValueError: an option that Beam does not know, probably a misspelt flag of ours,
+        or a runner that is not installed.
+    """
+    with quiet():
+        options = pipeline_options.PipelineOptions(list(beam_args))
+        _import_runner(options.get_all_options()["runner"])
+        known = options.get_all_options()
+        unknown = set(options.get_all_options(retain_unknown_options=True)) - set(known)
+    if unknown:
+        raise ValueError(
+            f"--{min(unknown)} is neither a flag of this program nor an option of Apache Beam; "
+            "see --help"
+        )
+    return options

@@ -1,0 +1,270 @@
+import csv
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest
+from apache_beam.runners.portability import local_job_service
+from PIL import Image
+
+from preprocessing.data import manifest as cases
+from preprocessing.data import maps
+from preprocessing.data import records as examples
+from preprocessing.data.manifest import Box, Photograph
+from preprocessing.sharding import pipeline
+
+_TONES = ((247, 222, 207), (204, 158, 122), (66, 42, 31))
+_SETTINGS = pipeline.Settings(image_size=32, full_size=48, photographs_per_shard=8, seed=3)
+
+
+def _write_data(folder, count=40):
+    """Writes a manifest with good photographs and one of each kind of trouble."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for n in range(count):
+        pixels = np.array(_TONES[n % 3]) + rng.normal(0, 3, (60, 80, 3))
+        pixels[20:40, 30:50] *= 0.5
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{n}.jpg")
+        rows.append(
+            Photograph(
+                f"c{n}",
+                f"p{n}",
+                f"i{n}",
+                f"{n}.jpg",
+                ("Acne", "Melanoma")[n % 2],
+                (1, 3, 6)[n % 3],
+                (Box(30, 20, 50, 40),),
+            )
+        )
+    rows.append(Photograph("c", "q0", "missing", "none.jpg", "Acne", 1, rows[0].rois))
+    rows.append(Photograph("c", "q1", "untyped", "1.jpg", "Acne", None, rows[0].rois))
+    rows.append(Photograph("c", "q2", "outside", "2.jpg", "Acne", 1, (Box(0, 0, 90, 10),)))
+    path = folder / "cases.csv"
+    cases.write_cases(str(path), rows)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("c,q3,akne,0.jpg,Akne,1,,\n")
+    return str(path)
+
+
+def _digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(pathlib.Path(folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+class PreprocessTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.root = pathlib.Path(absltest.TEST_TMPDIR.value) / "pipeline"
+        shutil.rmtree(cls.root, ignore_errors=True)
+        (cls.root / "data").mkdir(parents=True)
+        cls.manifest = _write_data(cls.root / "data")
+        cls.output = str(cls.root / "records")
+        cls.info = pipeline.preprocess(cls.manifest, cls.output, _SETTINGS, overwrite=True)
+
+    def test_records_are_what_the_info_says(self):
+        self.assertEqual(examples.read_info(self.output), self.info)
+        total = {"crops": 0, "full": 0}
+        for kind, parse in (("crops", examples.parse_crop), ("full", examples.parse_full)):
+            for split in cases.SPLITS:
+                files = examples.list_shards(self.output, kind, split)
+                records = [parse(data) for data in tf.data.TFRecordDataset(files)]
+                self.assertLen(records, self.info.count(kind, split))
+                total[kind] += len(records)
+        self.assertEqual(total, {"crops": 40, "full": 41})
+
+    def test_maps_decode_to_condition_and_skin_type(self):
+        files = examples.list_shards(self.output, "crops", "train")
+        for data in tf.data.TFRecordDataset(files):
+            parsed = examples.parse_crop(data)
+            decoded = maps.decode(examples.decode_png(parsed["map/encoded"]).numpy())
+            self.assertEqual(decoded.skin_type, parsed["fitzpatrick"].numpy())
+            self.assertEqual(decoded.condition_code, parsed["condition/code"].numpy())
+            ymin, xmin, ymax, xmax = (parsed["boxes"].numpy()[0] * 32).round().astype(int)
+            self.assertTrue(decoded.roi[ymin:ymax, xmin:xmax].all())
+            self.assertEqual(decoded.roi.sum(), (ymax - ymin) * (xmax - xmin))
+            image = examples.decode_png(parsed["image/encoded"]).numpy().mean(axis=-1)
+            self.assertLess(image[decoded.roi].mean(), 0.8 * image[~decoded.roi].mean())
+
+    def test_nothing_is_dropped_silently(self):
+        with open(os.path.join(self.output, "rejected.csv"), newline="") as file:
+            rejected = {row["image_id"]: row for row in csv.DictReader(file)}
+        self.assertCountEqual(rejected, ["missing", "untyped", "outside", "akne"])
+        self.assertIn("none.jpg: no such file", rejected["missing"]["reason"])
+        self.assertEqual(rejected["missing"]["row"], "42")
+        self.assertIn("unknown skin type; import with", rejected["untyped"]["reason"])
+        self.assertIn("box '0 0 90 10' is outside the 80x60", rejected["outside"]["reason"])
+        self.assertIn("unknown condition 'Akne'; closest", rejected["akne"]["reason"])
+        self.assertEqual(self.info.notes["rejections"], 4)
+
+    def test_crops_csv_and_contact_sheet(self):
+        with open(os.path.join(self.output, "crops.csv"), newline="") as file:
+            self.assertLen(list(csv.DictReader(file)), 40)
+        with Image.open(os.path.join(self.output, "contact_sheet.png")) as sheet:
+            self.assertGreater(min(sheet.size), 200)
+        self.assertFalse((pathlib.Path(self.output) / pipeline.UNFINISHED).exists())
+
+    def test_near_duplicates_across_patients_share_a_split(self):
+        split_of = {}
+        for split in cases.SPLITS:
+            files = examples.list_shards(self.output, "full", split)
+            for data in tf.data.TFRecordDataset(files):
+                split_of[examples.parse_full(data)["image_id"].numpy().decode()] = split
+        with open(os.path.join(self.output, "duplicates.csv"), newline="") as file:
+            pairs = list(csv.DictReader(file))
+        # Photograph 1 is there under two patients.
+        self.assertIn(
+            ("i1", "untyped"), [(row["image_id"], row["other_image_id"]) for row in pairs]
+        )
+        for row in pairs:
+            for side in ("", "other_"):
+                self.assertEqual(row[f"{side}split"], split_of[row[f"{side}image_id"]])
+            self.assertEqual(row["split"], row["other_split"])
+        self.assertEqual(self.info.notes["near_duplicate_pairs"], len(pairs))
+
+    def test_bytes_do_not_depend_on_the_workers(self):
+        expected = _digests(self.output)
+        for name, args in (
+            ("one", ["--direct_num_workers=1"]),
+            ("processes", ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]),
+        ):
+            other = str(self.root / name)
+            pipeline.preprocess(self.manifest, other, _SETTINGS, overwrite=True, beam_args=args)
+            self.assertEqual(_digests(other), expected)
+
+    def test_another_engine_makes_the_same_bytes(self):
+        service = local_job_service.LocalJobServicer(str(self.root / "staging"))
+        port = service.start_grpc_server(0)
+        self.addCleanup(service.stop)
+        args = [
+            "--runner=PortableRunner",
+            f"--job_endpoint=localhost:{port}",
+            "--environment_type=LOOPBACK",
+        ]
+        other = str(self.root / "portable")
+        pipeline.preprocess(self.manifest, other, _SETTINGS, beam_args=args)
+        self.assertEqual(_digests(other), _digests(self.output))
+
+    def test_an_existing_data_set_is_kept(self):
+        before = _digests(self.output)
+        with self.assertRaisesRegex(
+            ValueError, r"already holds dataset\.json; choose another --output_dir or pass --over"
+        ):
+            pipeline.preprocess(self.manifest, self.output, _SETTINGS)
+        self.assertEqual(_digests(self.output), before)
+
+    def test_other_files_in_the_output_folder_are_kept(self):
+        output = self.root / "mine"
+        output.mkdir(exist_ok=True)
+        (output / "notes.txt").write_text("mine")
+        (output / "duplicates.csv").write_text("of an earlier run")
+        settings = dataclasses.replace(_SETTINGS, find_duplicates=False)
+        pipeline.preprocess(self.manifest, str(output), settings, overwrite=True)
+        self.assertEqual((output / "notes.txt").read_text(), "mine")
+        self.assertFalse((output / "duplicates.csv").exists())  # Not looked for this time.
+
+    def test_an_interrupted_run_is_taken_up(self):
+        output = self.root / "interrupted"
+        work = output / pipeline.UNFINISHED
+        plans = self._plans(_SETTINGS)
+        pipeline.write_plans(plans, work)
+        pipeline.shards.write_shard(str(work / "plans" / f"{plans[0].name}.json"))
+        done = work / "crops" / plans[0].name
+        inode = done.stat().st_ino
+        (work / "crops" / "train-00000-of-00099.tfrecord").touch()
+        pipeline.preprocess(self.manifest, str(output), _SETTINGS)
+        self.assertEqual((output / "crops" / plans[0].name).stat().st_ino, inode)
+        self.assertEqual(_digests(output), _digests(self.output))
+
+    def _plans(self, settings):
+        rows = cases.read_cases(self.manifest)[0]
+        return list(pipeline.plan_shards(rows, str(self.root / "data"), settings))
+
+    def test_what_another_manifest_or_setting_made_is_removed(self):
+        work = self.root / "changed"
+        plans = self._plans(_SETTINGS)
+        for plan in plans:
+            sizes, kept = pipeline.write_plans(plans, work)
+            pipeline.shards.write_shard(str(work / "plans" / f"{plan.name}.json"))
+        self.assertEqual(kept, len(plans) - 1)
+        self.assertEqual(sum(sizes.values()), 43)
+        row = dataclasses.replace(plans[0].photographs[0], fitzpatrick=5)
+        changed = dataclasses.replace(plans[0], photographs=(row, *plans[0].photographs[1:]))
+        self.assertEqual(pipeline.write_plans([changed, *plans[1:]], work)[1], len(plans) - 1)
+        self.assertFalse((work / "crops" / changed.name).exists())
+        other = self._plans(dataclasses.replace(_SETTINGS, background_limit=0.3))
+        with self.assertLogs("absl", "WARNING") as logs:
+            self.assertEqual(pipeline.write_plans(other, work)[1], 0)
+        self.assertIn(f"{len(plans) - 1} finished shards are made anew", logs.output[1])
+        self.assertEmpty(list(work.glob("shards/*")))
+
+    def test_an_interrupted_publication_goes_on(self):
+        output = self.root / "published"
+        shutil.copytree(self.output, output)
+        before = _digests(output)
+        work = output / pipeline.UNFINISHED
+        work.mkdir()
+        for name in ("contact_sheet.png", "dataset.json"):
+            (output / name).rename(work / name)
+        pipeline.preprocess(self.manifest, str(output), _SETTINGS)
+        self.assertEqual(_digests(output), before)
+
+    def test_a_full_disk_in_the_middle(self):
+        output = self.root / "full_disk"
+        write, names = pipeline.shards.write_shard, []
+
+        def full(plan_path):
+            names.append(pathlib.Path(plan_path).stem)
+            if len(names) == 2:
+                raise OSError(28, "No space left on device")
+            return write(plan_path)
+
+        one_process = ["--direct_num_workers=1", "--direct_running_mode=in_memory"]
+        with (
+            mock.patch.object(pipeline.shards, "write_shard", full),
+            self.assertRaisesRegex(ValueError, r"unfinished: .*: \[Errno 28\] No space left on"),
+        ):
+            pipeline.preprocess(self.manifest, str(output), _SETTINGS, beam_args=one_process)
+        self.assertFalse((output / "dataset.json").exists())
+        pipeline.preprocess(self.manifest, str(output), _SETTINGS)
+        self.assertEqual(_digests(output), _digests(self.output))
+
+    def test_one_run_at_a_time(self):
+        output = self.root / "shared"
+        with (
+            pipeline._only_run(output),
+            self.assertRaisesRegex(
+                ValueError, r"shared/\.unfinished: another run is at work there"
+            ),
+        ):
+            pipeline.preprocess(self.manifest, str(output), _SETTINGS)
+
+    def test_bad_arguments_are_refused_before_any_work(self):
+        output = str(self.root / "never")
+        with self.assertRaisesRegex(ValueError, "--imagesize is neither a flag of this program"):
+            pipeline.preprocess(self.manifest, output, _SETTINGS, beam_args=["--imagesize=3"])
+        with self.assertRaisesRegex(ValueError, r"nowhere\.csv: no such file"):
+            pipeline.preprocess("/nowhere.csv", output, _SETTINGS)
+        with self.assertRaisesRegex(ValueError, "is a file; --output_dir must be a folder"):
+            pipeline.preprocess(self.manifest, self.manifest, _SETTINGS)
+        self.assertFalse(os.path.exists(output))
+
+    def test_no_usable_photograph(self):
+        manifest = self.root / "data" / "none.csv"
+        cases.write_cases(
+            str(manifest), [Photograph("c", "p", "i", "none.jpg", "Acne", 1, (Box(0, 0, 1, 1),))]
+        )
+        with self.assertRaisesRegex(ValueError, r"no usable photograph; .*none\.jpg: no such file"):
+            pipeline.preprocess(str(manifest), str(self.root / "nothing"), _SETTINGS)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,161 @@
+"""The generator as a SavedModel that needs none of our code.
+
+Two signatures:
+
+  from_map      map uint8 [B, S, S, 3], seed int64 [B]  ->  image uint8 [B, S, S, 3]
+  from_request  condition int64 [B], skin_type int64 [B], boxes float32 [B, N, 4],
+                seed int64 [B]  ->  image and map, uint8 [B, S, S, 3]
+
+Boxes are relative (ymin, xmin, ymax, xmax), as in the records and in `tf.image`; a row
+of zeros is no box, so that images of a batch may have different numbers of them. The
+taxonomy and the codes of the map lie in `assets/taxonomy.json`.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Any, Dict
+
+import tensorflow as tf
+
+from model.sampling import sample_images
+from preprocessing.data import maps, taxonomy
+from synthesis.export import model_card
+from synthesis.trained_generator import TrainedGenerator
+
+ASSET = "taxonomy.json"
+CARD = "MODEL_CARD.md"
+
+
+def draw_maps(
+    condition: tf.Tensor, skin_type: tf.Tensor, boxes: tf.Tensor, image_size: int
+) -> tf.Tensor:
+    """Draws semantic maps with TensorFlow, as `maps.encode` draws them.
+
+    Args:
+      condition: int64 [B], 0..26.
+      skin_type: int64 [B], 1..6.
+      boxes: float32 [B, N, 4], relative (ymin, xmin, ymax, xmax); zeros for no box.
+      image_size: rows and columns.
+
+    Returns:
+      uint8 [B, image_size, image_size, 3].
+
+    Raises:
+      tf.errors.InvalidArgumentError: a condition, type or box out of range, in words.
+    """
+    boxes = tf.cast(boxes, tf.float32)
+    given = tf.reduce_any(boxes != 0.0, axis=-1)
+    filled = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
+    inside = tf.reduce_all((boxes >= 0.0) & (boxes <= 1.0), axis=-1)
+    last = len(taxonomy.CONDITIONS) - 1
+    checks = [
+        tf.debugging.Assert(
+            tf.reduce_all((condition >= 0) & (condition <= last)),
+            [f"condition is not in 0..{last}:", condition],
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all((skin_type >= 1) & (skin_type <= 6)),
+            ["skin_type is not in 1..6:", skin_type],
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all(~given | (filled & inside)),
+            ["a box is empty, inverted or outside the frame (0 to 1):", boxes],
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        # Whole pixels, at least one inside the frame: the rounding of `maps.encode`.
+        low = tf.minimum(tf.round(boxes[..., :2] * image_size), image_size - 1.0)
+        high = tf.maximum(tf.round(boxes[..., 2:] * image_size), low + 1.0)
+    position = tf.range(image_size, dtype=tf.float32)
+    rows = (position >= low[..., :1]) & (position < high[..., :1])  # [B, N, S]
+    columns = (position >= low[..., 1:]) & (position < high[..., 1:])
+    covered = rows[..., :, None] & columns[..., None, :] & given[..., None, None]
+    roi = tf.cast(tf.reduce_any(covered, axis=1), tf.int64)
+    level = maps.LEVEL
+    tone = tf.ones_like(roi) * (level * skin_type)[:, None, None]
+    high_code = roi * (level * (1 + condition // 6))[:, None, None]
+    low_code = roi * (level * (1 + condition % 6))[:, None, None]
+    return tf.cast(tf.stack([tone, high_code, low_code], axis=-1), tf.uint8)
+
+
+def describe_codes() -> Dict[str, Any]:
+    """Returns the contents of the asset: conditions, their codes, the map's levels."""
+    return {
+        "conditions": list(taxonomy.CONDITIONS),
+        "skin_types": list(taxonomy.FITZPATRICK_TYPES),
+        "map": {
+            "R": f"{maps.LEVEL} * skin_type, everywhere",
+            "G": f"{maps.LEVEL} * (1 + condition // 6), inside the boxes, else 0",
+            "B": f"{maps.LEVEL} * (1 + condition % 6), inside the boxes, else 0",
+            "resize": "nearest neighbour only",
+        },
+    }
+
+
+class _Exported(tf.Module):
+    """What is saved."""
+
+    def __init__(self, generator: TrainedGenerator, asset: str):
+        super().__init__()
+        size, config, network = generator.image_size, generator.config, generator.network
+        self.network = network
+        self.taxonomy = tf.saved_model.Asset(asset)
+        codes, seeds = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64, "seed")
+
+        @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8, "map"), seeds])
+        def from_map(semantic_maps: tf.Tensor, seed: tf.Tensor) -> Dict[str, tf.Tensor]:
+            return {"image": sample_images(network, config, semantic_maps, seed)}
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec(codes.shape, tf.int64, "condition"),
+                tf.TensorSpec(codes.shape, tf.int64, "skin_type"),
+                tf.TensorSpec([None, None, 4], tf.float32, "boxes"),
+                seeds,
+            ]
+        )
+        def from_request(
+            condition: tf.Tensor, skin_type: tf.Tensor, boxes: tf.Tensor, seed: tf.Tensor
+        ) -> Dict[str, tf.Tensor]:
+            drawn = draw_maps(condition, skin_type, boxes, size)
+            return {"image": sample_images(network, config, drawn, seed), "map": drawn}
+
+        self.from_map = from_map
+        self.from_request = from_request
+
+
+def export(generator: TrainedGenerator, output_dir: str, overwrite: bool = False) -> str:
+    """Writes the SavedModel and its model card.
+
+    Args:
+      generator: what to export.
+      output_dir: of the SavedModel; appears under its name only when complete.
+      overwrite: whether a folder that is there may be replaced.
+
+    Returns:
+      `output_dir`.
+
+    Raises:
+      ValueError: the folder exists.
+    """
+    target = pathlib.Path(output_dir)
+    if target.exists() and not overwrite:
+        raise ValueError(f"{target}: exists; choose another --output_dir or pass --overwrite")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{target.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        asset = os.path.join(folder, ASSET)
+        pathlib.Path(asset).write_text(json.dumps(describe_codes(), indent=2), encoding="utf-8")
+        module = _Exported(generator, asset)
+        signatures = {"from_map": module.from_map, "from_request": module.from_request}
+        tf.saved_model.save(module, str(temporary), signatures=signatures)
+    card = model_card.write(generator)
+    (temporary / CARD).write_text(card, encoding="utf-8")
+    if target.exists():
+        shutil.rmtree(target)
+    temporary.replace(target)
+    return str(target)

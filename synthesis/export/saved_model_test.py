@@ -1,0 +1,173 @@
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from preprocessing.data import maps, taxonomy
+from preprocessing.data.manifest import Box
+from synthesis import trained_generator
+from synthesis.export import saved_model
+from training import testing_data
+
+# What a user's program does, with TensorFlow and nothing of ours.
+_PROGRAM = """
+import json, sys
+import tensorflow as tf
+ours = {"model", "preprocessing", "synthesis", "training"}
+assert not ours & {name.split(".")[0] for name in sys.modules}
+request = json.load(sys.stdin)
+model = tf.saved_model.load(sys.argv[1])
+signature = model.signatures[request["signature_name"]]
+# TF Serving's columnar form: a tensor per input name.
+types = {name: spec.dtype for name, spec in signature.structured_input_signature[1].items()}
+inputs = {name: tf.constant(value, types[name]) for name, value in request["inputs"].items()}
+outputs = signature(**inputs)
+outputs = {name: value.numpy().tolist() for name, value in outputs.items()}
+json.dump({"outputs": outputs}, sys.stdout)
+"""
+
+
+def _half_open(box, size):
+    """A pixel box as relative (ymin, xmin, ymax, xmax)."""
+    return [box.y0 / size, box.x0 / size, box.y1 / size, box.x1 / size]
+
+
+class DrawMapsTest(parameterized.TestCase):
+    @parameterized.parameters(range(27))
+    def test_equals_the_codec(self, code):
+        rng = np.random.default_rng(code)
+        size, boxes = 64, []
+        for _ in range(1 + code % 3):
+            low, length = rng.uniform(0, 40, 2), rng.uniform(0.2, 23, 2)
+            boxes.append(Box(low[0], low[1], low[0] + length[0], low[1] + length[1]))
+        relative = [[_half_open(box, size) for box in boxes] + [[0.0] * 4]]
+        skin_type = 1 + code % 6
+        drawn = saved_model.draw_maps(
+            tf.constant([code], tf.int64), tf.constant([skin_type], tf.int64), relative, size
+        )
+        expected = maps.encode(skin_type, code, boxes, size, size)
+        np.testing.assert_array_equal(drawn[0], expected)
+
+    def test_a_sliver_at_the_edge_is_one_pixel(self):
+        drawn = saved_model.draw_maps(
+            tf.constant([3], tf.int64),
+            tf.constant([1], tf.int64),
+            [[[0.998, 0.2, 1.0, 0.4], [0.1, 0.999, 0.2, 1.0]]],
+            64,
+        ).numpy()
+        inside = drawn[0, ..., 1] > 0
+        self.assertEqual(inside[63].sum(), 13)  # columns 13 to 25
+        self.assertEqual(inside[:, 63].sum(), 7)  # rows 6 to 12
+        self.assertEqual(inside.sum(), 13 + 7)
+
+    def test_no_box(self):
+        drawn = saved_model.draw_maps(
+            tf.constant([3, 4], tf.int64), tf.constant([1, 6], tf.int64), tf.zeros([2, 0, 4]), 32
+        )
+        self.assertEqual(drawn.shape, (2, 32, 32, 3))
+        self.assertEqual(int(tf.reduce_max(drawn[..., 1:])), 0)
+
+    @parameterized.parameters(
+        (27, 1, [0.1, 0.1, 0.5, 0.5], "condition is not in 0..26"),
+        (0, 0, [0.1, 0.1, 0.5, 0.5], "skin_type is not in 1..6"),
+        (0, 7, [0.1, 0.1, 0.5, 0.5], "skin_type is not in 1..6"),
+        (0, 1, [0.5, 0.1, 0.5, 0.5], "a box is empty, inverted or outside"),
+        (0, 1, [0.1, 0.1, 0.5, 1.5], "a box is empty, inverted or outside"),
+    )
+    def test_bad_requests(self, condition, skin_type, box, message):
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, message):
+            saved_model.draw_maps(
+                tf.constant([condition], tf.int64), tf.constant([skin_type], tf.int64), [[box]], 32
+            )
+
+
+class ExportTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
+        run_dir = testing_data.train_run(folder, steps=2).workdir
+        cls.generator = trained_generator.load(run_dir)
+        cls.path = saved_model.export(cls.generator, os.path.join(folder, "exported"))
+        rng = np.random.default_rng(0)
+        cls.boxes = [Box(*corner, *(corner + 9)) for corner in rng.integers(0, 20, (3, 2))]
+        cls.codes, cls.types, cls.seeds = [0, 12, 25], [1, 4, 6], [5, -6, 7]
+        cls.maps = np.stack(
+            [
+                maps.encode(skin_type, code, [box], 32, 32)
+                for skin_type, code, box in zip(cls.types, cls.codes, cls.boxes)
+            ]
+        )
+        cls.images = cls.generator.generate(cls.maps, np.array(cls.seeds))
+
+    def _call(self, request):
+        """Sends the JSON of a request to a program of its own."""
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, self.path],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.path,
+            env=environment,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return {name: np.array(v) for name, v in json.loads(done.stdout)["outputs"].items()}
+
+    def test_from_request_in_json(self):
+        outputs = self._call(
+            {
+                "signature_name": "from_request",
+                "inputs": {
+                    "condition": self.codes,
+                    "skin_type": self.types,
+                    "boxes": [[_half_open(box, 32)] for box in self.boxes],
+                    "seed": self.seeds,
+                },
+            }
+        )
+        np.testing.assert_array_equal(outputs["map"], self.maps)
+        np.testing.assert_array_equal(outputs["image"], self.images)
+
+    def test_from_map_in_json(self):
+        inputs = {"map": self.maps.tolist(), "seed": self.seeds}
+        outputs = self._call({"signature_name": "from_map", "inputs": inputs})
+        np.testing.assert_array_equal(outputs["image"], self.images)
+
+    def test_any_batch_size(self):
+        signature = tf.saved_model.load(self.path).signatures["from_map"]
+        for number in (1, 2, 3):
+            image = signature(
+                map=tf.constant(self.maps[:number]), seed=tf.constant(self.seeds[:number], tf.int64)
+            )["image"]
+            difference = np.abs(image.numpy().astype(int) - self.images[:number])
+            self.assertLessEqual(difference.max(), 1)  # sums of other batches may round otherwise
+
+    def test_taxonomy_is_inside(self):
+        asset = json.loads(pathlib.Path(self.path, "assets", saved_model.ASSET).read_text())
+        self.assertEqual(asset["conditions"], list(taxonomy.CONDITIONS))
+
+    def test_model_card_lies_beside(self):
+        card = pathlib.Path(self.path, saved_model.CARD).read_text()
+        self.assertIn(self.generator.digest, card)
+        self.assertIn("Not a medical device", card)
+
+    def test_an_existing_folder_is_kept(self):
+        with self.assertRaisesRegex(ValueError, "exported: exists; .* --overwrite"):
+            saved_model.export(self.generator, self.path)
+        before = os.stat(self.path).st_ino
+        saved_model.export(self.generator, self.path, overwrite=True)
+        self.assertNotEqual(os.stat(self.path).st_ino, before)
+
+
+if __name__ == "__main__":
+    absltest.main()

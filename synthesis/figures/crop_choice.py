@@ -1,0 +1,131 @@
+"""Crops of a split to show: which conditions, and which of their crops."""
+
+import collections
+import dataclasses
+from typing import Callable, Dict, Iterable, List, Sequence
+
+import numpy as np
+
+from preprocessing.data import records, taxonomy
+from synthesis import layouts
+from synthesis.layouts import Layout
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop:
+    """A crop of a split, without its pixels.
+
+    Attributes:
+      index: its place among the split's crops.
+      layout: what its map shows.
+      patient_id: of the person.
+      image_id: of the photograph it is cut from.
+    """
+
+    index: int
+    layout: Layout
+    patient_id: str
+    image_id: str
+
+
+def list_crops(data_dir: str, split: str) -> List[Crop]:
+    """Lists the crops of a split in the order of the records; errors of `read_crops`."""
+    return [
+        Crop(
+            index,
+            layouts.layout_of(parsed),
+            parsed["patient_id"].numpy().decode(),
+            parsed["image_id"].numpy().decode(),
+        )
+        for index, parsed in enumerate(layouts.read_crops(data_dir, split))
+    ]
+
+
+def read_photographs(data_dir: str, split: str, crops: Sequence[Crop]) -> List[np.ndarray]:
+    """Reads the pixels of crops that `list_crops` listed.
+
+    Returns:
+      uint8 [S, S, 3] each, in the order of `crops`.
+    """
+    wanted = {crop.index for crop in crops}
+    found: Dict[int, np.ndarray] = {}
+    if wanted:
+        for index, parsed in enumerate(layouts.read_crops(data_dir, split)):
+            if index in wanted:
+                found[index] = records.decode_png(parsed["image/encoded"]).numpy()
+            if len(found) == len(wanted):
+                break
+    return [found[crop.index] for crop in crops]
+
+
+def spread(conditions: Iterable[str], number: int) -> List[str]:
+    """Chooses conditions evenly over the order of the taxonomy.
+
+    Args:
+      conditions: to choose from.
+      number: how many; all where there are no more.
+
+    Raises:
+      ValueError: number not positive.
+    """
+    if number < 1:
+        raise ValueError(f"number of conditions {number} is not positive")
+    ordered = sorted(set(conditions), key=taxonomy.code)
+    number = min(number, len(ordered))
+    return [ordered[(2 * i + 1) * len(ordered) // (2 * number)] for i in range(number)]
+
+
+def by_condition(crops: Iterable[Crop]) -> Dict[str, List[Crop]]:
+    """Groups crops, in the order of the taxonomy."""
+    groups: Dict[str, List[Crop]] = {}
+    for crop in sorted(crops, key=lambda crop: (taxonomy.code(crop.layout.condition), crop.index)):
+        groups.setdefault(crop.layout.condition, []).append(crop)
+    return groups
+
+
+def _in_turns(crops: Iterable[Crop], owner: Callable[[Crop], str]) -> List[Crop]:
+    """Puts the first crop of every owner before the second of any; else keeps the order."""
+    turns: Dict[str, int] = collections.Counter()
+    keyed = []
+    for crop in crops:
+        keyed.append((turns[owner(crop)], crop))
+        turns[owner(crop)] += 1
+    return [crop for _, crop in sorted(keyed, key=lambda one: one[0])]
+
+
+def shuffled(crops: Sequence[Crop], condition: str, seed: int) -> List[Crop]:
+    """Puts the crops of a condition in a random order, different patients first.
+
+    A patient's crops come in an order that has different photographs first.
+    """
+    rng = np.random.default_rng([seed, taxonomy.code(condition)])
+    order = [crops[int(place)] for place in rng.permutation(len(crops))]
+    return _in_turns(_in_turns(order, lambda crop: crop.image_id), lambda crop: crop.patient_id)
+
+
+def take_turns(groups: Dict[str, List[Crop]], number: int, seed: int) -> List[Crop]:
+    """Chooses crops so that conditions are as equal in number as can be.
+
+    Args:
+      groups: crops by condition, from `by_condition`.
+      number: how many.
+      seed: of the choice within a condition.
+
+    Returns:
+      The crops, condition by condition.
+
+    Raises:
+      ValueError: number not positive or larger than there are crops.
+    """
+    available = sum(len(crops) for crops in groups.values())
+    if not 1 <= number <= available:
+        raise ValueError(
+            f"{number} maps cannot be chosen out of {available} of {', '.join(groups) or 'nothing'}"
+        )
+    queues = {name: shuffled(crops, name, seed) for name, crops in groups.items()}
+    taken: Dict[str, int] = dict.fromkeys(groups, 0)
+    while sum(taken.values()) < number:
+        for name, queue in queues.items():
+            if taken[name] < len(queue) and sum(taken.values()) < number:
+                taken[name] += 1
+    return [crop for name, queue in queues.items() for crop in queue[: taken[name]]]

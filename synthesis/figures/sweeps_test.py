@@ -1,0 +1,101 @@
+import shutil
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from preprocessing.data.manifest import Box
+from synthesis import trained_generator
+from synthesis.figures import sweeps
+from synthesis.layouts import Layout
+from training import testing_data
+
+_LAYOUT = Layout("Acne", 2, (Box(4, 5, 20, 17), Box(8, 8, 30, 31)))
+
+
+class LayoutsTest(parameterized.TestCase):
+    def test_only_the_skin_type_changes(self):
+        layouts = sweeps.skin_type_layouts(_LAYOUT)
+        self.assertEqual([layout.skin_type for layout in layouts], [1, 2, 3, 4, 5, 6])
+        self.assertEqual({layout.boxes for layout in layouts}, {_LAYOUT.boxes})
+        self.assertEqual({layout.condition for layout in layouts}, {"Acne"})
+
+    @parameterized.parameters(1.0, 1.2, 0.8)
+    def test_sizes_are_square_roots_of_the_area_about_the_centre(self, aspect):
+        layouts = sweeps.size_layouts("Acne", 3, aspect, (10, 40, 80), 64)
+        for layout, size in zip(layouts, (10, 40, 80)):
+            (box,) = layout.boxes
+            width, height = box.x1 - box.x0, box.y1 - box.y0
+            self.assertAlmostEqual(width * height, (0.64 * size) ** 2)
+            self.assertAlmostEqual(width / height, aspect)
+            self.assertAlmostEqual(box.x0 + box.x1, 64)
+            self.assertAlmostEqual(box.y0 + box.y1, 64)
+
+    @parameterized.parameters(5.0, 0.2)
+    def test_boxes_that_would_not_fit_are_nearer_to_a_square(self, aspect):
+        layouts = sweeps.size_layouts("Acne", 3, aspect, (20, 100), 64)
+        for layout, side in zip(layouts, (12.8, 64)):
+            (box,) = layout.boxes
+            self.assertAlmostEqual(box.x1 - box.x0, side)
+            self.assertAlmostEqual(box.y1 - box.y0, side)
+
+    @parameterized.parameters(
+        ((), "no sizes"),
+        ((0, 10), r"size 0 is not in \(0, 100\]"),
+        ((10, 101), "size 101 is not in"),
+        ((float("nan"),), "size nan is not in"),
+        ((10, 30, 30), "sizes 10,30,30 do not grow"),
+        ((1, 30), "size 1 % of 64 pixels is less than a pixel"),
+    )
+    def test_bad_sizes(self, sizes, message):
+        with self.assertRaisesRegex(ValueError, message):
+            sweeps.size_layouts("Acne", 3, 1.0, sizes, 64)
+
+    @parameterized.parameters(((), None, 6), (("Acne", "Cyst"), None, 2), (("Acne",), 4, 4))
+    def test_rows(self, conditions, rows, expected):
+        self.assertEqual(sweeps.count_rows(conditions, rows), expected)
+
+    @parameterized.parameters((0, "rows 0 is not positive"), (1, "2 conditions do not fit into 1"))
+    def test_bad_rows(self, rows, message):
+        with self.assertRaisesRegex(ValueError, message):
+            sweeps.count_rows(("Acne", "Cyst"), rows)
+
+
+class PaintTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
+        run = testing_data.train_run(folder, steps=2).workdir
+        cls.generator = trained_generator.load(run)
+        cls.data_dir = cls.generator.description["dataset"]["directory"]
+
+    def test_a_row_has_one_noise(self):
+        same, moved = [_LAYOUT] * 3, [_LAYOUT, _LAYOUT, Layout("Acne", 6, _LAYOUT.boxes)]
+        maps, images = sweeps.paint(self.generator, [same, moved], seed=5)
+        self.assertEqual(maps.shape, (2, 3, 32, 32, 3))
+        self.assertEqual(images.shape, (2, 3, 32, 32, 3))
+        self.assertEqual(images.dtype, np.uint8)
+        for column in (1, 2):
+            np.testing.assert_array_equal(images[0, 0], images[0, column])
+        np.testing.assert_array_equal(images[1, 0], images[1, 1])
+        self.assertFalse(np.array_equal(images[1, 0], images[1, 2]))  # another skin type
+        self.assertFalse(np.array_equal(images[0, 0], images[1, 0]))  # another noise
+        np.testing.assert_array_equal(maps[1, 2], maps[0, 0] * [3, 1, 1])  # 6 instead of 2
+
+    def test_chooses_maps_of_what_is_asked_for(self):
+        arguments = (self.data_dir, "validation", self.generator)
+        crops = sweeps.choose_maps(*arguments, ("Melanoma",), 2, 0)
+        self.assertEqual([crop.layout.condition for crop in crops], ["Melanoma"] * 2)
+        crops = sweeps.choose_maps(*arguments, (), None, 0)
+        names = [crop.layout.condition for crop in crops]
+        self.assertEqual(names, ["Acne"] * 2 + ["Melanoma"] * 2 + ["Vitiligo"] * 2)
+        with self.assertRaisesRegex(ValueError, "no validation crop of Cyst; .* Acne, Melanoma"):
+            sweeps.choose_maps(*arguments, ("Acne", "Cyst"), None, 0)
+        with self.assertRaisesRegex(ValueError, "9 maps cannot be chosen out of 3 of Acne"):
+            sweeps.choose_maps(*arguments, ("Acne",), 9, 0)
+
+
+if __name__ == "__main__":
+    absltest.main()

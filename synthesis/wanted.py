@@ -1,0 +1,243 @@
+"""What a user asks for: how many images of which condition on which skin type.
+
+A request becomes a `Wanted` per image, so that image i is the same whoever paints it.
+"""
+
+import csv
+import dataclasses
+import itertools
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from preprocessing.data import manifest, records, taxonomy
+from preprocessing.data.manifest import Box
+
+AXES = ("condition", "skin_type")
+Cell = Tuple[str, int]
+_COLUMNS = ("condition", "skin_type", "count")
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What one image must show.
+
+    Attributes:
+      condition: an entry of `taxonomy.CONDITIONS`.
+      skin_type: Fitzpatrick type, 1..6.
+      boxes: where, in pixels; None leaves it to the sampler.
+    """
+
+    condition: str
+    skin_type: int
+    boxes: Optional[Tuple[Box, ...]] = None
+
+
+def training_cells(info: records.DatasetInfo, conditions: Sequence[str]) -> Dict[Cell, int]:
+    """Returns the number of training crops by condition and skin type, zeros included."""
+    counts = info.counts["crops"].get("train", {})
+    return {
+        (condition, skin_type): counts.get(condition, {}).get(str(skin_type), 0)
+        for condition in conditions
+        for skin_type in taxonomy.FITZPATRICK_TYPES
+    }
+
+
+def _interleaved(counts: Mapping[Cell, int]) -> List[Wanted]:
+    """Spreads the cells evenly over the sequence, so that any stretch of it is a mixture."""
+    places = sorted(
+        ((index + 0.5) / count, cell) for cell, count in counts.items() for index in range(count)
+    )
+    return [Wanted(*cell) for _, cell in places]
+
+
+def _apportion(shares: Mapping[Cell, float], number: int) -> Dict[Cell, int]:
+    """Divides a number in proportion, by largest remainders."""
+    total = sum(shares.values())
+    exact = {cell: number * share / total for cell, share in shares.items()}
+    counts = {cell: int(value) for cell, value in exact.items()}
+    missing = number - sum(counts.values())
+    for cell in sorted(exact, key=lambda cell: (counts[cell] - exact[cell], cell))[:missing]:
+        counts[cell] += 1
+    return counts
+
+
+def by_selection(
+    cells: Mapping[Cell, int],
+    number: int,
+    conditions: Sequence[str] = (),
+    skin_types: Sequence[int] = (),
+) -> List[Wanted]:
+    """Asks for chosen conditions and skin types.
+
+    What is chosen gets equal shares; what is left open is as common as in training.
+
+    Args:
+      cells: training crops by condition and skin type.
+      number: of images.
+      conditions: chosen ones; empty leaves them open.
+      skin_types: chosen ones; empty leaves them open.
+
+    Raises:
+      ValueError: number not positive, an unknown condition or skin type.
+    """
+    if number < 1:
+        raise ValueError(f"num_images {number} is not positive")
+    chosen = [taxonomy.canonical(name) for name in conditions]
+    types = [taxonomy.check_fitzpatrick(skin_type) for skin_type in skin_types]
+    total = max(sum(cells.values()), 1)
+    shares = {}
+    for condition, skin_type in itertools.product(
+        chosen or {name: None for name, _ in cells}, types or taxonomy.FITZPATRICK_TYPES
+    ):
+        of_condition = sum(count for (name, _), count in cells.items() if name == condition)
+        of_type = sum(count for (_, other), count in cells.items() if other == skin_type)
+        if chosen and types:
+            share = 1.0
+        elif chosen:
+            in_training = cells.get((condition, skin_type), 0)
+            share = in_training / of_condition if of_condition else of_type / total
+        elif types:
+            share = float(of_condition)
+        else:
+            share = float(cells.get((condition, skin_type), 0))
+        shares[condition, skin_type] = share
+    return _interleaved(_apportion({c: s for c, s in shares.items() if s > 0}, number))
+
+
+def by_balance(cells: Mapping[Cell, int], number: int, axes: Sequence[str]) -> List[Wanted]:
+    """Asks for what the training data lack.
+
+    The images raise the emptiest groups to a common level, as high as their number
+    allows. A group is a condition, a skin type, or both, by the axes; within a group
+    images are as common as in training, or evenly spread where it is empty.
+
+    Args:
+      cells: training crops by condition and skin type.
+      number: of images.
+      axes: "condition", "skin_type" or both.
+
+    Raises:
+      ValueError: number not positive, or unknown axes.
+    """
+    if number < 1:
+        raise ValueError(f"num_images {number} is not positive")
+    if not axes or set(axes) - set(AXES):
+        raise ValueError(f"balance {','.join(axes)!r} is not made of {', '.join(AXES)}")
+
+    def group_of(cell: Cell) -> Tuple:
+        return tuple(cell[AXES.index(axis)] for axis in AXES if axis in axes)
+
+    groups: Dict[Tuple, List[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(group_of(cell), []).append(cell)
+    filled = fill([sum(cells[cell] for cell in members) for members in groups.values()], number)
+    counts: Dict[Cell, int] = {}
+    for members, added in zip(groups.values(), filled):
+        shares = {cell: float(cells[cell]) for cell in members}
+        if not any(shares.values()):
+            shares = dict.fromkeys(members, 1.0)
+        counts.update(_apportion(shares, added))
+    return _interleaved(counts)
+
+
+def fill(levels: Sequence[int], number: int) -> List[int]:
+    """Pours a number over columns so that the lowest rise to a common level.
+
+    Example: levels 5, 1, 0 and number 4 give 0, 1, 3 (columns of 5, 2, 3).
+
+    Returns:
+      What each column gets; sums to `number`.
+    """
+    order = np.argsort(levels, kind="stable")
+    added = [0] * len(levels)
+    for width in range(1, len(levels) + 1):
+        lowest = [int(index) for index in order[:width]]
+        below = number + sum(levels[index] for index in lowest)
+        level, extra = divmod(below, width)
+        if width < len(levels) and level >= levels[int(order[width])]:
+            continue
+        for place, index in enumerate(lowest):
+            added[index] = level + (place < extra) - levels[index]
+        break
+    return added
+
+
+def read_requests(path: str, image_size: int) -> List[Wanted]:
+    """Reads a CSV of requests: `condition, skin_type, count` and optionally `rois`.
+
+    `rois` are boxes "x0 y0 x1 y1" in pixels of the image that is asked for, joined
+    by ";"; a row without gets boxes from the sampler.
+
+    Args:
+      path: of the file.
+      image_size: rows and columns of the images.
+
+    Raises:
+      ValueError: no such file, a missing column, no row, or a bad value, with row.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise ValueError(f"{path}: lacks the column {missing[0]!r}")
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from error
+    wanted: List[Wanted] = []
+    for line, row in rows:
+        try:
+            wanted += _row_of(row, image_size)
+        except ValueError as error:
+            raise ValueError(f"{path}, row {line}: {error}") from error
+    if not wanted:
+        raise ValueError(f"{path}: asks for nothing")
+    return wanted
+
+
+def _row_of(row: Mapping[str, Optional[str]], image_size: int) -> List[Wanted]:
+    condition = taxonomy.canonical(row["condition"] or "")
+    skin_type = manifest.parse_fitzpatrick(row["skin_type"] or "")
+    if skin_type is None:
+        raise ValueError("skin_type is empty; it is 1..6")
+    text = (row["count"] or "").strip()
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"count {text!r} is not a positive whole number")
+    boxes = manifest.parse_rois(row.get("rois") or "")
+    for box in boxes:
+        if not (box.x0 >= 0 and box.y0 >= 0 and box.x1 <= image_size and box.y1 <= image_size):
+            raise ValueError(
+                f"rois: box {manifest.format_rois([box])!r} is outside the "
+                f"{image_size}x{image_size} image"
+            )
+    return [Wanted(condition, skin_type, boxes or None)] * int(text)
+
+
+def check_seen(wanted: Iterable[Wanted], conditions: Sequence[str]) -> None:
+    """Raises ValueError for a condition that the generator was not trained on."""
+    unseen = sorted({one.condition for one in wanted} - set(conditions))
+    if unseen:
+        raise ValueError(
+            f"the generator has never seen {', '.join(unseen)}; it would invent them. It was "
+            f"trained on {', '.join(conditions)}. --allow_unseen paints them all the same"
+        )
+
+
+def balance_table(cells: Mapping[Cell, int], wanted: Iterable[Wanted]) -> str:
+    """Returns training crops before and after the images are added, by cell."""
+    added: Dict[Cell, int] = {}
+    for one in wanted:
+        cell = (one.condition, one.skin_type)
+        added[cell] = added.get(cell, 0) + 1
+    names = list(dict.fromkeys(name for name, _ in [*cells, *added]))
+    types = taxonomy.FITZPATRICK_TYPES
+    lines = [f"  {'':36}" + "".join(f"{f'type {t}':>16}" for t in types)]
+    for name in names:
+        entries = []
+        for skin_type in types:
+            before = cells.get((name, skin_type), 0)
+            after = before + added.get((name, skin_type), 0)
+            entries.append(f"{before}" if before == after else f"{before} -> {after}")
+        lines.append(f"  {name:36.36}" + "".join(f"{entry:>16}" for entry in entries))
+    return "\n".join(lines)

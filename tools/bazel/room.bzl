@@ -1,0 +1,89 @@
+"""The rules of a folder of Python: one library, its programs, a test per `*_test.py`."""
+
+load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
+
+# Modules of tests' helpers are part of the library of their folder.
+_DATA = ["*.css", "*.html", "*.js", "*.md.jinja", "*.html.jinja", "*.csv"]
+
+def _module(name):
+    """The file of a program: a folder that is a program has it in `__main__.py`."""
+    return "__main__.py" if name == "main" else name + ".py"
+
+def room(
+        name,
+        deps = [],
+        programs = {},
+        test_deps = [],
+        together = [],
+        slow = {},
+        sizes = {},
+        test_data = {}):
+    """Declares what a folder holds.
+
+    `//folder` (`name`, as the folder) is the library of all modules but programs and
+    tests. A test of a program, `PROGRAM_test.py`, depends on the program too.
+
+    Args:
+      name: of the folder.
+      deps: of the library; what comes from PyPI is noted beside them as `# pip: name`.
+      programs: name -> what it needs beside the library; "main" is `__main__.py`.
+      test_deps: what the tests need beside the library.
+      together: small tests that run as one target, `NAME_small_tests`, to load the
+        packages that they share once.
+      slow: test -> extra tags ([] mostly); not part of `//...`, but of `:slow`.
+      sizes: test -> size where it is not "medium".
+      test_data: test -> files and programs that it opens.
+    """
+    sources = native.glob(["*.py"])
+    tests = [source[:-3] for source in sources if source.endswith("_test.py")]
+    mains = [_module(program) for program in programs]
+    py_library(
+        name = name,
+        srcs = [s for s in sources if not s.endswith("_test.py") and s not in mains],
+        data = native.glob(_DATA, allow_empty = True),
+        srcs_version = "PY3",
+        deps = deps,
+    )
+    for program, needs in programs.items():
+        py_binary(
+            name = program,
+            srcs = [_module(program)],
+            main = _module(program),
+            srcs_version = "PY3",
+            deps = [":" + name] + needs,
+        )
+    for test in together + slow.keys() + sizes.keys() + test_data.keys():
+        if test not in tests:
+            fail("//%s has no %s.py" % (native.package_name(), test))
+    common = [":" + name] + test_deps
+    if together:
+        py_test(
+            name = name + "_small_tests",
+            size = "medium",
+            srcs = [test + ".py" for test in together] + ["//tools/bazel:run_together.py"],
+            args = [native.package_name().replace("/", ".") + "." + test for test in together],
+            main = "//tools/bazel:run_together.py",
+            srcs_version = "PY3",
+            deps = common,
+        )
+    for test in tests:
+        if test in together:
+            continue
+        program = test[:-len("_test")]
+        if program.endswith("_browser"):
+            program = program[:-len("_browser")]
+        py_test(
+            name = test,
+            size = sizes.get(test, "medium"),
+            srcs = [test + ".py"],
+            data = test_data.get(test, []),
+            srcs_version = "PY3",
+            tags = ["manual", "slow"] + slow[test] if test in slow else [],
+            deps = common + ([":" + program] if program in programs else []),
+        )
+    if slow:
+        native.test_suite(
+            name = "slow",
+            tags = ["manual"],  # not part of //..., as its tests
+            tests = [":" + test for test in slow],
+        )
