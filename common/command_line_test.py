@@ -11,7 +11,7 @@ from absl.testing import absltest, parameterized
 from common import command_line
 
 _PROGRAM = """
-from preprocessing import command_line
+from common import command_line
 from absl import flags
 flags.DEFINE_integer("size", 1, "")
 def main(argv):
@@ -105,7 +105,7 @@ class RunTest(parameterized.TestCase):
 
 _COMMANDS = """
 \"\"\"Does one of two things.\"\"\"
-from preprocessing import command_line
+from common import command_line
 from absl import flags
 def walk():
     flags.DEFINE_integer("steps", 1, "")

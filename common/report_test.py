@@ -3,7 +3,7 @@ import pathlib
 
 from absl.testing import absltest
 
-from common import report
+from common import files, report
 
 
 class ResultFilesTest(absltest.TestCase):
@@ -28,7 +28,7 @@ class ResultFilesTest(absltest.TestCase):
         report.check(self.path, {"trials": 6}, overwrite=True)
 
     def test_what_cannot_be_read_is_not_replaced(self):
-        report.write_text(self.path, "{")
+        files.write_text(self.path, "{")
         with self.assertRaisesRegex(ValueError, "--overwrite"):
             report.check(self.path, {}, overwrite=False)
 
