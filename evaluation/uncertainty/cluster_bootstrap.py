@@ -7,7 +7,7 @@ one map. Resampling patients and maps instead of images keeps that in the interv
 
 import dataclasses
 import math
-from typing import Callable, Dict, Hashable, List, Optional, Sequence
+from typing import Callable, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -85,14 +85,40 @@ def estimate(
         drawn[row] = statistic(*samples)
     estimates = []
     for value, column in zip(values, drawn.T):
-        column = column[np.isfinite(column)]
-        if not np.isfinite(value) or not len(column):
-            estimates.append(Estimate(float(value)))
-            continue
-        tail = 50.0 * (1.0 - LEVEL)
-        low, high = np.percentile(column, (tail, 100.0 - tail))
-        estimates.append(Estimate(float(value), float(low), float(high)))
+        interval = interval_of(column) if np.isfinite(value) else (math.nan, math.nan)
+        estimates.append(Estimate(float(value), *interval))
     return estimates
+
+
+def draw_counts(number: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns how often each replicate draws each cluster, int [replicates, number].
+
+    For numbers that are sums over clusters: those of all replicates are then one product
+    of matrices.
+    """
+    return rng.multinomial(number, np.full(number, 1.0 / number), size=replicates)
+
+
+def interval_of(drawn: np.ndarray) -> Tuple[float, float]:
+    """Returns the percentile interval of the replicates of a number; NaN are left out."""
+    finite = drawn[np.isfinite(drawn)]
+    if not len(finite):
+        return math.nan, math.nan
+    tail = 50.0 * (1.0 - LEVEL)
+    low, high = np.percentile(finite, (tail, 100.0 - tail))
+    return float(low), float(high)
+
+
+def p_of_no_difference(drawn: np.ndarray) -> float:
+    """Returns the two-sided p of a difference's replicates; NaN of none.
+
+    Never 0, since replicates are finite.
+    """
+    finite = drawn[np.isfinite(drawn)]
+    if not len(finite):
+        return math.nan
+    tail = min(int(np.sum(finite <= 0)), int(np.sum(finite >= 0)))
+    return min(1.0, 2.0 * (tail + 1) / (len(finite) + 1))
 
 
 def mean(values: Sequence[float]) -> float:

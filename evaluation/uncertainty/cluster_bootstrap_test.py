@@ -59,6 +59,25 @@ class ClusterBootstrapTest(absltest.TestCase):
         self.assertEqual(alone.value, 2.5)
         self.assertTrue(math.isnan(alone.low))
 
+    def test_counts_are_those_of_drawing_rows(self):
+        values = np.random.default_rng(0).normal(size=50)
+        counts = cluster_bootstrap.draw_counts(50, 4000, np.random.default_rng(1))
+        self.assertEqual(counts.shape, (4000, 50))
+        self.assertEqual(set(counts.sum(axis=1)), {50})
+        low, high = cluster_bootstrap.interval_of(counts @ values / 50)
+        (rows,) = cluster_bootstrap.estimate(
+            lambda drawn: [values[drawn].mean()], range(50), replicates=4000
+        )
+        self.assertAlmostEqual(low, rows.low, delta=0.02)
+        self.assertAlmostEqual(high, rows.high, delta=0.02)
+
+    def test_p_of_no_difference(self):
+        p_value = cluster_bootstrap.p_of_no_difference
+        self.assertEqual(p_value(np.arange(1.0, 100.0)), 2 / 100)  # none is on the other side
+        self.assertEqual(p_value(np.array([-1.0, 1.0, 1.0, 1.0, np.nan])), 2 * 2 / 5)
+        self.assertEqual(p_value(np.zeros(9)), 1.0)
+        self.assertTrue(math.isnan(p_value(np.full(3, np.nan))))
+
     def test_texts(self):
         self.assertEqual(f"{Estimate(1.0, 0.5, 2.0):.1f}", "1.0 (0.5 to 2.0)")
         self.assertEqual(f"{Estimate(1.0):.1f}", "1.0")
