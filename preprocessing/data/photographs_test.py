@@ -145,7 +145,7 @@ class ReadPhotographTest(parameterized.TestCase):
         pixels = _noise((20, 30, 3))
         path = self._save(Image.fromarray(pixels), exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
         # In a process of its own, whose filters the test runner has not set.
-        program = f"from preprocessing import photographs as p; p.read_photograph({path!r})"
+        program = f"from preprocessing.data import photographs as p; p.read_photograph({path!r})"
         done = subprocess.run(
             [sys.executable, "-c", program],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -65,7 +65,7 @@ class RecordTest(absltest.TestCase):
             records.parse_crop(tf.constant(serialized))
 
     def test_writing_needs_no_tensorflow(self):
-        code = "import sys, preprocessing.examples; sys.exit('tensorflow' in sys.modules)"
+        code = "import sys, preprocessing.data.records; sys.exit('tensorflow' in sys.modules)"
         subprocess.run(
             [sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)}
         )
