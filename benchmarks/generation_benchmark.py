@@ -22,8 +22,7 @@ import numpy as np
 from absl import flags
 
 from preprocessing.data import records
-from synthesis import generation, layout_statistics, run_flags
-from synthesis import layouts as map_sampler
+from synthesis import generation, layouts, run_flags
 from synthesis import wanted as map_requests
 from synthesis.trained_generator import TrainedGenerator
 
@@ -37,15 +36,13 @@ def _job(generator: TrainedGenerator, folder: str, number: int, seed: int) -> ge
     data_dir = generator.description["dataset"]["directory"]
     cells = map_requests.training_cells(records.read_info(data_dir), generator.conditions)
     wanted = map_requests.by_balance(cells, number, ("condition", "skin_type"))
-    fitted = layout_statistics.fit(
-        map_sampler.read_layouts(data_dir, "train"), generator.image_size
-    )
-    sources = map_sampler.read_layouts(data_dir, "validation")
-    layouts = generation.choose_layouts(wanted, sources, fitted, generator.image_size, seed)
+    size = generator.image_size
+    fitted = layouts.fit_statistics(layouts.read_layouts(data_dir, "train"), size)
+    sources = layouts.read_layouts(data_dir, "validation")
     return generation.Job(
         output_dir=os.path.join(folder, f"{number}_{seed}"),
         request={},
-        layouts=layouts,
+        layouts=generation.choose_layouts(wanted, sources, fitted, size, seed),
         seed=seed,
         batch_size=_BATCH_SIZE.value,
     )
@@ -61,7 +58,7 @@ def measure(
     """Returns images/s of bulk generation and of the bare generator, turn by turn."""
     jobs = [_job(generator, folder, number, seed) for seed in range(turns + 1)]
     batch_size = jobs[0].batch_size
-    maps = map_sampler.draw(jobs[0].layouts[:batch_size], generator.image_size)
+    maps = layouts.draw(jobs[0].layouts[:batch_size], generator.image_size)
     seeds = np.arange(batch_size, dtype=np.int64)
     generator.generate(maps, seeds)
     generation.generate(jobs[0], generator)  # loads and traces once

@@ -21,8 +21,7 @@ from preprocessing.data import manifest as cases
 from preprocessing.data import records, taxonomy
 from preprocessing.sharding import beam_runner, shard_failures
 from synthesis import painting
-from synthesis.layout_statistics import LayoutStatistics
-from synthesis.layouts import Layout, vary
+from synthesis.layouts import Layout, LayoutStatistics, vary
 from synthesis.painting import ShardPlan, Summary
 from synthesis.trained_generator import TrainedGenerator
 from synthesis.wanted import Wanted

@@ -12,7 +12,7 @@ from preprocessing.data import manifest as cases
 from preprocessing.data import records as examples
 from preprocessing.data.manifest import Box
 from preprocessing.sharding import pipeline, plans
-from synthesis import generation, layout_statistics, layouts, painting, trained_generator
+from synthesis import generation, layouts, painting, trained_generator
 from synthesis.layouts import Layout
 from synthesis.wanted import Wanted
 from training import input_pipeline, testing_data
@@ -32,7 +32,7 @@ class ChooseLayoutsTest(absltest.TestCase):
             Layout("Acne", 1, (Box(0, 0, 4, 4),)),
             Layout("Acne", 2, (Box(0, 0, 9, 9),)),
         ]
-        self.statistics = layout_statistics.fit(self.sources, 32)
+        self.statistics = layouts.fit_statistics(self.sources, 32)
 
     def _choose(self, *wanted):
         return generation.choose_layouts(wanted, self.sources, self.statistics, 32, seed=0)

@@ -3,7 +3,7 @@
 from typing import Any, Tuple
 
 from preprocessing.data import records
-from synthesis import generation, layout_statistics, layouts
+from synthesis import generation, layouts
 from synthesis import wanted as map_requests
 from synthesis.generation_request import Request
 from synthesis.trained_generator import TrainedGenerator
@@ -46,7 +46,7 @@ def plan(
     sources = []
     if request.maps == "validation":
         sources = layouts.read_layouts(data_dir, "validation")
-    statistics = layout_statistics.fit(layouts.read_layouts(data_dir, "train"), size)
+    statistics = layouts.fit_statistics(layouts.read_layouts(data_dir, "train"), size)
     job = generation.Job(
         output_dir=output_dir,
         request=request.as_dict(),

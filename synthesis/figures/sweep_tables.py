@@ -6,8 +6,8 @@ from typing import Dict, List, Optional, Sequence
 import numpy as np
 
 from preprocessing.data import records, taxonomy
-from synthesis import layout_statistics, wanted
 from synthesis import layouts as map_sampler
+from synthesis import wanted
 from synthesis.figures import crop_choice, pictures, sweeps
 from synthesis.figures.image_tables import Group, Strip, Table, Tile
 from synthesis.layouts import Layout
@@ -126,11 +126,11 @@ def size_table(
     names = sorted((chosen[i % len(chosen)] for i in range(number)), key=chosen.index)
     size = generator.image_size
     trained_on = map_sampler.read_layouts(data_dir, "train")
-    statistics = layout_statistics.fit(trained_on, size)
+    statistics = map_sampler.fit_statistics(trained_on, size)
     cells = wanted.training_cells(info, taxonomy.CONDITIONS)
     types = [skin_type or _commonest_type(name, cells) for name in names]
     layouts = [
-        sweeps.size_layouts(name, kind, math.exp(statistics[name].log_aspect[0]), sizes, size)
+        sweeps.size_layouts(name, kind, statistics[name].aspect, sizes, size)
         for name, kind in zip(names, types)
     ]
     maps, images = sweeps.paint(generator, layouts, seed)
