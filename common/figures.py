@@ -1,27 +1,57 @@
-"""Figures of evaluation results, as PNG files."""
+"""Figures of results, by pyplot and without a screen; what several of them share.
 
+A point is a number with the ends of its interval: (value, low, high), the ends NaN where
+it has none. What draws a figure returns it, for `save` or `Report.write_figure`.
+"""
+
+import io
 import pathlib
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import Any, Literal, Mapping, Optional, Sequence, Tuple
 
 import matplotlib
+import numpy as np
+
+from common import files
 
 matplotlib.use("Agg")  # before pyplot: no screen is needed
 
 from matplotlib import pyplot  # isort: skip
 
 GENERATED, REAL = "#b5472f", "#4a6d8c"
-Point = Tuple[float, float]  # mean and half interval
+Point = Tuple[float, float, float]
 
 
 def save(figure: "pyplot.Figure", path: str) -> str:
-    """Writes a figure as a PNG that appears under its name only when complete."""
-    target = pathlib.Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight", facecolor="white")
+    """Writes a figure as a PNG that appears under its name only when complete; closes it."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150, bbox_inches="tight", facecolor="white")
     pyplot.close(figure)
-    temporary.replace(target)
+    files.write_bytes(pathlib.Path(path), png.getvalue())
     return path
+
+
+def finish(
+    axes: "pyplot.Axes", grid: Optional[Literal["x", "y", "both"]] = "both", **legend: Any
+) -> None:
+    """Takes away the frame, draws a faint grid and, where something has a label, a legend.
+
+    Args:
+      axes: of a figure.
+      grid: its direction; None for none.
+      **legend: options of the legend.
+    """
+    axes.spines[["top", "right"]].set_visible(False)
+    if grid:
+        axes.grid(axis=grid, alpha=0.3)
+        axes.set_axisbelow(True)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(**{"frameon": False, "fontsize": 8, **legend})
+
+
+def whiskers(points: Sequence[Point]) -> np.ndarray:
+    """Returns the lengths of intervals below and above, [2, N]; NaN, which draws none."""
+    value, low, high = np.array(points, float).reshape(-1, 3).T
+    return np.maximum([value - low, high - value], 0.0)
 
 
 def _finish_rows(axes: "pyplot.Axes", names: Sequence[str], title: str, label: str) -> None:
@@ -30,10 +60,7 @@ def _finish_rows(axes: "pyplot.Axes", names: Sequence[str], title: str, label: s
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel(label)
     axes.set_title(title, fontsize=10)
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    finish(axes, "x", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def compared_intervals(
@@ -42,28 +69,26 @@ def compared_intervals(
     floor: Sequence[Optional[Point]],
     title: str,
     label: str,
-    path: str,
-) -> str:
+) -> "pyplot.Figure":
     """Draws one row per name: generated and real-vs-real, with intervals.
 
     Args:
       names: of the rows, from the top.
-      generated: mean and half interval by row.
+      generated: by row.
       floor: the same of held-out photographs; None leaves a row without.
       title: of the figure.
       label: of the axis of values.
-      path: of the PNG.
     """
     figure, axes = pyplot.subplots(figsize=(7.0, 1.6 + 0.34 * len(names)))
     for points, color, marker, what, shift in (
         (generated, GENERATED, "o", "generated", -0.12),
         (floor, REAL, "s", "real vs. real", 0.12),
     ):
-        rows = [(row, point) for row, point in enumerate(points) if point is not None]
+        shown = [(row + shift, point) for row, point in enumerate(points) if point is not None]
         axes.errorbar(
-            [point[0] for _, point in rows],
-            [row + shift for row, _ in rows],
-            xerr=[point[1] for _, point in rows],
+            [point[0] for _, point in shown],
+            [place for place, _ in shown],
+            xerr=whiskers([point for _, point in shown]),
             fmt=marker,
             color=color,
             capsize=3,
@@ -72,39 +97,26 @@ def compared_intervals(
         )
     _finish_rows(axes, names, title, label)
     axes.set_xlim(left=0)
-    return save(figure, path)
+    return figure
 
 
 def over_training(
-    steps: Sequence[int],
-    generated: Sequence[Point],
-    floor: Sequence[Point],
-    label: str,
-    path: str,
-) -> str:
+    steps: Sequence[int], generated: Sequence[Point], floor: Sequence[Point], label: str
+) -> "pyplot.Figure":
     """Draws generated and real-vs-real over training steps, with intervals."""
     figure, axes = pyplot.subplots(figsize=(6.5, 4.0))
     for points, color, what in (
         (generated, GENERATED, "generated"),
         (floor, REAL, "real vs. real"),
     ):
-        means = [mean for mean, _ in points]
-        axes.plot(steps, means, "o-", color=color, label=what, markersize=4)
-        axes.fill_between(
-            steps,
-            [mean - half for mean, half in points],
-            [mean + half for mean, half in points],
-            color=color,
-            alpha=0.2,
-            linewidth=0,
-        )
+        values, low, high = zip(*points)
+        axes.plot(steps, values, "o-", color=color, label=what, markersize=4)
+        axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("training step")
     axes.set_ylabel(label)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    return save(figure, path)
+    finish(axes, fontsize=10)
+    return figure
 
 
 def grouped_bars(
@@ -113,32 +125,29 @@ def grouped_bars(
     colors: Sequence[str],
     title: str,
     label: str,
-    path: str,
-) -> str:
+) -> "pyplot.Figure":
     """Draws a row per name and in it a bar per series, with error bars; shares, 0 to 1.
 
     Args:
       names: of the rows, from the top.
-      series: by name in the legend, mean and half the error bar by row; a NaN half
-        leaves the bar without.
+      series: by name in the legend, one point per row.
       colors: of the series.
       title: of the figure.
       label: of the axis of values.
-      path: of the PNG.
     """
     figure, axes = pyplot.subplots(figsize=(7.0, 1.4 + 0.5 * len(names)))
     thickness = 0.8 / len(series)
     for number, (what, points) in enumerate(series.items()):
         shift = (number - (len(series) - 1) / 2) * thickness
         axes.barh(
-            [row + shift for row in range(len(names))],
-            [mean for mean, _ in points],
+            np.arange(len(names)) + shift,
+            [point[0] for point in points],
             thickness,
-            xerr=[half for _, half in points],
+            xerr=whiskers(points),
             color=colors[number],
             label=what,
             error_kw={"capsize": 2.5, "elinewidth": 1, "ecolor": "#333333"},
         )
     _finish_rows(axes, names, title, label)
     axes.set_xlim(0, 1.05)
-    return save(figure, path)
+    return figure

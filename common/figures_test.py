@@ -1,3 +1,4 @@
+import math
 import os
 
 import numpy as np
@@ -7,36 +8,40 @@ from PIL import Image
 from common import figures
 
 
-def _shows(path, color):
-    """Whether a picture has pixels close to a colour given as "#rrggbb"."""
-    wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
-    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    return bool((np.abs(pixels - wanted).sum(axis=-1) < 12).any())
-
-
-class PlotsTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.path = os.path.join(self.create_tempdir().full_path, "new", "figure.png")
+class FiguresTest(absltest.TestCase):
+    def _assert_shows(self, figure, *colors):
+        """Checks that the saved picture has pixels close to colours given as "#rrggbb"."""
+        path = os.path.join(self.create_tempdir().full_path, "new", "figure.png")
+        self.assertEqual(figures.save(figure, path), path)
+        self.assertEqual(os.listdir(os.path.dirname(path)), ["figure.png"])
+        self.assertFalse(figures.pyplot.fignum_exists(figure.number))
+        pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        for color in colors:
+            wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+            self.assertTrue((np.abs(pixels - wanted).sum(axis=-1) < 12).any(), color)
 
     def test_compared_intervals(self):
-        figures.compared_intervals(
-            ["a", "b"], [(1, 0.1), (2, 0.2)], [(0.5, 0.1), None], "t", "l", self.path
-        )
-        self.assertTrue(_shows(self.path, figures.GENERATED))
-        self.assertTrue(_shows(self.path, figures.REAL))
-        self.assertEqual(os.listdir(os.path.dirname(self.path)), ["figure.png"])
+        generated, floor = [(1, 0.9, 1.1), (2, 1.8, 2.2)], [(0.5, 0.4, 0.6), None]
+        figure = figures.compared_intervals(["a", "b"], generated, floor, "t", "l")
+        self._assert_shows(figure, figures.GENERATED, figures.REAL)
 
     def test_grouped_bars(self):
-        series = {"x": [(0.5, 0.1), (0.2, float("nan"))], "y": [(0.0, 0.0), (1.0, 0.2)]}
-        figures.grouped_bars(["a", "b"], series, ["#00ff00", "#0000ff"], "t", "l", self.path)
-        self.assertTrue(_shows(self.path, "#00ff00"))
-        self.assertTrue(_shows(self.path, "#0000ff"))
+        series = {
+            "x": [(0.5, 0.4, 0.6), (0.2, math.nan, math.nan)],
+            "y": [(0.0, 0.0, 0.0), (1.0, 0.8, 1.2)],
+        }
+        figure = figures.grouped_bars(["a", "b"], series, ["#00ff00", "#0000ff"], "t", "l")
+        self._assert_shows(figure, "#00ff00", "#0000ff")
 
     def test_over_training(self):
-        figures.over_training([1, 2], [(2, 0.1), (1, 0.1)], [(0.5, 0.1)] * 2, "l", self.path)
-        self.assertTrue(_shows(self.path, figures.GENERATED))
-        self.assertTrue(_shows(self.path, figures.REAL))
+        points = [(2, 1.9, 2.1), (1, 0.9, 1.1)]
+        figure = figures.over_training([1, 2], points, [(0.5, 0.4, 0.6)] * 2, "l")
+        self._assert_shows(figure, figures.GENERATED, figures.REAL)
+
+    def test_whiskers(self):
+        points = [(2.0, 1.5, 3.0), (1.0, math.nan, math.nan), (1.0, 1.5, 2.0)]
+        np.testing.assert_allclose(figures.whiskers(points), [[0.5, np.nan, 0], [1, np.nan, 1]])
+        self.assertEqual(figures.whiskers([]).shape, (2, 0))
 
 
 if __name__ == "__main__":

@@ -235,12 +235,16 @@ def _draw(table: Sequence[Row], measured: Sequence[Measured], path: str) -> None
     floor = distances.interval(table[0].values["frechet"].ravel())
     points = [distances.interval(row.values["frechet"].ravel()) for row in table[1:]]
     evaluation = measured[0].evaluation
-    figures.compared_intervals(
+    figure = figures.compared_intervals(
         [row.title for row in table[1:]],
-        [(point["mean"], point["interval"]) for point in points],
-        [(floor["mean"], floor["interval"])] * len(points),
+        [_point(one) for one in points],
+        [_point(floor)] * len(points),
         f"step {evaluation.step:,}, N = {evaluation.overall.num_images}, "
         f"{evaluation.protocol['trials']} trials per seed, ± 1.96 SD",
         evaluation.distance_name,
-        path,
     )
+    figures.save(figure, path)
+
+
+def _point(one: Mapping[str, float]) -> figures.Point:
+    return one["mean"], one["mean"] - one["interval"], one["mean"] + one["interval"]

@@ -261,20 +261,22 @@ def _draw(results: Results, folder: pathlib.Path) -> List[str]:
         if not names:
             continue
         series = {
-            label: [(found[name].mean, found[name].sd) for name in names]
+            label: [_plus_minus(found[name].mean, found[name].sd) for name in names]
             for label, found in zip(measures.values(), by_measure)
         }
-        paths.append(
-            figures.grouped_bars(
-                names,
-                series,
-                (figures.REAL, figures.GENERATED),
-                f"{_TITLES[test]} {len(results.panel)} readers, ± SD",
-                axis,
-                str(folder / file),
-            )
+        figure = figures.grouped_bars(
+            names,
+            series,
+            (figures.REAL, figures.GENERATED),
+            f"{_TITLES[test]} {len(results.panel)} readers, ± SD",
+            axis,
         )
+        paths.append(figures.save(figure, str(folder / file)))
     return paths
+
+
+def _plus_minus(mean: float, deviation: float) -> figures.Point:
+    return mean, mean - deviation, mean + deviation
 
 
 def check_output(results: Results, output_dir: str, overwrite: bool) -> None:
