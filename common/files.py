@@ -1,28 +1,55 @@
-"""Files that appear under their names only when complete."""
+"""Files that appear under their names only when complete, and markers of finished work.
 
+A part of a job is done when its marker is there and fits (`commit`, `committed`): a
+small JSON, written last, with digests of what the part was made from and of what it
+wrote. No folder is renamed, so the same holds on object storage.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
 import json
 import os
 import pathlib
-from typing import Any, Mapping, Union
+import secrets
+import shutil
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 
-def write_bytes(path: PathLike, content: bytes) -> None:
-    """Writes a file, and its folder where there is none.
+@contextlib.contextmanager
+def replacing(path: PathLike) -> Iterator[pathlib.Path]:
+    """Gives a temporary path beside `path`, which takes its place at the end.
 
-    A reader finds the whole file, or what was there before: the content goes to a
-    temporary name beside it, which is renamed.
+    The caller writes a file or a folder there. A reader of `path` finds the whole new
+    one or what was there before; after an error nothing is left behind. Two writers at
+    once do not meet. The temporary name ends in `.tmp`: name the format to libraries
+    that guess it.
+
+      with files.replacing("figure.png") as temporary:
+          figure.savefig(temporary, format="png")
     """
     target = pathlib.Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        temporary.write_bytes(content)
+        yield temporary
+        if target.is_dir():
+            shutil.rmtree(target)
         temporary.replace(target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: PathLike, content: bytes) -> None:
+    """Writes a file, and its folder where there is none; see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: PathLike, text: str) -> None:
@@ -33,3 +60,87 @@ def write_text(path: PathLike, text: str) -> None:
 def write_json(path: PathLike, content: Mapping[str, Any]) -> None:
     """Writes a JSON file with sorted keys, as `write_bytes` does."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def sha256_of(path: PathLike) -> str:
+    """Returns the digest of a file's content, as hex."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_of(content: Any) -> str:
+    """Returns the sha256, as hex, of anything that JSON holds, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def program_digest(modules: Iterable[str], versions: Iterable[Any] = ()) -> str:
+    """Identifies a program that makes bytes.
+
+    Args:
+      modules: dotted names of the modules whose source matters.
+      versions: of formats and packages that matter.
+
+    Raises:
+      ValueError: a module that is not there.
+    """
+    sources = {}
+    for name in modules:
+        try:
+            spec = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            spec = None
+        if spec is None or spec.origin is None:
+            raise ValueError(f"there is no module {name}")
+        sources[name] = sha256_of(spec.origin)
+    return digest_of([sources, [str(version) for version in versions]])
+
+
+def commit(
+    marker: PathLike,
+    made_from: Mapping[str, str],
+    outputs: Mapping[str, Mapping[str, Any]],
+    content: Optional[Mapping[str, Any]] = None,
+) -> None:
+    """Marks a part as done: to be called when everything else is written.
+
+    Args:
+      marker: the JSON to write.
+      made_from: digests by what they are of: input, settings, program.
+      outputs: `output_of` each file, by path relative to the marker's folder.
+      content: what the marker shall say to its readers besides.
+    """
+    write_json(marker, {**(content or {}), "made_from": made_from, "outputs": outputs})
+
+
+def output_of(path: PathLike) -> Dict[str, Any]:
+    """Returns what `commit` notes of a file: `bytes` and `sha256`."""
+    return {"bytes": os.path.getsize(path), "sha256": sha256_of(path)}
+
+
+def committed(
+    marker: PathLike, made_from: Mapping[str, str], read: bool = True
+) -> Optional[Dict[str, Any]]:
+    """Returns the marker of a part that is done, if there is one and it fits.
+
+    Args:
+      marker: the JSON that `commit` wrote.
+      made_from: what the part would be made from today.
+      read: whether the outputs are read and compared by digest; else their sizes only.
+    """
+    marker = pathlib.Path(marker)
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+        if found["made_from"] != dict(made_from):
+            return None
+        for name, output in found["outputs"].items():
+            path = marker.parent / name
+            if path.stat().st_size != output["bytes"]:
+                return None
+            if read and sha256_of(path) != output["sha256"]:
+                return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return found

@@ -1,11 +1,8 @@
 """The averaged generator as a SavedModel."""
 
-import os
-import pathlib
-import shutil
-
 import tensorflow as tf
 
+from common import files
 from model.dermgan import DermGAN
 from model.sampling import sample_images
 
@@ -40,10 +37,6 @@ def save(model: DermGAN, path: str) -> str:
         return {"image": sample_images(module.generator, config, semantic_map, seed)}
 
     module.from_map = from_map
-    temporary = f"{path}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    tf.saved_model.save(module, temporary, signatures={"from_map": from_map})
-    shutil.rmtree(path, ignore_errors=True)
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    os.replace(temporary, path)
+    with files.replacing(path) as temporary:
+        tf.saved_model.save(module, str(temporary), signatures={"from_map": from_map})
     return path

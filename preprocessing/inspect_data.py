@@ -20,6 +20,7 @@ from typing import Sequence
 
 from absl import flags
 
+from common import files
 from preprocessing.inspection import looks, page, sources
 from preprocessing.sharding import plans
 
@@ -54,10 +55,7 @@ def main(_: Sequence[str]) -> None:
     if output.exists() and not _OVERWRITE.value:
         raise ValueError(f"{output}: exists; choose another --output or pass --overwrite")
     found = _inspect()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(output.name + ".tmp")
-    temporary.write_text(page.render(found), encoding="utf-8")
-    temporary.replace(output)
+    files.write_text(output, page.render(found))
     pairs = "" if found.pairs is None else f", {len(found.pairs)} near-duplicate pairs"
     print(f"{len(found.looks)} photographs, {len(found.rejections)} rows or crops not used{pairs}")
     print(f"open in a browser: {output} ({output.stat().st_size / 1e6:.1f} MB)")

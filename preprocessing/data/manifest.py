@@ -23,6 +23,7 @@ from typing import (
     Union,
 )
 
+from common import files
 from preprocessing.data import taxonomy
 
 REQUIRED_COLUMNS = (
@@ -360,13 +361,13 @@ def write_csv(
     path: Union[str, pathlib.Path], header: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
     """Writes a UTF-8 CSV, which appears under its name only when it is complete."""
-    target = pathlib.Path(path)
-    temporary = target.with_name(target.name + ".tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
+    with (
+        files.replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
-    temporary.replace(target)
 
 
 def write_rejections(

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from common import files
 from preprocessing.data import manifest as cases
 from preprocessing.demo import patients, render, skin_surface
 
@@ -28,9 +29,8 @@ def save_photograph(image: np.ndarray, orientation: int, path: pathlib.Path) -> 
     if orientation != 1:
         picture = picture.transpose(_ROTATE[orientation])
         exif[0x0112] = orientation
-    temporary = path.with_name(path.name + ".tmp")
-    picture.save(temporary, "JPEG", quality=_FORMAT_QUALITY, exif=exif)
-    temporary.replace(path)
+    with files.replacing(path) as temporary:
+        picture.save(temporary, "JPEG", quality=_FORMAT_QUALITY, exif=exif)
 
 
 def _write_case(job: patients.Job, folder: str) -> List[cases.Photograph]:

@@ -14,12 +14,12 @@ taxonomy and the codes of the map lie in `assets/taxonomy.json`.
 import json
 import os
 import pathlib
-import shutil
 import tempfile
 from typing import Any, Dict
 
 import tensorflow as tf
 
+from common import files
 from model.sampling import sample_images
 from preprocessing.data import maps, taxonomy
 from synthesis.export import model_card
@@ -144,18 +144,11 @@ def export(generator: TrainedGenerator, output_dir: str, overwrite: bool = False
     target = pathlib.Path(output_dir)
     if target.exists() and not overwrite:
         raise ValueError(f"{target}: exists; choose another --output_dir or pass --overwrite")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with files.replacing(target) as temporary, tempfile.TemporaryDirectory() as folder:
         asset = os.path.join(folder, ASSET)
         pathlib.Path(asset).write_text(json.dumps(describe_codes(), indent=2), encoding="utf-8")
         module = _Exported(generator, asset)
         signatures = {"from_map": module.from_map, "from_request": module.from_request}
         tf.saved_model.save(module, str(temporary), signatures=signatures)
-    card = model_card.write(generator)
-    (temporary / CARD).write_text(card, encoding="utf-8")
-    if target.exists():
-        shutil.rmtree(target)
-    temporary.replace(target)
+        (temporary / CARD).write_text(model_card.write(generator), encoding="utf-8")
     return str(target)

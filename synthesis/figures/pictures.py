@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 
+from common import files
 from synthesis import provenance
 from synthesis.figures import image_tables
 from synthesis.figures.image_tables import Table
@@ -56,13 +57,6 @@ def save(table: Table, path: str) -> str:
     png = buffer.getvalue()
     if table.mark is not None:
         png = provenance.stamp(png, table.mark)
-    target = pathlib.Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.tmp")
-    try:
-        temporary.write_bytes(png)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.write_bytes(path, png)
     width, height = (length / dpi * _CM_PER_INCH for length in picture.size)
     return f"{path} ({width:.1f} x {height:.1f} cm at {dpi:.0f} dpi)"
