@@ -9,7 +9,6 @@ import subprocess
 import sys
 import sysconfig
 import time
-from typing import List
 
 from pip._vendor.packaging.markers import Marker
 
@@ -26,7 +25,7 @@ def count_packages(requirements: str) -> int:
     return sum(not marker or Marker(marker).evaluate() for _, _, marker in locked)
 
 
-def explain(output: List[str]) -> str:
+def explain(output: list[str]) -> str:
     """Returns pip's own error lines, or its last lines where it marked none."""
     errors = [
         line

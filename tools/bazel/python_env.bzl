@@ -1,12 +1,12 @@
 """The Python that runs every target: a virtual environment with the locked packages.
 
-`python_env(name = "python_env")` in WORKSPACE finds a Python 3.9 to 3.11, makes a
+`python_env(name = "python_env")` in WORKSPACE finds a Python 3.10 or 3.11, makes a
 virtual environment inside the external repository, installs the lock file into it
 and registers it as the Python toolchain. It runs again when a lock file or
 PYTHON_BIN changes.
 """
 
-_VERSIONS = ["3.11", "3.10", "3.9"]
+_VERSIONS = ["3.11", "3.10"]
 
 # Prints the version first, so that a Python without venv can be told from no Python.
 _PROBE = """
@@ -110,7 +110,7 @@ def _find_python(repository_ctx):
             problem = "is Python %s without the venv module" % version
         elif version:
             problem = "is Python %s" % version
-        fail("PYTHON_BIN=%s %s; DermGAN needs Python 3.9, 3.10 or 3.11 with venv.\n%s" % (
+        fail("PYTHON_BIN=%s %s; DermGAN needs Python 3.10 or 3.11 with venv.\n%s" % (
             wanted,
             problem,
             _HOW_TO_GET_PYTHON,
@@ -129,7 +129,7 @@ def _find_python(repository_ctx):
             ))
         elif version:
             seen.append("%s (Python %s)" % (python, version))
-    fail("no Python 3.9, 3.10 or 3.11 found; TensorFlow 2.15 runs on no other.\nFound: %s\n%s" % (
+    fail("no Python 3.10 or 3.11 found; the locked packages are for no other.\nFound: %s\n%s" % (
         ", ".join(seen) or "no Python at all",
         _HOW_TO_GET_PYTHON,
     ))
