@@ -31,7 +31,7 @@ def main(_: Sequence[str]) -> None:
     """Reads the flags and writes the data set."""
     folder = command_line.user_path(_OUTPUT_DIR.value)
     path = cases.write_demo_cases(folder, _NUM_CASES.value, _SEED.value, _OVERWRITE.value)
-    photographs, _ = manifest.read_cases(path)
+    photographs = manifest.read_cases(path)[0]
     print(
         f"{len(photographs)} photographs of {_NUM_CASES.value} cases: {path}\n"
         f"next: bazel run //preprocessing:preprocess -- --cases={path} "
