@@ -1,0 +1,194 @@
+"""One writer at a time in a folder, by a lease file that works on shared file systems.
+
+The lease is created exclusively, says who writes (host, process, program) and is written
+again every few seconds. Whoever finds one takes over where its writer has ended: its
+process is gone on this host, or another host's has shown no sign of life for minutes.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+from typing import Any, Dict, Iterator, Optional
+
+from absl import logging
+
+from common import files
+
+FILE_NAME = ".lock"
+HEARTBEAT = 20.0  # seconds
+STALE_AFTER = 300.0  # seconds
+
+
+def _identity(process: int) -> Optional[str]:
+    """What tells a process from a later one of the same number; "" where nothing does.
+
+    Returns:
+      None where there is no such process (any longer).
+    """
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return None
+    except (PermissionError, OverflowError):
+        pass
+    try:
+        boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        status = pathlib.Path(f"/proc/{process}/stat").read_text()
+    except OSError:  # no Linux
+        return ""
+    fields = status.rpartition(")")[2].split()  # a program's name may hold blanks
+    return None if fields[0] in "ZX" else f"{boot}/{fields[19]}"
+
+
+def _host() -> Dict[str, str]:
+    """This host; containers may share its name, but not the numbers of processes."""
+    try:
+        numbers = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        numbers = ""
+    return {"host": socket.gethostname(), "process_numbers": numbers}
+
+
+def _read(path: pathlib.Path) -> Dict[str, Any]:
+    """Returns a lease, or what stands for one that is being written.
+
+    Raises:
+      FileNotFoundError: there is none.
+    """
+    try:
+        lease = json.loads(path.read_text(encoding="utf-8"))
+        return lease if isinstance(lease, dict) else {}
+    except ValueError:
+        return {}
+
+
+def _end(path: pathlib.Path, lease: Dict[str, Any]) -> Optional[str]:
+    """Says why the writer of a lease is at work no longer; None where it may be."""
+    here = _host()
+    process = lease.get("process")
+    if isinstance(process, int) and {name: lease.get(name) for name in here} == here:
+        same = _identity(process) == lease.get("identity")
+        return None if same else "which has ended"
+    with tempfile.TemporaryFile(dir=path.parent) as probe:
+        # Both times by the clock of the file system: those of two hosts may differ.
+        silence = os.fstat(probe.fileno()).st_mtime - path.stat().st_mtime
+    if silence < STALE_AFTER:
+        return None
+    return f"which has shown no sign of life for {silence / 60:.0f} minutes"
+
+
+def _writer(lease: Dict[str, Any]) -> str:
+    program, process, host = (lease.get(key, "?") for key in ("program", "process", "host"))
+    return f"{program}, process {process} on {host}"
+
+
+def _create(path: pathlib.Path, lease: Dict[str, Any]) -> None:
+    """Creates the lease, in place of one whose writer has ended.
+
+    Raises:
+      ValueError: somebody else is at work.
+    """
+    while True:
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                json.dump(lease, file)
+            return
+        except FileExistsError:
+            pass
+        try:
+            found = _read(path)
+            end = _end(path, found)
+            if end is None:
+                raise ValueError(
+                    f"{path.parent}: another run is at work there: {_writer(found)}; wait for "
+                    "it, or stop it"
+                )
+            # Aside first: somebody else may have taken over since, whose lease this is then.
+            aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            path.rename(aside)
+            if _read(aside).get("token") == found.get("token"):
+                logging.warning("%s: taking over from %s, %s", path.parent, _writer(found), end)
+            else:
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, path)
+            aside.unlink()
+        except FileNotFoundError:
+            pass  # given back in between
+
+
+class Lease:
+    """What `only_writer` gives: the right to write, as long as nobody has taken over."""
+
+    def __init__(self, path: pathlib.Path, program: str):
+        self._path = path
+        self._lease = {
+            **_host(),
+            "process": os.getpid(),
+            "identity": _identity(os.getpid()),
+            "program": program,
+            "token": secrets.token_hex(8),
+        }
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _create(path, self._lease)
+        self._thread.start()
+
+    def _held(self) -> bool:
+        try:
+            return _read(self._path).get("token") == self._lease["token"]
+        except FileNotFoundError:
+            return False
+
+    def _keep(self) -> None:
+        while not self._stop.wait(HEARTBEAT):
+            try:
+                if not self._held():
+                    return
+                files.write_json(self._path, self._lease)
+            except OSError as error:  # a full disk: the time of the file stays as it is
+                logging.warning("%s: %s", self._path, error)
+
+    def check(self) -> None:
+        """Makes sure that this process may still write.
+
+        Raises:
+          ValueError: another run has taken over, as after a day's sleep of this host.
+        """
+        if not self._held():
+            raise ValueError(f"{self._path.parent}: another run has taken over there")
+
+    def release(self) -> None:
+        """Gives the lease back, unless somebody has taken over."""
+        self._stop.set()
+        self._thread.join()
+        if self._held():
+            self._path.unlink()
+
+
+@contextlib.contextmanager
+def only_writer(folder: files.PathLike, program: Optional[str] = None) -> Iterator[Lease]:
+    """Makes this process the only writer of a folder, which is made where there is none.
+
+      with locks.only_writer(workdir):
+          ...  # read what is there, write
+
+    Args:
+      folder: which; the lease is its file `.lock`.
+      program: what to tell others; by default the name of this program.
+
+    Raises:
+      ValueError: another process, or another part of this one, is at work there.
+    """
+    name = program or pathlib.Path(sys.argv[0]).stem or "python"
+    lease = Lease(pathlib.Path(folder) / FILE_NAME, name)
+    try:
+        yield lease
+    finally:
+        lease.release()

@@ -1,0 +1,57 @@
+"""Progress of long work on the terminal: shown from the first second, silent elsewhere."""
+
+import contextlib
+import threading
+from typing import Any, Callable, Iterable, Iterator, Optional
+
+import tqdm
+
+
+def bar(
+    items: Optional[Iterable[Any]] = None,
+    total: Optional[int] = None,
+    what: Optional[str] = None,
+    unit: str = "",
+    **options: Any,
+) -> "tqdm.tqdm":
+    """Returns a progress bar on standard error; none where that is no terminal.
+
+    Args:
+      items: what to count while it is gone through; without it, call `update`.
+      total: how many; by default the number of items, where they know it.
+      what: the words before the bar.
+      unit: of the count, as "photographs".
+      **options: further ones of tqdm.
+    """
+    options = {"disable": None, "smoothing": 0.1, **options}
+    return tqdm.tqdm(items, total=total, desc=what, unit=f" {unit}" if unit else "it", **options)
+
+
+@contextlib.contextmanager
+def watching(
+    count: Callable[[], int], total: int, what: Optional[str] = None, unit: str = ""
+) -> Iterator[None]:
+    """Shows how far work is that others do, as long as the context lasts.
+
+    Args:
+      count: how much is done by now; asked twice a second from a thread of its own.
+      total: how much there is to do.
+      what: the words before the bar.
+      unit: of both.
+    """
+    stop = threading.Event()
+
+    def watch() -> None:
+        with bar(total=total, what=what, unit=unit) as shown:
+            ended = shown.disable
+            while not ended:
+                ended = stop.wait(0.5)
+                shown.update(count() - shown.n)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
