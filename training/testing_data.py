@@ -2,7 +2,10 @@
 
 import dataclasses
 import io
+import json
+import os
 import pathlib
+import shutil
 from typing import Any, Iterable, Sequence
 
 import ml_collections
@@ -10,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from common import files
 from preprocessing.data import maps, taxonomy
 from preprocessing.data import records as examples
 from preprocessing.data.manifest import Box
@@ -17,6 +21,11 @@ from training import experiment
 from training.configs import demo
 
 IMAGE_SIZE = 32
+
+# Names the file or folder of `testing_fixture`, where there is one.
+FIXTURE = "DERMGAN_TEST_FIXTURE"
+_SHARED_SPLITS = (24, 8, 16)
+_SHARED_TRAINING = {"steps": 2}
 
 
 def png(image: np.ndarray) -> bytes:
@@ -129,11 +138,51 @@ def small_config(**training: Any) -> ml_collections.ConfigDict:
 
 
 def train_run(
-    folder: str, per_split: Sequence[int] = (24, 8, 16), **training: Any
+    folder: str, per_split: Sequence[int] = _SHARED_SPLITS, **training: Any
 ) -> experiment.Result:
-    """Writes records to FOLDER/data and trains a small run in FOLDER/runs/small."""
+    """Writes records to FOLDER/data and trains a small run in FOLDER/runs/small.
+
+    The run of two steps, which many tests want, is copied from the fixture where
+    there is one.
+    """
+    shared = tuple(per_split) == _SHARED_SPLITS and training == _SHARED_TRAINING
+    if shared and os.environ.get(FIXTURE):
+        return _copy_shared_run(os.path.abspath(os.environ[FIXTURE]), pathlib.Path(folder))
     root = pathlib.Path(folder)
     write_dataset(str(root / "data"), per_split=per_split)
     return experiment.train(
         small_config(**training), str(root / "data"), str(root / "runs" / "small")
     )
+
+
+def make_shared_run(folder: str) -> None:
+    """Makes what `train_run` copies: it does not depend on where it lies."""
+    root = pathlib.Path(folder)
+    write_dataset(str(root / "data"), per_split=_SHARED_SPLITS)
+    config = small_config(**_SHARED_TRAINING)
+    result = experiment.train(config, str(root / "data"), str(root / "runs" / "small"))
+    _set_directory(root, "data")
+    fields = {**dataclasses.asdict(result), "workdir": "runs/small"}
+    for name in ("samples", "generator"):
+        fields[name] = os.path.relpath(fields[name], root)
+    (root / "result.json").write_text(json.dumps(fields), encoding="utf-8")
+
+
+def _copy_shared_run(fixture: str, root: pathlib.Path) -> experiment.Result:
+    if os.path.isdir(fixture):  # without its permissions: Bazel's outputs are read-only
+        shutil.copytree(fixture, root, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    else:
+        shutil.unpack_archive(fixture, root)
+    fields = json.loads((root / "result.json").read_text(encoding="utf-8"))
+    (root / "result.json").unlink()
+    for name in ("workdir", "samples", "generator"):
+        fields[name] = str(root / fields[name])
+    _set_directory(root, str(root / "data"))
+    return experiment.Result(**fields)
+
+
+def _set_directory(root: pathlib.Path, directory: str) -> None:
+    path = root / "runs" / "small" / "config.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    description["dataset"]["directory"] = directory
+    files.write_json(path, description)

@@ -27,7 +27,7 @@ class ProgramTestCase(absltest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Trains the run once."""
+        """Trains the run once, or copies it."""
         super().setUpClass()
         cls.folder = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.folder)
