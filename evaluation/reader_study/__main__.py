@@ -17,39 +17,193 @@ says how to run a study.
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
-from types import ModuleType
+import dataclasses
+import os
+import socket
+import sys
 from typing import Callable, Sequence
 
+from absl import flags
 
-def _printing(module: ModuleType) -> Callable[[Sequence[str]], None]:
-    """Returns a command's `main`, printing what it returns."""
-    return lambda argv: print(module.main(argv))
+Main = Callable[[Sequence[str]], None]
 
-
-# Each command defines flags of its own and loads no more than it needs: build alone
+# Each command defines flags of its own and imports no more than it needs: build alone
 # takes TensorFlow.
-def _build() -> Callable[[Sequence[str]], None]:
-    from evaluation.reader_study import build
-
-    return _printing(build)
 
 
-def _serve() -> Callable[[Sequence[str]], None]:
-    from evaluation.reader_study import serve
+def _build() -> Main:
+    from evaluation.reader_study import build, page, pictures
+    from evaluation.reader_study.build import StudyRequest
+    from evaluation.reader_study.design import Design
+    from evaluation.reader_study.page import PageText
+    from preprocessing.data import taxonomy
+    from synthesis import data_flags, run_flags
 
-    return _printing(serve)
+    output_dir = flags.DEFINE_string("output_dir", None, "Folder for the study.", required=True)
+    synthetic_dir = flags.DEFINE_string(
+        "synthetic_dir",
+        None,
+        "Records of //synthesis:generate to show, instead of painting by a run; needs --data_dir.",
+    )
+    condition = flags.DEFINE_list("condition", [], "Conditions to show; all of the generator.")
+    readers = flags.DEFINE_integer("readers", StudyRequest.readers, "Number of readers.", 1)
+    for name, text in (
+        ("real", "Photographs of the realism test; 0 for no such test."),
+        ("synthetic", "Synthetic images of the realism test."),
+        ("repeats", "Of these, how many are shown twice."),
+        ("pairs", "Pairs of which one is real, with confidence."),
+        ("questions", "Questions of the relevance test."),
+        ("images_per_question", "Images in each; a multiple of 4."),
+    ):
+        flags.DEFINE_integer(name, getattr(Design, name), text)
+    image_pixels = flags.DEFINE_integer(
+        "image_pixels", StudyRequest.image_pixels, "Rows and columns of every image file.", 16, 1024
+    )
+    seed = flags.DEFINE_integer(
+        "seed",
+        None,
+        "Of choice and order, not for readers; drawn at random and kept in the key by default.",
+        lower_bound=0,
+    )
+    title = flags.DEFINE_string("title", PageText.title, "Of the pages.")
+    contact = flags.DEFINE_string("contact", "", "Whom readers can ask, on the first page.")
+    consent = flags.DEFINE_string(
+        "consent",
+        None,
+        "Text file with what readers agree to; paragraphs are parted by empty lines.",
+    )
+    overwrite = flags.DEFINE_bool("overwrite", False, "Replace a study that is there.")
+
+    def main(_: Sequence[str]) -> None:
+        folder = command_line.user_path(output_dir.value)
+        build.check_no_study(folder, overwrite.value)
+        agreed: Sequence[str] = page.CONSENT
+        if consent.value:
+            agreed = page.read_consent(command_line.user_path(consent.value))
+        request = StudyRequest(
+            Design(**{one.name: flags.FLAGS[one.name].value for one in dataclasses.fields(Design)}),
+            readers.value,
+            image_pixels.value,
+            [taxonomy.canonical(name) for name in condition.value] or None,
+            seed.value,
+            PageText(title.value, agreed, contact.value),
+        )
+        painter: pictures.Painter
+        if synthetic_dir.value:
+            painter = pictures.RecordPainter(command_line.user_path(synthetic_dir.value))
+            data_dir = data_flags.data_dir(None)
+        else:
+            generator = run_flags.generator()
+            data_dir = data_flags.data_dir(generator)
+            painter = pictures.RunPainter(generator, data_dir)
+        print(build.build_study(request, folder, data_dir, painter))
+
+    return main
 
 
-def _score() -> Callable[[Sequence[str]], None]:
-    from evaluation.reader_study import score
+def _serve() -> Main:
+    from evaluation.reader_study import answer_key
+    from evaluation.reader_study import server as servers
 
-    return _printing(score)
+    study_dir = flags.DEFINE_string("study_dir", None, "What `build` made.", required=True)
+    database = flags.DEFINE_string(
+        "database", None, "SQLite file for the answers; default STUDY_DIR/answers/answers.sqlite."
+    )
+    listen_at = flags.DEFINE_string(
+        "host", "127.0.0.1", "Address to listen at. Others than this machine reach 0.0.0.0."
+    )
+    port = flags.DEFINE_integer("port", 8000, "Port; 0 takes a free one.", 0, 65535)
+
+    def main(_: Sequence[str]) -> None:
+        folder = command_line.user_path(study_dir.value)
+        key = answer_key.read_key(folder)
+        path = command_line.user_path(
+            database.value or os.path.join(folder, "answers", "answers.sqlite")
+        )
+        store = servers.AnswerStore(path)
+        address = (listen_at.value, port.value)
+        with servers.StudyServer(address, key, folder, store) as server:
+            # Where all addresses of this machine are listened at, readers need one of them.
+            host = socket.gethostname() if listen_at.value == "0.0.0.0" else listen_at.value
+            for reader in key.readers.values():
+                print(f"{reader.name}  http://{host}:{server.server_port}/r/{reader.token}")
+            print("One address each: whoever has it answers as that reader. Ctrl-C ends.")
+            sys.stdout.flush()
+            if host not in ("127.0.0.1", "localhost"):
+                print(
+                    "note: plain HTTP, which anyone on the network can read; put a proxy with TLS "
+                    "before it where that matters",
+                    file=sys.stderr,
+                )
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                pass
+            finally:
+                store.close()
+        print(f"\nanswers: {path}")
+        print(f"next: bazel run //evaluation:reader_study -- score --study_dir={folder}")
+
+    return main
 
 
-def _power() -> Callable[[Sequence[str]], None]:
+def _score() -> Main:
+    from common.report import Report
+    from evaluation.reader_study import answer_key, report
+
+    study_dir = flags.DEFINE_string("study_dir", None, "What `build` made.", required=True)
+    answers = flags.DEFINE_list(
+        "answers",
+        [],
+        "Files of answers, folders of them, .sqlite files of `serve`; default: what is in "
+        "STUDY_DIR/answers.",
+    )
+    output_dir = flags.DEFINE_string("output_dir", None, "Default: STUDY_DIR/results.")
+    overwrite = flags.DEFINE_bool("overwrite", False, "Replace results of other answers.")
+
+    def main(_: Sequence[str]) -> None:
+        folder = command_line.user_path(study_dir.value)
+        key = answer_key.read_key(folder)
+        given = [command_line.user_path(path) for path in answers.value]
+        panel, refused = answer_key.load_answers(given or [os.path.join(folder, "answers")], key)
+        study = report.score_study(key, panel, refused)
+        written_to = command_line.user_path(output_dir.value or os.path.join(folder, "results"))
+        written = Report(written_to, "reader_study", study.protocol, overwrite.value)
+        report.write_report(study, written)
+        written.show(report.screen_summary(study), f"read {written.paths[0]}")
+
+    return main
+
+
+def _power() -> Main:
     from evaluation.reader_study import power
 
-    return _printing(power)
+    fpr = flags.DEFINE_float("fpr", 0.30, "Synthetic images taken for real; the paper's.")
+    differences = flags.DEFINE_list(
+        "differences", ["0", "0.1", "0.22"], "True TPR - FPR; the paper's is 0.22."
+    )
+    readers = flags.DEFINE_list("readers", ["5", "10", "20"], "Numbers of readers.")
+    pictures = flags.DEFINE_list("pictures", ["40", "80", "160"], "Pictures of each kind.")
+    reader_sd = flags.DEFINE_float("reader_sd", 0.4, "SD of the readers' criteria and d'.")
+    picture_sd = flags.DEFINE_float("picture_sd", 0.5, "SD of the pictures' realism.")
+    studies = flags.DEFINE_integer("studies", 200, "Simulated studies per number.", 1)
+    seed = flags.DEFINE_integer("seed", 0, "Of the simulation.")
+
+    def main(_: Sequence[str]) -> None:
+        print(
+            power.power_table(
+                [int(one) for one in readers.value],
+                [int(one) for one in pictures.value],
+                [float(one) for one in differences.value],
+                fpr.value,
+                reader_sd.value,
+                picture_sd.value,
+                studies.value,
+                seed.value,
+            )
+        )
+
+    return main
 
 
 if __name__ == "__main__":

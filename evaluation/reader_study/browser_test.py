@@ -12,9 +12,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from common import testing_browser
-from evaluation.reader_study import answers as reader_study_answers
-from evaluation.reader_study import key, testing
-from evaluation.reader_study import server as reader_study_server
+from evaluation.reader_study import answer_key, testing
+from evaluation.reader_study import server as servers
 from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Design
 
 _DESIGN = Design(real=4, synthetic=4, repeats=2, pairs=2, questions=2, images_per_question=4)
@@ -65,10 +64,10 @@ class StudyTest(absltest.TestCase):
         super().setUp()
         self.folder = self.create_tempdir().full_path
         self.downloads = self.create_tempdir().full_path
-        self.key = testing.write_study(self.folder, design=_DESIGN)
+        self.key = testing.write_study(self.folder, asked=_DESIGN)
         self.reader = self.key.readers["reader_02"]
         self.trials = self.reader.trials
-        self.url = key.page_path(self.folder, self.reader.name).as_uri()
+        self.url = answer_key.page_path(self.folder, self.reader.name).as_uri()
         # What the reader answers: not the truth, but something different every time.
         self.wanted = {}
         for number, trial in enumerate(self.trials):
@@ -143,7 +142,7 @@ class StudyTest(absltest.TestCase):
     def _saved(self):
         (path,) = self._until(None, lambda: list(pathlib.Path(self.downloads).glob("*.json")))
         self.assertEqual(path.name, "answers_reader_02.json")
-        panel, refused = reader_study_answers.load([str(path)], self.key)
+        panel, refused = answer_key.load_answers([str(path)], self.key)
         self.assertEmpty(refused)
         return panel[0]
 
@@ -265,8 +264,8 @@ class StudyTest(absltest.TestCase):
 
     def test_on_a_phone_over_http_and_on_a_laptop_after(self):
         database = str(pathlib.Path(self.folder, "answers.sqlite"))
-        store = reader_study_server.Store(database)
-        server = reader_study_server.StudyServer(("127.0.0.1", 0), self.key, self.folder, store)
+        store = servers.AnswerStore(database)
+        server = servers.StudyServer(("127.0.0.1", 0), self.key, self.folder, store)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         self.addCleanup(store.close)
@@ -293,7 +292,7 @@ class StudyTest(absltest.TestCase):
             driver.find_element(By.ID, "finish").click()
             self._until(driver, lambda: "Your answers have arrived" in self._section(driver).text)
             self._no_errors(driver)
-        panel, refused = reader_study_answers.load([database], self.key)
+        panel, refused = answer_key.load_answers([database], self.key)
         self.assertEmpty(refused)
         self._check(panel[0])
         self.assertEmpty(list(pathlib.Path(self.downloads).iterdir()))
@@ -312,10 +311,10 @@ class StudyTest(absltest.TestCase):
             name = "answers_reader_02_unfinished.json"
             path = pathlib.Path(self.downloads, name)
             self._until(driver, path.exists)
-        answers = reader_study_answers.check(json.loads(path.read_text()), self.key)
+        answers = answer_key.check_answers(json.loads(path.read_text()), self.key)
         self.assertLen(answers.answers, 3)
         with self.assertRaisesRegex(ValueError, f"{name} is not finished: 3 of 14 answered"):
-            reader_study_answers.load([str(path)], self.key)
+            answer_key.load_answers([str(path)], self.key)
 
 
 if __name__ == "__main__":

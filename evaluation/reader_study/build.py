@@ -1,111 +1,159 @@
-"""`//evaluation:reader_study -- build`: its flags; the work is in `assembly`."""
+"""Builds a reader study: what readers are asked, their pages, the key."""
 
 import dataclasses
-from typing import Any, Dict, Sequence, Tuple
+import secrets
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
-from absl import flags
+import numpy as np
 
-from common import command_line
-from evaluation.reader_study import assembly, building, pictures
-from evaluation.reader_study.assembly import Request
-from evaluation.reader_study.design import Design
-from evaluation.reader_study.pages import PageText
-from evaluation.reader_study.pictures import Painter
-from preprocessing.data import records, taxonomy
-from synthesis import data_flags, run_flags
+from common import files
+from evaluation.reader_study import answer_key, design, page
+from evaluation.reader_study.answer_key import Key, Reader
+from evaluation.reader_study.design import Design, Material, Picture
+from evaluation.reader_study.page import PageText
 
-_DEFAULTS = Design()
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the study.", required=True)
-_SYNTHETIC_DIR = flags.DEFINE_string(
-    "synthetic_dir",
-    None,
-    "Records of //synthesis:generate to show, instead of painting by a run; needs --data_dir.",
-)
-_CONDITION = flags.DEFINE_list("condition", [], "Conditions to show; all of the generator.")
-_READERS = flags.DEFINE_integer("readers", Request.readers, "Number of readers.", lower_bound=1)
-flags.DEFINE_integer("real", _DEFAULTS.real, "Photographs of the realism test; 0 for no such test.")
-flags.DEFINE_integer("synthetic", _DEFAULTS.synthetic, "Synthetic images of the realism test.")
-flags.DEFINE_integer("repeats", _DEFAULTS.repeats, "Of these, how many are shown twice.")
-flags.DEFINE_integer("pairs", _DEFAULTS.pairs, "Pairs of which one is real, with confidence.")
-flags.DEFINE_integer("questions", _DEFAULTS.questions, "Questions of the relevance test.")
-flags.DEFINE_integer(
-    "images_per_question", _DEFAULTS.images_per_question, "Images in each; a multiple of 4."
-)
-_IMAGE_PIXELS = flags.DEFINE_integer(
-    "image_pixels",
-    Request.image_pixels,
-    "Rows and columns of every image file.",
-    lower_bound=16,
-    upper_bound=1024,
-)
-_SEED = flags.DEFINE_integer(
-    "seed",
-    None,
-    "Of choice and order, not for readers; drawn at random and kept in the key by default.",
-    lower_bound=0,
-)
-_TITLE = flags.DEFINE_string("title", PageText.title, "Of the pages.")
-_CONTACT = flags.DEFINE_string("contact", "", "Whom readers can ask, on the first page.")
-_CONSENT = flags.DEFINE_string(
-    "consent", None, "Text file with what readers agree to; paragraphs are parted by empty lines."
-)
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a study that is there.")
+if TYPE_CHECKING:
+    from evaluation.reader_study.pictures import Painter
 
 
-def _page_text() -> PageText:
-    if not _CONSENT.value:
-        return PageText(_TITLE.value, contact=_CONTACT.value)
-    path = command_line.user_path(_CONSENT.value)
-    try:
-        with open(path, encoding="utf-8") as file:
-            paragraphs = [" ".join(one.split()) for one in file.read().split("\n\n")]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text in UTF-8") from error
-    return PageText(_TITLE.value, [one for one in paragraphs if one], _CONTACT.value)
+@dataclasses.dataclass(frozen=True)
+class StudyRequest:
+    """What is to be built.
+
+    Attributes:
+      design: how much of what.
+      readers: how many.
+      image_pixels: rows and columns of the image files.
+      conditions: to show; all of the painter's by default.
+      seed: of choice and order; drawn at random by default.
+      text: of the first page.
+    """
+
+    design: Design
+    readers: int = 10
+    image_pixels: int = 256
+    conditions: Optional[Sequence[str]] = None
+    seed: Optional[int] = None
+    text: PageText = PageText()
 
 
-def _request() -> Request:
-    fields = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Design)}
-    return Request(
-        Design(**fields),
-        _READERS.value,
-        _IMAGE_PIXELS.value,
-        [taxonomy.canonical(name) for name in _CONDITION.value] or None,
-        _SEED.value,
-        _page_text(),
-    )
+def check_no_study(folder: str, overwrite: bool) -> None:
+    """Raises ValueError if a study is there: without its key its answers are lost."""
+    if answer_key.key_path(folder).exists() and not overwrite:
+        raise ValueError(
+            f"{folder}: holds a study, and only its own key can score its answers; choose another "
+            "--output_dir or pass --overwrite"
+        )
 
 
-def _painter() -> Tuple[Painter, str, Dict[str, Any]]:
-    """Returns what paints, the records of photographs, and what the key says of both."""
-    painter: Painter
-    synthetic: Dict[str, Any]
-    if _SYNTHETIC_DIR.value:
-        folder = command_line.user_path(_SYNTHETIC_DIR.value)
-        data_dir = data_flags.data_dir(None)
-        painter = pictures.RecordPainter(folder)
-        synthetic = {"records": folder, "digest": records.read_info(folder).digest}
-    else:
-        generator = run_flags.generator()
-        data_dir = data_flags.data_dir(generator)
-        painter = pictures.RunPainter(generator, data_dir)
-        synthetic = {
-            "run_dir": generator.run_dir,
-            "step": generator.step,
-            "digest": generator.digest,
-        }
-    real = {
-        "records": data_dir,
-        "split": pictures.SPLIT,
-        "digest": records.read_info(data_dir).digest,
+def make_key(
+    request: StudyRequest,
+    seed: int,
+    material: Material,
+    shown: Mapping[str, Picture],
+    sources: Mapping[str, Any],
+) -> Key:
+    """Returns the key of a study, with tokens that no seed repeats.
+
+    Args:
+      request: what is built.
+      seed: of choice and order.
+      material: from `choose_material`.
+      shown: its pictures by id, with their sources.
+      sources: where they come from.
+    """
+    width = max(2, len(str(request.readers)))
+    readers: Dict[str, Reader] = {}
+    for number in range(1, request.readers + 1):
+        name = f"reader_{number:0{width}d}"
+        trials = design.trials_of_reader(material, request.design.repeats, seed, number)
+        readers[name] = Reader(name, secrets.token_urlsafe(24), trials)
+    made_from = {
+        **sources,
+        "design": dataclasses.asdict(request.design),
+        "seed": seed,
+        "image_pixels": request.image_pixels,
+        "jpeg_quality": page.JPEG_QUALITY,
+        "conditions": sorted({one.condition for one in shown.values()}),
     }
-    return painter, data_dir, {"real": real, "synthetic": synthetic}
+    return Key(secrets.token_hex(8), made_from, shown, readers)
 
 
-def main(_: Sequence[str]) -> str:
-    """Builds a study; returns what to tell the user."""
-    folder = command_line.user_path(_OUTPUT_DIR.value)
-    assembly.check_output(folder, _OVERWRITE.value)
-    request = _request()
-    painter, data_dir, sources = _painter()
-    return building.build(request, folder, data_dir, painter, sources)
+def write_study(
+    folder: str, key: Key, pixels: Mapping[str, np.ndarray], image_pixels: int, text: PageText
+) -> None:
+    """Writes the pages of a study, and its key.
+
+    Args:
+      folder: of the study; pages of an earlier study there are removed.
+      key: of the study.
+      pixels: uint8 [S, S, 3] by picture id.
+      image_pixels: rows and columns of the image files.
+      text: of the first page.
+    """
+    encoded = dict(zip(pixels, page.encode_alike(list(pixels.values()), image_pixels)))
+    answer_key.write_key(folder, key)
+    for old in answer_key.page_path(folder, "any").parent.glob("reader_*.html"):
+        old.unlink()
+    for reader in key.readers.values():
+        html = page.render_page(key.study, reader, encoded, text)
+        files.write_text(answer_key.page_path(folder, reader.name), html)
+
+
+def build_study(request: StudyRequest, folder: str, data_dir: str, painter: "Painter") -> str:
+    """Builds a study.
+
+    Args:
+      request: what.
+      folder: where.
+      data_dir: records of photographs.
+      painter: of synthetic images.
+
+    Returns:
+      What was built, for the screen.
+
+    Raises:
+      ValueError: too few photographs or synthetic images, or images of another size.
+    """
+    from evaluation.reader_study import pictures  # TensorFlow, which nothing else here needs
+
+    seed = secrets.randbits(48) if request.seed is None else request.seed
+    photographs = pictures.list_photographs(data_dir, painter, request.conditions)
+    material = design.choose_material(request.design, photographs, seed)
+    shown, pixels = pictures.fetch_pictures(material.pictures.values(), data_dir, painter, seed)
+    sources = {"real": pictures.photographs_source(data_dir), "synthetic": painter.source}
+    key = make_key(request, seed, material, shown, sources)
+    write_study(folder, key, pixels, request.image_pixels, request.text)
+    return _summary(request.design, folder, material, key)
+
+
+def _summary(asked: Design, folder: str, material: Material, key: Key) -> str:
+    real = sum(not one.synthetic for one in material.pictures.values())
+    first_page = answer_key.page_path(folder, next(iter(key.readers)))
+    lines: List[str] = [
+        f"Reader study {key.study}: {len(key.readers)} readers, {real} photographs and "
+        f"{len(material.pictures) - real} synthetic images, "
+        f"{len(key.made_from['conditions'])} conditions"
+    ]
+    if asked.real:
+        shown = f"{asked.real} + {asked.synthetic} pictures, {asked.repeats} shown twice"
+        lines.append(f"  realism    {shown}")
+    if asked.pairs:
+        lines.append(f"  pairs      {asked.pairs}")
+    if asked.questions:
+        shown = f"{asked.questions} questions of {asked.images_per_question} images"
+        lines.append(f"  relevance  {shown}")
+    size = first_page.stat().st_size / 1e6
+    lines += [
+        f"  pages      {first_page.parent}  ({size:.1f} MB each)",
+        f"  key        {answer_key.key_path(folder)}  DO NOT HAND OUT",
+    ]
+    if material.reused:
+        lines.append(f"  note: {material.reused} photographs are in more than one part; the test")
+        lines.append("  split has too few for all. Parts are then not quite independent.")
+    lines += [
+        "next: give each reader one page and collect their files in "
+        f"{folder}/answers, or let them answer over the network:",
+        f"  bazel run //evaluation:reader_study -- serve --study_dir={folder}",
+    ]
+    return "\n".join(lines)

@@ -1,9 +1,14 @@
-"""What a reader study asks, and in which order it asks each reader.
+"""What a reader study shows and asks, and in which order it asks each reader.
 
 The paper's human tests (section 3, Figure 7): in the first, readers say of each of 80
 photographs and 80 synthetic images whether it is real; in the second they choose, in
 16 questions, the images that show a given condition. Ours add pictures shown twice, to
 see how far readers agree with themselves, and pairs of which one is real.
+
+A synthetic picture has the condition and skin type of a photograph beside it, so that
+what is shown does not tell what is real. Nor does seeing it again: of a photograph's
+crops, which are alike, one is shown; and where there are too few photographs and one is
+in two tests, so is the synthetic picture that goes with it.
 
 Every reader gets the same pictures, so that readers can be compared; the order is each
 reader's own. It follows from the seed, which readers must not know: with it they could
@@ -12,9 +17,11 @@ work out the answers.
 
 import collections
 import dataclasses
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import numpy as np
+
+from preprocessing.data import taxonomy
 
 REALISM, PAIR, RELEVANCE = "realism", "pair", "relevance"
 KINDS = (REALISM, PAIR, RELEVANCE)
@@ -43,9 +50,9 @@ class Design:
 
     def __post_init__(self) -> None:
         """Raises ValueError for numbers that make no study."""
-        for field in dataclasses.fields(self):
-            if getattr(self, field.name) < 0:
-                raise ValueError(f"{field.name} {getattr(self, field.name)} is negative")
+        for name, number in dataclasses.asdict(self).items():
+            if number < 0:
+                raise ValueError(f"{name} {number} is negative")
         if bool(self.real) != bool(self.synthetic):
             raise ValueError(
                 f"the realism test needs both kinds of pictures, not {self.real} real and "
@@ -62,6 +69,25 @@ class Design:
             raise ValueError(
                 f"images_per_question {self.images_per_question} is not a multiple of 4"
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+    """A crop that may be shown.
+
+    Attributes:
+      index: its place among the crops of its split.
+      condition: an entry of `taxonomy.CONDITIONS`.
+      skin_type: Fitzpatrick type, 1..6.
+      patient_id: of the person.
+      image_id: of the photograph, which its other crops share.
+    """
+
+    index: int
+    condition: str
+    skin_type: int
+    patient_id: str
+    image_id: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +158,175 @@ class Material:
         return sum(uses[name] > 1 for name, one in self.pictures.items() if not one.synthetic)
 
 
+class _Supply:
+    """Deals photographs: new ones to a part first, then the least used, of all patients."""
+
+    def __init__(self, photographs: Iterable[Photograph], rng: np.random.Generator) -> None:
+        crops = list(photographs)
+        shuffled = [crops[place] for place in rng.permutation(len(crops))]
+        self._stock = list({one.image_id: one for one in shuffled}.values())
+        self._uses: Dict[int, int] = collections.Counter()
+        self._uses_in_part: Dict[int, int] = collections.Counter()
+        self._patients: Dict[str, int] = collections.Counter()
+
+    def counts(self) -> Dict[str, int]:
+        """Returns the number of photographs by condition, in the order of the taxonomy."""
+        counts = collections.Counter(one.condition for one in self._stock)
+        return {name: counts[name] for name in taxonomy.CONDITIONS if counts[name]}
+
+    def begin_part(self) -> None:
+        """Begins a part of the study, which prefers what it has not shown yet."""
+        self._uses_in_part.clear()
+
+    def _wear(self, one: Photograph) -> Tuple[int, int, int]:
+        uses = self._uses_in_part[one.index], self._uses[one.index]
+        return (*uses, self._patients[one.patient_id])
+
+    def take(self, number: int, conditions: Collection[str]) -> List[Photograph]:
+        """Returns different photographs; there must be enough."""
+        left = [one for one in self._stock if one.condition in conditions]
+        taken = []
+        for _ in range(number):
+            taken.append(min(left, key=self._wear))
+            left.remove(taken[-1])
+            self._uses_in_part[taken[-1].index] += 1
+            self._uses[taken[-1].index] += 1
+            self._patients[taken[-1].patient_id] += 1
+        return taken
+
+
+def _in_turns(available: Mapping[str, int], number: int, start: int = 0) -> List[str]:
+    """Deals `number` places to names in turns, as many to each as are available at most."""
+    names = list(available)
+    names = names[start:] + names[:start]
+    turns = [(turn, name) for name in names for turn in range(available[name])]
+    return [name for _, name in sorted(turns, key=lambda one: one[0])[:number]]
+
+
+class _Builder:
+    """Collects the pictures of the parts of a study."""
+
+    def __init__(self, supply: _Supply, rng: np.random.Generator) -> None:
+        self.supply = supply
+        self.pictures: Dict[str, Picture] = {}
+        self._names: Dict[Tuple[object, ...], str] = {}
+        self._rng = rng
+
+    def _name(self, picture: Picture, *thing: object) -> str:
+        """Returns the id of a thing's picture, which is made once."""
+        if thing not in self._names:
+            name = self._names[thing] = f"p{len(self._names):05d}"
+            self.pictures[name] = dataclasses.replace(picture, picture_id=name)
+        return self._names[thing]
+
+    def photographs(self, number: int, conditions: Collection[str]) -> List[str]:
+        """Adds photographs."""
+        return [
+            self._name(
+                Picture("", False, one.condition, one.skin_type, one.index, one.patient_id),
+                one.index,
+            )
+            for one in self.supply.take(number, conditions)
+        ]
+
+    def synthetic(self, number: int, like: Sequence[str]) -> List[str]:
+        """Adds pictures that go with photographs, with each in turn."""
+        names = []
+        for place in range(number):
+            turn, which = divmod(place, len(like))
+            model = self.pictures[like[which]]
+            picture = Picture("", True, model.condition, model.skin_type)
+            names.append(self._name(picture, "like", model.crop, turn))
+        return names
+
+    def _shares(self, number: int, message: str) -> Dict[str, int]:
+        """Deals so many photographs to the conditions; ValueError where there are fewer."""
+        counts = self.supply.counts()
+        available = sum(counts.values())
+        if number > available:
+            raise ValueError(message.format(number=number, available=available))
+        return collections.Counter(_in_turns(counts, number))
+
+    def realism(self, design: Design) -> Tuple[str, ...]:
+        """Adds the realism test."""
+        shares = self._shares(
+            design.real,
+            "{number} photographs are asked for, but the test split has only {available} different "
+            "ones of these conditions; pass --real={available} or less",
+        )
+        real = [
+            name
+            for condition, number in shares.items()
+            for name in self.photographs(number, (condition,))
+        ]
+        order = self._rng.permutation(len(real))
+        return (*real, *self.synthetic(design.synthetic, [real[place] for place in order]))
+
+    def pairs(self, number: int) -> Tuple[Tuple[str, str], ...]:
+        """Adds pairs, the photograph first."""
+        shares = self._shares(
+            number,
+            "{number} pairs are asked for, but the test split has {available} photographs of these "
+            "conditions; pass --pairs={available} or less",
+        )
+        pairs: List[Tuple[str, str]] = []
+        for condition, share in shares.items():
+            real = self.photographs(share, (condition,))
+            pairs += zip(real, self.synthetic(share, real))
+        return tuple(pairs)
+
+    def questions(self, design: Design) -> Tuple[Tuple[str, Tuple[str, ...]], ...]:
+        """Adds the relevance test."""
+        counts = self.supply.counts()
+        quarter = design.images_per_question // 4
+        possible = {
+            name: count // quarter
+            for name, count in counts.items()
+            # "Other" is not a condition one can ask for.
+            if name != taxonomy.OTHER and sum(counts.values()) - count >= quarter
+        }
+        if design.questions > sum(possible.values()):
+            raise ValueError(
+                f"{design.questions} questions with {quarter} photographs of the condition in each "
+                f"are asked for, but the test split has photographs for "
+                f"{sum(possible.values())}; pass fewer --questions or --images_per_question"
+            )
+        start = int(self._rng.integers(len(possible)))
+        asked = _in_turns(possible, design.questions, start)
+        # First for all questions, so that none is asked about the same ones again.
+        relevant = [self.photographs(quarter, (condition,)) for condition in asked]
+        questions = []
+        for condition, shown in zip(asked, relevant):
+            others = self.photographs(quarter, set(counts) - {condition})
+            painted = self.synthetic(quarter, shown) + self.synthetic(quarter, others)
+            questions.append((condition, (*shown, *others, *painted)))
+        return tuple(questions)
+
+
+def choose_material(design: Design, photographs: Iterable[Photograph], seed: int) -> Material:
+    """Chooses the pictures of a study.
+
+    Conditions take turns. The realism test, a pair and a question never show a
+    photograph twice; two of them show the same one only where there are too few.
+
+    Args:
+      design: how many of what.
+      photographs: to choose from.
+      seed: of the choice.
+
+    Raises:
+      ValueError: there are fewer than asked for.
+    """
+    rng = np.random.default_rng([seed, 0])
+    builder = _Builder(_Supply(photographs, rng), rng)
+    realism = builder.realism(design) if design.real else ()
+    builder.supply.begin_part()
+    pairs = builder.pairs(design.pairs) if design.pairs else ()
+    builder.supply.begin_part()
+    questions = builder.questions(design) if design.questions else ()
+    return Material(builder.pictures, realism, pairs, questions)
+
+
 def _realism_order(
     material: Material, repeats: int, rng: np.random.Generator
 ) -> List[Tuple[str, bool]]:
@@ -153,11 +348,11 @@ def _realism_order(
     return sequence
 
 
-def trials(material: Material, repeats: int, seed: int, reader: int) -> Tuple[Trial, ...]:
+def trials_of_reader(material: Material, repeats: int, seed: int, reader: int) -> Tuple[Trial, ...]:
     """Puts a study into a reader's own order.
 
     Args:
-      material: what is shown.
+      material: from `choose_material`.
       repeats: `Design.repeats`.
       seed: of the study.
       reader: number of the reader.

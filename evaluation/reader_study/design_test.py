@@ -1,9 +1,10 @@
 import collections
+import dataclasses
 
 from absl.testing import absltest, parameterized
 
-from evaluation.reader_study import choice, design, testing
-from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Design
+from evaluation.reader_study import design, testing
+from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Design, Photograph
 
 _DESIGN = Design(real=20, synthetic=20, repeats=6, pairs=4, questions=6, images_per_question=8)
 
@@ -30,10 +31,10 @@ class DesignTest(parameterized.TestCase):
 class TrialsTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
-        self.material = choice.choose(_DESIGN, testing.photographs(), seed=1)
+        self.material = design.choose_material(_DESIGN, testing.photographs(), seed=1)
 
     def _trials(self, reader, seed=1):
-        return design.trials(self.material, _DESIGN.repeats, seed, reader)
+        return design.trials_of_reader(self.material, _DESIGN.repeats, seed, reader)
 
     def test_readers_see_the_same_in_orders_of_their_own(self):
         first, second = self._trials(1), self._trials(2)
@@ -78,6 +79,128 @@ class TrialsTest(absltest.TestCase):
         ids = [one.trial_id for one in self._trials(1)]
         self.assertEqual(ids[0], "realism_001")
         self.assertEqual(ids, [one.trial_id for one in self._trials(2)])
+
+
+class ChooseTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        photographs = testing.photographs()
+        self.material = design.choose_material(_DESIGN, photographs, seed=1)
+        self.pictures = self.material.pictures
+
+    def test_realism_is_balanced(self):
+        shown = [self.pictures[name] for name in self.material.realism]
+        self.assertLen(set(self.material.realism), 40)
+        self.assertEqual(sum(one.synthetic for one in shown), 20)
+        cells = [
+            collections.Counter(
+                (one.condition, one.skin_type) for one in shown if one.synthetic is s
+            )
+            for s in (False, True)
+        ]
+        self.assertEqual(cells[0], cells[1])  # nothing but the picture tells
+        conditions = collections.Counter(one.condition for one in shown)
+        self.assertEqual(dict(conditions), dict.fromkeys(testing.CONDITIONS, 10))
+
+    def test_pairs_are_alike_but_for_one_being_synthetic(self):
+        self.assertLen(self.material.pairs, 4)
+        for names in self.material.pairs:
+            real, synthetic = (self.pictures[name] for name in names)
+            self.assertFalse(real.synthetic)
+            self.assertTrue(synthetic.synthetic)
+            self.assertEqual(real.condition, synthetic.condition)
+            self.assertEqual(real.skin_type, synthetic.skin_type)
+
+    def test_questions_have_a_quarter_of_each_kind(self):
+        self.assertLen(self.material.questions, 6)
+        for condition, names in self.material.questions:
+            self.assertLen(set(names), 8)
+            kinds = collections.Counter(
+                (self.pictures[name].synthetic, self.pictures[name].condition == condition)
+                for name in names
+            )
+            self.assertEqual(set(kinds.values()), {2})
+
+    def test_no_question_is_asked_twice(self):
+        asked = Design(0, 0, 0, 0, questions=24, images_per_question=8)  # all there can be
+        material = design.choose_material(asked, testing.photographs(), seed=1)
+        relevant = [
+            name
+            for condition, names in material.questions
+            for name in names
+            if material.pictures[name].condition == condition
+        ]
+        self.assertLen(set(relevant), 24 * 4)
+
+    def test_photographs_are_used_once_while_there_are_enough(self):
+        asked = Design(real=8, synthetic=8, repeats=0, pairs=0, questions=4, images_per_question=4)
+        material = design.choose_material(asked, testing.photographs(), seed=1)
+        self.assertEqual(material.reused, 0)
+        patients = [one.source for one in material.pictures.values() if not one.synthetic]
+        self.assertLen(set(patients), 16)  # of 24 patients, and so each another one
+
+    def test_what_is_shown_again_does_not_tell_what_is_real(self):
+        few = testing.photographs(per_condition=5)
+        material = design.choose_material(_DESIGN, few, seed=1)
+        self.assertGreater(material.reused, 10)
+        uses = collections.Counter(material.realism)
+        for names in (*material.pairs, *(names for _, names in material.questions)):
+            uses.update(names)
+        of_kind = [
+            sorted(count for name, count in uses.items() if material.pictures[name].synthetic is s)
+            for s in (False, True)
+        ]
+        self.assertEqual(of_kind[0], of_kind[1])
+
+    def test_shows_one_crop_of_a_photograph(self):
+        crops = [
+            dataclasses.replace(one, index=2 * one.index + half)
+            for one in testing.photographs()
+            for half in (0, 1)
+        ]
+        material = design.choose_material(Design(48, 48, 0, 0, 0), crops, seed=1)
+        shown = [one.crop for one in material.pictures.values() if not one.synthetic]
+        self.assertLen({crop // 2 for crop in shown}, 48)
+        self.assertBetween(sum(crop % 2 for crop in shown), 12, 36)  # either of the two
+        with self.assertRaisesRegex(ValueError, "the test split has only 48 different ones"):
+            design.choose_material(Design(49, 49, 0, 0, 0), crops, seed=1)
+
+    def test_follows_the_seed(self):
+        photographs = testing.photographs()
+        again = design.choose_material(_DESIGN, photographs, seed=1)
+        other = design.choose_material(_DESIGN, photographs, seed=2)
+        self.assertEqual(again, self.material)
+        crops = [
+            {one.pictures[name].crop for name in one.realism} for one in (other, self.material)
+        ]
+        self.assertNotEqual(*crops)
+
+    def test_other_is_not_asked_for(self):
+        stock = [Photograph(i, c, 1, str(i), str(i)) for i, c in enumerate(("Acne", "Other") * 6)]
+        asked = Design(0, 0, 0, 0, questions=6, images_per_question=4)
+        material = design.choose_material(asked, stock, seed=0)
+        self.assertEqual({condition for condition, _ in material.questions}, {"Acne"})
+
+    @parameterized.parameters(
+        (
+            Design(50, 50, 0, 0, 0),
+            "50 photographs are asked for, but the test split has only 48 different ones of ",
+        ),
+        (Design(0, 0, 0, 50, 0), "50 pairs are asked for, but the test split has 48 photographs"),
+        (
+            Design(0, 0, 0, 0, 30, 8),
+            "30 questions with 2 photographs of the condition in each are asked for, but the test "
+            "split has photographs for 24; ",
+        ),
+    )
+    def test_says_when_there_are_too_few(self, asked, message):
+        with self.assertRaisesRegex(ValueError, message):
+            design.choose_material(asked, testing.photographs(), seed=0)
+
+    def test_a_condition_alone_makes_no_question(self):
+        stock = [Photograph(number, "Acne", 1, str(number), str(number)) for number in range(30)]
+        with self.assertRaisesRegex(ValueError, "split has photographs for 0; pass fewer"):
+            design.choose_material(Design(0, 0, 0, 0, 1, 4), stock, seed=0)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ import subprocess
 import sys
 import urllib.request
 
-from evaluation.reader_study import assembly, building, pictures, testing
-from evaluation.reader_study import key as reader_study_key
-from evaluation.reader_study.assembly import Request
+from evaluation.reader_study import answer_key, build, pictures, testing
+from evaluation.reader_study.build import StudyRequest
 from evaluation.reader_study.design import Design
-from preprocessing.data import records as examples
-from preprocessing.data import tfrecords
+from preprocessing.data import records, tfrecords
 from preprocessing.data.manifest import Box
 from synthesis import layouts
 from training import testing_data, testing_programs
@@ -45,16 +43,16 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("answer_key.json  DO NOT HAND OUT", result.stdout)
         folder = str(pathlib.Path(self.folder, "study"))
-        key = reader_study_key.read(folder)
-        page = reader_study_key.page_path(folder, "reader_01").read_text()
+        key = answer_key.read_key(folder)
+        page = answer_key.page_path(folder, "reader_01").read_text()
         self.assertIn("<p>First &lt;part&gt;.</p>", page)
         self.assertIn("<p>Second part.</p>", page)
         synthetic = [one for one in key.pictures.values() if one.synthetic]
         self.assertTrue(all(one.source.startswith("map ") for one in synthetic))
         self.assertEqual(key.made_from["synthetic"]["step"], 2)
         with self.assertRaisesRegex(ValueError, "holds a study, .* pass --overwrite"):
-            assembly.check_output(folder, overwrite=False)
-        assembly.check_output(folder, overwrite=True)
+            build.check_no_study(folder, overwrite=False)
+        build.check_no_study(folder, overwrite=True)
 
         self._serve_and_answer(key)
         self._fails(
@@ -111,9 +109,9 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         """Builds in this process, where TensorFlow is loaded already; returns the key."""
         folder = self.create_tempdir().full_path
         data = str(pathlib.Path(self.folder, "data"))
-        request = Request(design, readers=2, image_pixels=16, conditions=conditions)
-        said = building.build(request, folder, data, painter, {})
-        return reader_study_key.read(folder), said
+        request = StudyRequest(design, readers=2, image_pixels=16, conditions=conditions)
+        said = build.build_study(request, folder, data, painter)
+        return answer_key.read_key(folder), said
 
     def _records(self, synthetic, image_size=testing_data.IMAGE_SIZE):
         """Writes records as of //synthesis:generate: 7 of Acne and 7 of Melanoma."""
@@ -121,10 +119,10 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         info = testing_data.write_dataset(
             str(folder), image_size, ("Acne", "Melanoma"), (14, 1, 1), shards=1
         )
-        shard = folder / "crops" / examples.shard_name("train", 0, 1)
-        records = [
-            examples.serialize(
-                examples.Record(
+        shard = folder / "crops" / records.shard_name("train", 0, 1)
+        painted = [
+            records.serialize(
+                records.Record(
                     image_png=one["image/encoded"].numpy(),
                     map_png=one["map/encoded"].numpy(),
                     height=info.image_size,
@@ -140,7 +138,7 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
             )
             for number, one in enumerate(layouts.read_crops(str(folder), "train"))
         ]
-        shard.write_bytes(b"".join(map(tfrecords.frame, records)))
+        shard.write_bytes(b"".join(map(tfrecords.frame, painted)))
         return str(folder)
 
     def test_shows_generated_records(self):

@@ -3,15 +3,14 @@
 import collections
 import dataclasses
 import itertools
-from typing import Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
 from evaluation.features import image_sets
-from evaluation.reader_study.choice import Photograph
-from evaluation.reader_study.design import Picture
+from evaluation.reader_study.design import Photograph, Picture
 from preprocessing.data import records
-from synthesis import layouts as map_sampler
+from synthesis import layouts
 from synthesis.figures import crop_choice
 from synthesis.figures.crop_choice import Crop
 from synthesis.layouts import Layout
@@ -27,10 +26,12 @@ class Painter(Protocol):
     Attributes:
       conditions: those it has images of.
       image_size: rows and columns of the images.
+      source: what the key says of it.
     """
 
     conditions: Tuple[str, ...]
     image_size: int
+    source: Dict[str, Any]
 
     def paint(self, pictures: Sequence[Picture], seed: int) -> Painted:
         """Returns an image, and what it was made from, for each picture.
@@ -46,10 +47,15 @@ class RunPainter:
     def __init__(self, generator: TrainedGenerator, data_dir: str) -> None:
         self._generator = generator
         self._layouts: Dict[str, List[Layout]] = collections.defaultdict(list)
-        for layout in map_sampler.read_layouts(data_dir, "validation", generator.conditions):
+        for layout in layouts.read_layouts(data_dir, "validation", generator.conditions):
             self._layouts[layout.condition].append(layout)
         self.conditions = tuple(self._layouts)
         self.image_size = generator.image_size
+        self.source = {
+            "run_dir": generator.run_dir,
+            "step": generator.step,
+            "digest": generator.digest,
+        }
 
     def paint(self, pictures: Sequence[Picture], seed: int) -> Painted:
         """Paints a condition's maps in turn, in the wanted skin type; see `Painter`."""
@@ -58,17 +64,17 @@ class RunPainter:
             name: itertools.cycle(order.permutation(len(stock)).tolist())
             for name, stock in self._layouts.items()
         }
-        layouts, sources = [], []
+        varied, sources = [], []
         for number, picture in enumerate(pictures):
             stock = self._layouts[picture.condition]
             place = next(turns[picture.condition])
             layout = dataclasses.replace(stock[place], skin_type=picture.skin_type)
             rng = np.random.default_rng([seed, 3, number])
-            layouts.append(map_sampler.vary(layout, self.image_size, rng))
+            varied.append(layouts.vary(layout, self.image_size, rng))
             sources.append(f"map {place} of {picture.condition}")
         # The seeds of images are 32 bits and their number.
-        images = image_sets.generated_images(self._generator, layouts, seed=seed % (1 << 31))
-        return list(images.pixels()) if layouts else [], sources
+        images = image_sets.generated_images(self._generator, varied, seed=seed % (1 << 31))
+        return list(images.pixels()) if varied else [], sources
 
 
 class RecordPainter:
@@ -76,8 +82,10 @@ class RecordPainter:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self.image_size = records.read_info(folder).image_size
-        for parsed in map_sampler.read_crops(folder, "train"):
+        info = records.read_info(folder)
+        self.image_size = info.image_size
+        self.source = {"records": folder, "digest": info.digest}
+        for parsed in layouts.read_crops(folder, "train"):
             if not parsed["synthetic"]:
                 name = parsed["image_id"].numpy().decode()
                 raise ValueError(f"{folder}: {name} is not marked as synthetic")
@@ -104,6 +112,11 @@ class RecordPainter:
             left.remove(taken[-1])
         pixels = crop_choice.read_photographs(self._folder, "train", taken)
         return pixels, [crop.image_id for crop in taken]
+
+
+def photographs_source(data_dir: str) -> Dict[str, Any]:
+    """Returns what the key says of the photographs."""
+    return {"records": data_dir, "split": SPLIT, "digest": records.read_info(data_dir).digest}
 
 
 def list_photographs(
@@ -133,9 +146,7 @@ def list_photographs(
         for one in crop_choice.list_crops(data_dir, SPLIT)
         if one.layout.condition in painter.conditions
     ]
-    if conditions is None:
-        return found
-    wanted = set(conditions)
+    wanted = {one.condition for one in found} if conditions is None else set(conditions)
     lacking = sorted(wanted - {one.condition for one in found})
     if lacking:
         raise ValueError(
@@ -144,7 +155,7 @@ def list_photographs(
     return [one for one in found if one.condition in wanted]
 
 
-def fetch(
+def fetch_pictures(
     pictures: Iterable[Picture], data_dir: str, painter: Painter, seed: int
 ) -> Tuple[Dict[str, Picture], Dict[str, np.ndarray]]:
     """Reads photographs and paints synthetic pictures.

@@ -1,22 +1,24 @@
-"""What a scored reader study writes: Markdown, CSV, JSON, and the paper's Figure 7."""
+"""What a scored reader study leaves: Markdown, CSV, JSON, and the paper's Figure 7."""
 
 import dataclasses
 import hashlib
+import itertools
 import math
 import pathlib
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 
-from common import figures, files, report
-from evaluation.reader_study import scores as reader_study_scores
-from evaluation.reader_study.answers import CONFIDENCES, ROLES, YEARS, Answers, Refused
+from common import figures
+from common.report import Report
+from evaluation.reader_study import scores
+from evaluation.reader_study.answer_key import CONFIDENCES, ROLES, YEARS, Answers, Key, Refused
 from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE
-from evaluation.reader_study.key import Key
 from evaluation.reader_study.scores import ALL, CONDITION, READER, SKIN_TYPE, Score
 from evaluation.uncertainty.cluster_bootstrap import Estimate
 
+_TEMPLATE = pathlib.Path(__file__).with_name("report.md.jinja")
 _NAMES = {
     "tpr": "TPR: photographs taken for real",
     "fpr": "FPR: synthetic images taken for real",
@@ -29,19 +31,24 @@ _NAMES = {
     "wrong_synthetic": "chosen though of another condition, synthetic",
 }
 _DIFFERENCES = {REALISM: "TPR - FPR", RELEVANCE: "recall, real - synthetic"}
+_NO_DIFFERENCE = {
+    REALISM: "Readers were not shown to tell real from synthetic",
+    RELEVANCE: "Real and synthetic images were not shown to differ in how they show their "
+    "condition",
+}
 _TITLES = {
     REALISM: "Realism: real or synthetic?",
     PAIR: "Pairs: which one is real?",
     RELEVANCE: "Relevance: which images show the condition?",
 }
-_FIGURE = {  # parts of the paper's Figure 7: file, measures and their names, axis
+_FIGURES = {  # parts of the paper's Figure 7: file, measures and their names, axis
     REALISM: (
-        "figure_7a.png",
+        "figure_7a",
         {"tpr": "TPR (real)", "fpr": "FPR (synthetic)"},
         "share of the images taken for real",
     ),
     RELEVANCE: (
-        "figure_7b.png",
+        "figure_7b",
         {"recall_real": "recall, real", "recall_synthetic": "recall, synthetic"},
         "share of the relevant images chosen",
     ),
@@ -49,17 +56,17 @@ _FIGURE = {  # parts of the paper's Figure 7: file, measures and their names, ax
 
 
 @dataclasses.dataclass(frozen=True)
-class Results:
-    """A scored study.
+class ScoredStudy:
+    """What the answers to a study say.
 
     Attributes:
       key: of the study.
       panel: the answers that count.
       refused: those that do not.
-      judged: from `scores.frame`.
-      scores: from `scores.score`.
-      consistency: from `scores.consistency`.
-      agreement: from `scores.agreement`.
+      judged: from `scores.judged_pictures`.
+      scores: from `scores.score_answers`.
+      consistency: from `scores.self_consistency`.
+      agreement: from `scores.reader_agreement`.
     """
 
     key: Key
@@ -84,20 +91,30 @@ class Results:
             "d_prime": "log-linear correction",
         }
 
+    def select(self, test: str, by: str) -> List[Score]:
+        """Returns the scores of a test's groups, such as `CONDITION`."""
+        return [one for one in self.scores if (one.test, one.by) == (test, by)]
 
-def evaluate(
+    def findings(self) -> List[str]:
+        """Says in words what the differences of the tests mean."""
+        return [
+            _finding(one) for one in self.scores if (one.by, one.measure) == (ALL, "difference")
+        ]
+
+
+def score_study(
     key: Key, panel: Sequence[Answers], refused: Sequence[Refused], replicates: int = 1000
-) -> Results:
+) -> ScoredStudy:
     """Scores a panel; `replicates` is of the bootstraps."""
-    judged = reader_study_scores.frame(key, panel)
-    return Results(
+    judged = scores.judged_pictures(key, panel)
+    return ScoredStudy(
         key,
         panel,
         refused,
         judged,
-        reader_study_scores.score(judged, replicates),
-        reader_study_scores.consistency(judged),
-        reader_study_scores.agreement(judged, replicates),
+        scores.score_answers(judged, replicates),
+        scores.self_consistency(judged),
+        scores.reader_agreement(judged, replicates),
     )
 
 
@@ -105,81 +122,26 @@ def _name(score: Score) -> str:
     return _NAMES.get(score.measure) or _DIFFERENCES[score.test]
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "-"
-
-
 def _mean(score: Score) -> str:
     spread = f" ± {score.sd:.2f}" if np.isfinite(score.sd) else ""
-    return _number(score.mean) + spread
+    return f"{score.mean:.2f}{spread}" if np.isfinite(score.mean) else "-"
 
 
-def _range(low: float, high: float) -> str:
+def _ends(score: Score, interval: str) -> str:
+    """Returns an interval in words; its name is the beginning of those of its fields."""
+    low, high = getattr(score, f"{interval}_low"), getattr(score, f"{interval}_high")
     return f"{low:.2f} to {high:.2f}" if np.isfinite(low) else "-"
 
 
-def _row(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(map(str, cells)) + " |"
-
-
-def _overall(results: Results, test: str) -> List[str]:
-    lines = [
-        _row(
-            ["measure", "mean ± SD", "over readers and pictures", "over readers", "binomial", "N"]
-        ),
-        _row(["---"] * 6),
-    ]
-    for one in results.scores:
-        if (one.test, one.by) == (test, ALL):
-            lines.append(
-                _row(
-                    [
-                        _name(one),
-                        _mean(one),
-                        _range(one.over_both.low, one.over_both.high),
-                        _range(one.over_readers.low, one.over_readers.high),
-                        _range(*one.binomial),
-                        one.pictures,
-                    ]
-                )
-            )
-    return lines
-
-
-def _by_group(results: Results, test: str, by: str) -> List[str]:
-    """A row per group, a column per measure."""
-    rows: Dict[str, Dict[str, Score]] = {}
-    for one in results.scores:
-        if (one.test, one.by) == (test, by):
-            rows.setdefault(one.group, {})[_name(one)] = one
-    heads = list(next(iter(rows.values()), {}))
-    lines = [
-        _row([by.replace("_", " "), *heads, "pictures"]),
-        _row(["---"] * (len(heads) + 2)),
-    ]
-    for group, found in rows.items():
-        cells = []
-        for one in found.values():
-            interval = one.binomial if by == READER else (one.over_both.low, one.over_both.high)
-            text = _range(*interval)
-            cells.append(_mean(one) + (f" ({text})" if text != "-" else ""))
-        shown = sum(one.pictures for one in found.values() if np.isfinite(one.binomial[0]))
-        lines.append(_row([group, *cells, shown]))
-    return lines
-
-
 def _finding(score: Score) -> str:
-    """Says in words what the difference of a test means."""
-    interval = score.over_both if np.isfinite(score.over_both.low) else score.over_readers
-    number = f"{_name(score)} is {score.mean:.2f} ({_range(interval.low, interval.high)})"
-    if not np.isfinite(interval.low):
+    both = np.isfinite(score.readers_and_pictures_low)
+    interval = "readers_and_pictures" if both else "readers"
+    low, high = getattr(score, f"{interval}_low"), getattr(score, f"{interval}_high")
+    if not np.isfinite(low):
         return f"{_name(score)} is {score.mean:.2f}; fewer than three readers give no interval."
-    if interval.low <= 0 <= interval.high:
-        what = {
-            REALISM: "Readers were not shown to tell real from synthetic",
-            RELEVANCE: "Real and synthetic images were not shown to differ in how they show their "
-            "condition",
-        }[score.test]
+    number = f"{_name(score)} is {score.mean:.2f} ({_ends(score, interval)})"
+    if low <= 0 <= high:
+        what = _NO_DIFFERENCE[score.test]
         return f"{what}: {number}. That does not show that there is no difference."
     if score.test == REALISM:
         rather = "tell real from synthetic" if score.mean > 0 else "take synthetic for real"
@@ -188,140 +150,102 @@ def _finding(score: Score) -> str:
     return f"Synthetic images show their condition {rather} clearly than real ones: {number}."
 
 
-def _findings(results: Results) -> List[str]:
-    return [_finding(one) for one in results.scores if (one.by, one.measure) == (ALL, "difference")]
+def _group_tables(study: ScoredStudy, test: str) -> Iterator[List[List[str]]]:
+    """Yields tables of a test: a row per group below that of the heads, a column per measure."""
+    for by in (CONDITION, SKIN_TYPE, READER):
+        interval = "binomial" if by == READER else "readers_and_pictures"
+        rows: List[List[str]] = []
+        for group, found in itertools.groupby(study.select(test, by), lambda one: one.group):
+            measures = list(found)
+            if not rows:
+                rows.append([by.replace("_", " "), *map(_name, measures), "pictures"])
+            ends = [_ends(one, interval) for one in measures]
+            texts = [
+                _mean(one) + (f" ({end})" if end != "-" else "") for one, end in zip(measures, ends)
+            ]
+            shown = sum(one.pictures for one in measures if np.isfinite(one.binomial_low))
+            rows.append([group, *texts, str(shown)])
+        yield rows
 
 
-def _consistency_lines(results: Results) -> List[str]:
-    if not results.consistency:
-        return []
-    shares = [same / of for same, of in results.consistency.values()]
-    spread = f" ± {np.std(shares, ddof=1):.2f}" if len(shares) > 1 else ""
-    each = ", ".join(f"{name} {same}/{of}" for name, (same, of) in results.consistency.items())
-    return [
-        f"Self-consistency: {np.mean(shares):.2f}{spread} of repeated pictures got the same "
-        f"answer again ({each})."
-    ]
+def _markdown_values(study: ScoredStudy) -> Dict[str, Any]:
+    """Returns what the template shows."""
+    pairs = study.judged[(study.judged["test"] == PAIR) & ~study.judged["synthetic"]]
+    agreement = {
+        test: kappa for test, kappa in study.agreement.items() if math.isfinite(kappa.value)
+    }
+    return {
+        "study": study,
+        "tests": {test: _TITLES[test] for test in _TITLES if study.select(test, ALL)},
+        "figures": {test: file for test, (file, _, _) in _FIGURES.items()},
+        "group_tables": lambda test: _group_tables(study, test),
+        "agreement": agreement,
+        "consistency": [same / of for same, of in study.consistency.values()],
+        "sd": lambda values: np.std(values, ddof=1),
+        "by_confidence": [
+            (CONFIDENCES[confidence].lower(), part["chosen"].mean(), len(part))
+            for confidence, part in pairs.groupby("confidence")
+        ],
+        "roles": ROLES,
+        "years": YEARS,
+        "name": _name,
+        "mean": _mean,
+        "ends": _ends,
+    }
 
 
-def _agreement_line(results: Results, test: str) -> List[str]:
-    kappa = results.agreement.get(test)
-    if kappa is None or not math.isfinite(kappa.value):
-        return []
-    return [f"Agreement of readers: Fleiss' kappa {kappa:.2f}, interval over pictures."]
+def _draw_test(study: ScoredStudy, test: str) -> "figures.pyplot.Figure":
+    """Draws a part of the paper's Figure 7."""
+    _, measures, axis = _FIGURES[test]
+    found = {(one.measure, one.group): one for one in study.select(test, CONDITION)}
+    conditions = sorted({group for _, group in found})
+    series = {}
+    for measure, label in measures.items():
+        shown = [found[measure, condition] for condition in conditions]
+        series[label] = [(one.mean, one.mean - one.sd, one.mean + one.sd) for one in shown]
+    title = f"{_TITLES[test]} {len(study.panel)} readers, ± SD"
+    return figures.grouped_bars(conditions, series, (figures.REAL, figures.GENERATED), title, axis)
 
 
-def _confidence_lines(results: Results) -> List[str]:
-    rows = results.judged[(results.judged["test"] == PAIR) & ~results.judged["synthetic"]]
-    parts = [
-        f"{CONFIDENCES[confidence].lower()} {part['chosen'].mean():.2f} of {len(part)}"
-        for confidence, part in rows.groupby("confidence")
-    ]
-    return [f"Share correct by confidence: {', '.join(parts)}."]
+def write_report(study: ScoredStudy, report: Report) -> None:
+    """Writes everything.
 
-
-def markdown(results: Results) -> str:
-    """Returns the report."""
-    tests = [test for test in _TITLES if (results.judged["test"] == test).any()]
-    asked = len(results.key.readers)
-    lines = [
-        "# Reader study",
-        "",
-        f"Study {results.key.study}: {len(results.panel)} of {asked} readers.",
-        "",
-        *(f"- {line}" for line in _findings(results)),
-        "",
-        "± is the standard deviation over readers, as in the paper. Intervals are at 95 %; "
-        '"over readers and pictures" is the one to publish. d\' with the log-linear correction. '
-        "N: pictures that each reader judged.",
-    ]
-    for test in tests:
-        lines += ["", f"## {_TITLES[test]}", "", *_overall(results, test), ""]
-        if test == REALISM:
-            lines += _consistency_lines(results)
-        lines += _confidence_lines(results) if test == PAIR else _agreement_line(results, test)
-        if test in _FIGURE:
-            lines += ["", f"![By condition, ± SD over readers]({_FIGURE[test][0]})"]
-        for by in (CONDITION, SKIN_TYPE, READER):
-            lines += ["", *_by_group(results, test, by)]
-    lines += ["", "## Readers", "", _row(["reader", "work", "years"]), _row(["---"] * 3)]
-    lines += [_row([one.reader, ROLES[one.role], YEARS[one.years]]) for one in results.panel]
-    lines += ["", "## Answers left out", ""]
-    lines += [f"- {one.source} {one.reason}" for one in results.refused] or ["None."]
-    return "\n".join(lines) + "\n"
-
-
-def _draw(results: Results, folder: pathlib.Path) -> List[str]:
-    paths = []
-    for test, (file, measures, axis) in _FIGURE.items():
-        by_measure = [
-            reader_study_scores.select(results.scores, test, CONDITION, name) for name in measures
-        ]
-        names = sorted(by_measure[0])
-        if not names:
-            continue
-        series = {
-            label: [_plus_minus(found[name].mean, found[name].sd) for name in names]
-            for label, found in zip(measures.values(), by_measure)
-        }
-        figure = figures.grouped_bars(
-            names,
-            series,
-            (figures.REAL, figures.GENERATED),
-            f"{_TITLES[test]} {len(results.panel)} readers, ± SD",
-            axis,
-        )
-        paths.append(figures.save(figure, str(folder / file)))
-    return paths
-
-
-def _plus_minus(mean: float, deviation: float) -> figures.Point:
-    return mean, mean - deviation, mean + deviation
-
-
-def check_output(results: Results, output_dir: str, overwrite: bool) -> None:
-    """Raises ValueError if results of other answers are there."""
-    report.check(pathlib.Path(output_dir) / "reader_study.json", results.protocol, overwrite)
-
-
-def write(results: Results, output_dir: str) -> List[str]:
-    """Writes everything; returns the paths."""
-    folder = pathlib.Path(output_dir)
-    rows = pd.DataFrame([one.as_dict() for one in results.scores])
-    paths = [folder / f"reader_study.{kind}" for kind in ("md", "csv", "json")]
-    paths.append(folder / "reader_study_answers.csv")
-    files.write_text(paths[0], markdown(results))
-    files.write_text(paths[1], rows.to_csv(index=False))
-    files.write_text(paths[3], results.judged.to_csv(index=False))
-    report.write(
-        paths[2],
+    Args:
+      study: what was found.
+      report: of its protocol.
+    """
+    rows = pd.DataFrame(study.scores)
+    report.write_markdown(_TEMPLATE, **_markdown_values(study))
+    report.write_csv(rows)
+    report.write_json(
         {
-            "protocol": results.protocol,
             "readers": [
-                {"reader": one.reader, "role": one.role, "years": one.years}
-                for one in results.panel
+                {"reader": one.reader, "role": one.role, "years": one.years} for one in study.panel
             ],
             "scores": [
                 {name: None if pd.isna(value) else value for name, value in row.items()}
                 for row in rows.to_dict("records")
             ],
             "self_consistency": {
-                name: {"same": same, "of": of} for name, (same, of) in results.consistency.items()
+                name: {"same": same, "of": of} for name, (same, of) in study.consistency.items()
             },
-            "fleiss_kappa": {name: one.as_dict() for name, one in results.agreement.items()},
-            "left_out": [one._asdict() for one in results.refused],
-        },
+            "fleiss_kappa": {name: one.as_dict() for name, one in study.agreement.items()},
+            "left_out": [one._asdict() for one in study.refused],
+        }
     )
-    return [*map(str, paths), *_draw(results, folder)]
+    report.write_csv(study.judged, "reader_study_answers")
+    for test, (file, _, _) in _FIGURES.items():
+        if study.select(test, CONDITION):
+            report.write_figure(_draw_test(study, test), file)
 
 
-def summary(results: Results, paths: Sequence[str]) -> str:
+def screen_summary(study: ScoredStudy) -> str:
     """Returns what to tell the user."""
-    lines = [f"Reader study {results.key.study}: {len(results.panel)} readers scored"]
-    for one in results.scores:
+    lines = [f"Reader study {study.key.study}: {len(study.panel)} readers scored"]
+    for one in study.scores:
         if one.by == ALL:
-            interval = _range(one.over_both.low, one.over_both.high)
+            interval = _ends(one, "readers_and_pictures")
             lines.append(f"  {one.test:10}{_name(one):46}{_mean(one):14}{interval}")
     lines.append("  mean ± SD over readers; 95 % interval over readers and pictures")
-    lines += [f"left out: {one.source} {one.reason}" for one in results.refused]
-    return "\n".join([*lines, *_findings(results), "", *paths, f"next: read {paths[0]}"])
+    lines += [f"left out: {one.source} {one.reason}" for one in study.refused]
+    return "\n".join([*lines, *study.findings()])

@@ -5,8 +5,9 @@ import pathlib
 from absl.testing import absltest
 from PIL import Image
 
+from common.report import Report
 from evaluation.reader_study import report, testing
-from evaluation.reader_study.answers import Refused
+from evaluation.reader_study.answer_key import Refused
 
 
 class ReportTest(absltest.TestCase):
@@ -21,16 +22,24 @@ class ReportTest(absltest.TestCase):
             for number, reader in enumerate(cls.key.readers)
         ][:3]
         refused = [Refused("x.json", "is not JSON")]
-        cls.results = report.evaluate(cls.key, panel, refused, 20)
+        cls.study = report.score_study(cls.key, panel, refused, 20)
 
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
 
+    def _report(self, study, overwrite=False):
+        return Report(str(self.folder), "reader_study", study.protocol, overwrite)
+
+    def _markdown(self, study):
+        report.write_report(study, self._report(study, overwrite=True))
+        return (self.folder / "reader_study.md").read_text()
+
     def test_writes_everything(self):
-        paths = report.write(self.results, str(self.folder))
+        written = self._report(self.study)
+        report.write_report(self.study, written)
         self.assertEqual(
-            sorted(pathlib.Path(path).name for path in paths),
+            sorted(pathlib.Path(path).name for path in written.paths),
             [
                 "figure_7a.png",
                 "figure_7b.png",
@@ -59,7 +68,7 @@ class ReportTest(absltest.TestCase):
         self.assertLen(answers, 3 * (16 + 4 + 2 * 3 + 3 * 8))
 
     def test_report_says_what_was_found(self):
-        text = report.markdown(self.results)
+        text = self._markdown(self.study)
         self.assertIn("3 of 4 readers", text)
         self.assertIn("Readers tell real from synthetic: TPR - FPR is 0.", text)
         self.assertIn("Synthetic images show their condition less clearly", text)
@@ -80,23 +89,23 @@ class ReportTest(absltest.TestCase):
             )
             for number, reader in enumerate(self.key.readers)
         ]
-        text = report.markdown(report.evaluate(self.key, panel, [], 20))
+        text = self._markdown(report.score_study(self.key, panel, [], 20))
         self.assertIn("Readers were not shown to tell real from synthetic: TPR - FPR is ", text)
         self.assertIn("That does not show that there is no difference.", text)
 
     def test_one_reader(self):
-        one = self.results.panel[:1]
-        text = report.markdown(report.evaluate(self.key, one, [], 20))
+        one = self.study.panel[:1]
+        text = self._markdown(report.score_study(self.key, one, [], 20))
         self.assertIn("fewer than three readers give no interval", text)
         self.assertNotIn("nan", text)
 
     def test_results_of_other_answers_stay(self):
-        report.write(self.results, str(self.folder))
-        report.check_output(self.results, str(self.folder), overwrite=False)
-        fewer = report.evaluate(self.key, self.results.panel[:2], [], 20)
+        report.write_report(self.study, self._report(self.study))
+        self._report(self.study)
+        fewer = report.score_study(self.key, self.study.panel[:2], [], 20)
         with self.assertRaisesRegex(ValueError, "another protocol; .* pass --overwrite"):
-            report.check_output(fewer, str(self.folder), overwrite=False)
-        report.check_output(fewer, str(self.folder), overwrite=True)
+            self._report(fewer)
+        self._report(fewer, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -19,16 +19,15 @@ log-linear correction (Hautus 1995, Behav. Res. Methods 27:46): (chosen + 0.5) /
 
 import dataclasses
 import math
-from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
-from evaluation.reader_study.answers import Answer, Answers
+from evaluation.reader_study.answer_key import Answer, Answers, Key
 from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Trial
-from evaluation.reader_study.key import Key
-from evaluation.uncertainty import cluster_bootstrap
+from evaluation.uncertainty import cluster_bootstrap, significance
 from evaluation.uncertainty.cluster_bootstrap import Estimate
 
 ALL, CONDITION, SKIN_TYPE, READER = "all", "condition", "skin_type", "reader"
@@ -50,49 +49,39 @@ _SHARES: Dict[str, Dict[str, Callable[[pd.DataFrame], pd.Series]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One measure of a group of answers.
+    """One measure of a group of answers; a row of the table of results.
 
     Attributes:
       test: one of `design.KINDS`.
-      measure: its name.
       by: what groups are: `ALL`, `CONDITION`, `SKIN_TYPE` or `READER`.
       group: which one.
+      measure: its name.
       mean: over readers; of the one reader.
       sd: over readers; NaN for one.
       readers: how many.
       pictures: that each of them judged.
-      over_readers: with the bootstrap interval over readers.
-      over_both: with that over readers and pictures.
-      binomial: interval of a share; NaN for other measures.
+      readers_low: lower end of the bootstrap interval over readers.
+      readers_high: upper end.
+      readers_and_pictures_low: lower end of that over readers and pictures.
+      readers_and_pictures_high: upper end.
+      binomial_low: lower end of the interval of a share; NaN for other measures.
+      binomial_high: upper end.
     """
 
     test: str
-    measure: str
     by: str
     group: str
+    measure: str
     mean: float
     sd: float
     readers: int
     pictures: int
-    over_readers: Estimate
-    over_both: Estimate
-    binomial: Tuple[float, float] = (math.nan, math.nan)
-
-    def as_dict(self) -> Dict[str, object]:
-        """Returns a flat row for a table."""
-        fields = {
-            name: getattr(self, name)
-            for name in ("test", "by", "group", "measure", "mean", "sd", "readers", "pictures")
-        }
-        return {
-            **fields,
-            "readers_low": self.over_readers.low,
-            "readers_high": self.over_readers.high,
-            "readers_and_pictures_low": self.over_both.low,
-            "readers_and_pictures_high": self.over_both.high,
-            "binomial_low": self.binomial[0],
-            "binomial_high": self.binomial[1],
-        }
+    readers_low: float
+    readers_high: float
+    readers_and_pictures_low: float
+    readers_and_pictures_high: float
+    binomial_low: float = math.nan
+    binomial_high: float = math.nan
 
 
 def _judgements(trial: Trial, answer: Answer) -> Iterator[Tuple[str, bool, int]]:
@@ -108,7 +97,7 @@ def _judgements(trial: Trial, answer: Answer) -> Iterator[Tuple[str, bool, int]]
             yield picture, place in answer.choice, 0
 
 
-def frame(key: Key, panel: Sequence[Answers]) -> pd.DataFrame:
+def judged_pictures(key: Key, panel: Sequence[Answers]) -> pd.DataFrame:
     """Returns one row per reader and judged picture: all that was shown and answered.
 
     Args:
@@ -162,7 +151,7 @@ def d_prime(
     return z_hits - z_false, -0.5 * (z_hits + z_false)
 
 
-def measures(test: str, chosen: Sequence[np.ndarray]) -> Dict[str, np.ndarray]:
+def measures_by_reader(test: str, chosen: Sequence[np.ndarray]) -> Dict[str, np.ndarray]:
     """Returns a test's measures by reader.
 
     Args:
@@ -185,13 +174,6 @@ def measures(test: str, chosen: Sequence[np.ndarray]) -> Dict[str, np.ndarray]:
     return found
 
 
-def _binomial(chosen: np.ndarray, method: str) -> Tuple[float, float]:
-    if not chosen.size:
-        return math.nan, math.nan
-    interval = stats.binomtest(int(chosen.sum()), chosen.size).proportion_ci(method=method)
-    return float(interval.low), float(interval.high)
-
-
 def score_matrices(
     test: str,
     chosen: Sequence[np.ndarray],
@@ -204,46 +186,36 @@ def score_matrices(
 
     Args:
       test: one of `design.KINDS`.
-      chosen: see `measures`.
+      chosen: see `measures_by_reader`.
       sources: for each of these, whose the pictures are.
       by: what groups are.
       group: which one.
       replicates: of the bootstraps.
     """
-    per_reader = measures(test, chosen)
-    readers = list(range(len(chosen[0])))
-
+    per_reader = measures_by_reader(test, chosen)
     values_by_reader = np.array(list(per_reader.values()))
+    readers = range(len(chosen[0]))
 
     def readers_drawn(rows: np.ndarray) -> Sequence[float]:
         return values_by_reader[:, rows].mean(axis=1)
 
     def both_drawn(rows: np.ndarray, *columns: np.ndarray) -> Sequence[float]:
         drawn = [one[rows][:, places] for one, places in zip(chosen, columns)]
-        return np.array(list(measures(test, drawn).values())).mean(axis=1)
+        return np.array(list(measures_by_reader(test, drawn).values())).mean(axis=1)
 
     over_readers = cluster_bootstrap.estimate(readers_drawn, readers, replicates=replicates)
     over_both = cluster_bootstrap.estimate(both_drawn, readers, *sources, replicates=replicates)
     shares = dict(zip(_SHARES[test], chosen))
     method = "wilson" if len(readers) > 1 else "exact"
     scores = []
-    for number, (name, values) in enumerate(per_reader.items()):
+    for (name, values), alone, both in zip(per_reader.items(), over_readers, over_both):
         used = [shares[name]] if name in shares else list(shares.values())[:2]
-        scores.append(
-            Score(
-                test,
-                name,
-                by,
-                group,
-                float(values.mean()),
-                float(values.std(ddof=1)) if len(values) > 1 else math.nan,
-                len(readers),
-                sum(one.shape[1] for one in used),
-                over_readers[number],
-                over_both[number],
-                _binomial(shares[name], method) if name in shares else (math.nan, math.nan),
-            )
-        )
+        binomial = significance.binomial_interval(used[0], method) if name in shares else ()
+        sd = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+        pictures = sum(one.shape[1] for one in used)
+        numbers = (float(values.mean()), sd, len(readers), pictures)
+        ends = (alone.low, alone.high, both.low, both.high, *binomial)
+        scores.append(Score(test, by, group, name, *numbers, *ends))
     return scores
 
 
@@ -266,11 +238,11 @@ def _groups(rows: pd.DataFrame, test: str) -> Iterator[Tuple[str, str, pd.DataFr
         yield READER, str(name), part
 
 
-def score(judged: pd.DataFrame, replicates: int = 1000) -> List[Score]:
+def score_answers(judged: pd.DataFrame, replicates: int = 1000) -> List[Score]:
     """Computes all measures, over all answers and by condition, skin type and reader.
 
     Args:
-      judged: from `frame`. The second showing of a repeated picture is left out.
+      judged: from `judged_pictures`. The second showing of a repeated picture is left out.
       replicates: of the bootstraps.
     """
     scores: List[Score] = []
@@ -287,7 +259,7 @@ def score(judged: pd.DataFrame, replicates: int = 1000) -> List[Score]:
     return scores
 
 
-def consistency(judged: pd.DataFrame) -> Dict[str, Tuple[int, int]]:
+def self_consistency(judged: pd.DataFrame) -> Dict[str, Tuple[int, int]]:
     """Returns by reader how many repeated pictures got the same answer, and of how many."""
     rows = judged[judged["test"] == REALISM]
     both = rows[rows["repeat"]].merge(
@@ -297,28 +269,7 @@ def consistency(judged: pd.DataFrame) -> Dict[str, Tuple[int, int]]:
     return {str(reader): (int(one.sum()), len(one)) for reader, one in same.groupby(both["reader"])}
 
 
-def fleiss_kappa(chosen: np.ndarray) -> float:
-    """Returns how far readers agree beyond chance (Fleiss 1971, Psychol. Bull. 76:378).
-
-    Args:
-      chosen: bool [readers, pictures].
-
-    Returns:
-      1 for full agreement, 0 for chance; NaN for one reader, or if all pictures got the
-      same answer of all.
-    """
-    number = len(chosen)
-    yes = chosen.sum(axis=0)
-    share = yes.mean() / number if chosen.size else math.nan
-    by_chance = share**2 + (1 - share) ** 2
-    if number < 2 or not by_chance < 1:
-        return math.nan
-    no = number - yes
-    agreeing = (yes * (yes - 1) + no * (no - 1)) / (number * (number - 1))
-    return float((agreeing.mean() - by_chance) / (1 - by_chance))
-
-
-def agreement(judged: pd.DataFrame, replicates: int = 1000) -> Dict[str, Estimate]:
+def reader_agreement(judged: pd.DataFrame, replicates: int = 1000) -> Dict[str, Estimate]:
     """Returns Fleiss' kappa of each test, its interval over pictures."""
     first = judged[~judged["repeat"]]
     found = {}
@@ -328,14 +279,7 @@ def agreement(judged: pd.DataFrame, replicates: int = 1000) -> Dict[str, Estimat
             chosen, sources = _matrix(rows)
 
             def kappa(places: np.ndarray, chosen: np.ndarray = chosen) -> Sequence[float]:
-                return [fleiss_kappa(chosen[:, places])]
+                return [significance.fleiss_kappa(chosen[:, places])]
 
             found[test] = cluster_bootstrap.estimate(kappa, sources, replicates=replicates)[0]
     return found
-
-
-def select(scores: Sequence[Score], test: str, by: str, measure: str) -> Mapping[str, Score]:
-    """Returns the scores of one measure by group."""
-    return {
-        one.group: one for one in scores if (one.test, one.by, one.measure) == (test, by, measure)
-    }

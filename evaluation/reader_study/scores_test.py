@@ -3,11 +3,10 @@ import math
 import numpy as np
 from absl.testing import absltest
 from scipy import stats
-from statsmodels.stats import inter_rater, proportion
+from statsmodels.stats import proportion
 
-from evaluation.reader_study import scores as reader_study_scores
-from evaluation.reader_study import testing
-from evaluation.reader_study.answers import Answer, Answers
+from evaluation.reader_study import scores, testing
+from evaluation.reader_study.answer_key import Answer, Answers
 from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Design
 
 _DESIGN = Design(real=40, synthetic=40, repeats=20, pairs=20, questions=12, images_per_question=8)
@@ -30,7 +29,7 @@ class FrameTest(absltest.TestCase):
             choice = {REALISM: "real", PAIR: "right_2", RELEVANCE: (0, 3)}[trial.kind]
             answers[trial.trial_id] = Answer(choice, 700)
         one = Answers("reader_01", "research", "0", "now", answers)
-        rows = reader_study_scores.frame(key, [one])
+        rows = scores.judged_pictures(key, [one])
         self.assertLen(rows, 16 + 4 + 2 * 3 + 3 * 8)
         self.assertTrue(rows[rows["test"] == REALISM]["chosen"].all())
         pairs = rows[rows["test"] == PAIR]
@@ -50,7 +49,7 @@ class MeasuresTest(absltest.TestCase):
     def test_rates_and_sensitivity(self):
         real = np.array([[1, 1, 1, 0], [1, 0, 0, 0]], bool)
         synthetic = np.array([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0]], bool)
-        found = reader_study_scores.measures(REALISM, [real, synthetic])
+        found = scores.measures_by_reader(REALISM, [real, synthetic])
         np.testing.assert_allclose(found["tpr"], [0.75, 0.25])
         np.testing.assert_allclose(found["fpr"], [0.2, 0.4])
         np.testing.assert_allclose(found["difference"], [0.55, -0.15])
@@ -62,48 +61,35 @@ class MeasuresTest(absltest.TestCase):
         np.testing.assert_allclose(found["criterion"][0], -(z(0.7) + z(0.25)) / 2, rtol=1e-12)
 
     def test_sensitivity_of_perfect_readers_is_finite(self):
-        found, criterion = reader_study_scores.d_prime(np.array([80, 0]), 80, np.array([0, 80]), 80)
+        found, criterion = scores.d_prime(np.array([80, 0]), 80, np.array([0, 80]), 80)
         self.assertAlmostEqual(found[0], 2 * stats.norm.ppf(80.5 / 81))
         self.assertAlmostEqual(found[1], -found[0])
         np.testing.assert_allclose(criterion, 0, atol=1e-12)
-
-
-class FleissKappaTest(absltest.TestCase):
-    def test_is_that_of_statsmodels(self):
-        rng = np.random.default_rng(0)
-        for readers, share in ((2, 0.5), (5, 0.3), (10, 0.8)):
-            common = rng.random(60) < share
-            chosen = np.where(
-                rng.random((readers, 60)) < 0.6, common, rng.random((readers, 60)) < 0.5
-            )
-            yes = chosen.sum(axis=0)
-            table = np.stack([yes, readers - yes], axis=1)
-            self.assertAlmostEqual(
-                reader_study_scores.fleiss_kappa(chosen), inter_rater.fleiss_kappa(table), places=12
-            )
-
-    def test_limits(self):
-        rows = np.array([[1, 0, 1, 0]] * 3, bool)
-        self.assertEqual(reader_study_scores.fleiss_kappa(rows), 1.0)
-        self.assertTrue(math.isnan(reader_study_scores.fleiss_kappa(rows[:1])))
-        self.assertTrue(math.isnan(reader_study_scores.fleiss_kappa(np.ones((3, 4), bool))))
 
 
 class ScoreTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.key, _ = testing.small_study(design=_DESIGN, readers=6, per_condition=30)
+        cls.key, _ = testing.small_study(_DESIGN, readers=6, per_condition=30)
 
     def _scores(self, looks_real):
-        judged = reader_study_scores.frame(self.key, _panel(self.key, looks_real))
-        return judged, reader_study_scores.score(judged, replicates=50)
+        judged = scores.judged_pictures(self.key, _panel(self.key, looks_real))
+        return judged, scores.score_answers(judged, replicates=50)
 
-    def _value(self, scores, test, measure, by="all"):
-        return reader_study_scores.select(scores, test, by, measure)
+    def _value(self, found, test, measure, by="all"):
+        """Returns the scores of one measure by group."""
+        return {
+            one.group: one
+            for one in found
+            if (one.test, one.by, one.measure) == (test, by, measure)
+        }
+
+    def _binomial(self, score):
+        return score.binomial_low, score.binomial_high
 
     def test_readers_who_know(self):
-        judged, scores = self._scores(lambda one, _: not one.synthetic)
+        judged, found = self._scores(lambda one, _: not one.synthetic)
         for test, measure, wanted in (
             (REALISM, "tpr", 1.0),
             (REALISM, "fpr", 0.0),
@@ -112,56 +98,60 @@ class ScoreTest(absltest.TestCase):
             (RELEVANCE, "recall_synthetic", 0.0),
             (RELEVANCE, "wrong_real", 0.0),
         ):
-            score = self._value(scores, test, measure)[""]
+            score = self._value(found, test, measure)[""]
             self.assertEqual((score.mean, score.sd, score.readers), (wanted, 0.0, 6))
-            self.assertEqual((score.over_both.low, score.over_both.high), (wanted, wanted))
+            self.assertEqual(
+                (score.readers_and_pictures_low, score.readers_and_pictures_high), (wanted, wanted)
+            )
         self.assertEqual(
-            reader_study_scores.consistency(judged),
+            scores.self_consistency(judged),
             dict.fromkeys(self.key.readers, (20, 20)),
         )
-        agreement = reader_study_scores.agreement(judged, replicates=50)
+        agreement = scores.reader_agreement(judged, replicates=50)
         self.assertEqual(agreement[REALISM].value, 1.0)
 
     def test_groups(self):
         # Readers take Acne for real, and reader 0 everything; nobody else anything.
-        _, scores = self._scores(lambda one, n: one.condition == "Acne" or n == 0)
-        tpr = self._value(scores, REALISM, "tpr", "condition")
+        _, found = self._scores(lambda one, n: one.condition == "Acne" or n == 0)
+        tpr = self._value(found, REALISM, "tpr", "condition")
         self.assertEqual(tpr["Acne"].mean, 1.0)
         self.assertAlmostEqual(tpr["Melanoma"].mean, 1 / 6)
         self.assertAlmostEqual(tpr["Melanoma"].sd, np.std([1, 0, 0, 0, 0, 0], ddof=1))
         self.assertEqual(tpr["Melanoma"].pictures, 10)
-        recall = self._value(scores, RELEVANCE, "recall_synthetic", "condition")
+        recall = self._value(found, RELEVANCE, "recall_synthetic", "condition")
         self.assertEqual((recall["Acne"].mean, recall["Acne"].pictures), (1.0, 6))
-        by_reader = self._value(scores, REALISM, "fpr", "reader")
+        by_reader = self._value(found, REALISM, "fpr", "reader")
         self.assertEqual(by_reader["reader_01"].mean, 1.0)
         self.assertEqual(by_reader["reader_02"].mean, 0.25)
         exact = proportion.proportion_confint(10, 40, method="beta")
-        np.testing.assert_allclose(by_reader["reader_02"].binomial, exact, rtol=1e-9)
-        overall = self._value(scores, REALISM, "fpr")[""]
+        np.testing.assert_allclose(self._binomial(by_reader["reader_02"]), exact, rtol=1e-9)
+        overall = self._value(found, REALISM, "fpr")[""]
         self.assertAlmostEqual(overall.mean, (1 + 5 * 0.25) / 6)
         np.testing.assert_allclose(
-            overall.binomial, proportion.proportion_confint(90, 240, method="wilson"), rtol=1e-9
+            self._binomial(overall),
+            proportion.proportion_confint(90, 240, method="wilson"),
+            rtol=1e-9,
         )
-        skin = self._value(scores, REALISM, "tpr", "skin_type")
+        skin = self._value(found, REALISM, "tpr", "skin_type")
         self.assertEqual(sum(one.pictures for one in skin.values()), 40)
 
     def test_two_readers_have_no_bootstrap(self):
-        judged = reader_study_scores.frame(
+        judged = scores.judged_pictures(
             self.key, _panel(self.key, lambda one, n: bool(one.crop % 2))[:2]
         )
-        score = self._value(
-            reader_study_scores.score(judged, replicates=20), RELEVANCE, "recall_real"
-        )[""]
-        self.assertTrue(math.isnan(score.over_both.low))
-        self.assertLess(score.binomial[0], score.mean)
+        score = self._value(scores.score_answers(judged, replicates=20), RELEVANCE, "recall_real")[
+            ""
+        ]
+        self.assertTrue(math.isnan(score.readers_and_pictures_low))
+        self.assertLess(score.binomial_low, score.mean)
 
     def test_repeats_count_once(self):
-        judged, scores = self._scores(lambda one, _: not one.synthetic)
+        judged, found = self._scores(lambda one, _: not one.synthetic)
         flipped = judged.copy()
         flipped.loc[flipped["repeat"], "chosen"] ^= True
-        again = reader_study_scores.score(flipped, replicates=20)
-        np.testing.assert_array_equal([one.mean for one in again], [one.mean for one in scores])
-        self.assertEqual(set(reader_study_scores.consistency(flipped).values()), {(0, 20)})
+        again = scores.score_answers(flipped, replicates=20)
+        np.testing.assert_array_equal([one.mean for one in again], [one.mean for one in found])
+        self.assertEqual(set(scores.self_consistency(flipped).values()), {(0, 20)})
 
 
 class PanelTest(absltest.TestCase):
@@ -177,13 +167,11 @@ class PanelTest(absltest.TestCase):
         for _ in range(studies):
             chosen = [rng.random((8, pictures)) < rate for rate in (tpr, fpr)]
             sources = [[f"{kind}{i}" for i in range(pictures)] for kind in "rs"]
-            for score in reader_study_scores.score_matrices(
-                REALISM, chosen, sources, replicates=100
-            ):
+            for score in scores.score_matrices(REALISM, chosen, sources, replicates=100):
                 if score.measure in truth:
-                    interval = score.over_both
-                    self.assertLess(interval.high - interval.low, 0.8)
-                    covered[score.measure] += interval.low <= truth[score.measure] <= interval.high
+                    low, high = score.readers_and_pictures_low, score.readers_and_pictures_high
+                    self.assertLess(high - low, 0.8)
+                    covered[score.measure] += low <= truth[score.measure] <= high
         for measure, count in covered.items():
             # 95 % wanted: less than 33 of 40 has a chance of 0.0007.
             self.assertGreaterEqual(count, 33, measure)
@@ -192,9 +180,9 @@ class PanelTest(absltest.TestCase):
         rng = np.random.default_rng(2)
         chosen = [rng.random((8, 80)) < rate for rate in (0.9, 0.3)]
         sources = [[str(i) for i in range(80)]] * 2
-        scores = reader_study_scores.score_matrices(REALISM, chosen, sources, replicates=150)
-        d_prime = next(one for one in scores if one.measure == "d_prime")
-        self.assertGreater(d_prime.over_both.low, 1.0)
+        found = scores.score_matrices(REALISM, chosen, sources, replicates=150)
+        d_prime = next(one for one in found if one.measure == "d_prime")
+        self.assertGreater(d_prime.readers_and_pictures_low, 1.0)
 
     def test_pictures_of_one_patient_widen_the_interval(self):
         rng = np.random.default_rng(3)
@@ -204,8 +192,8 @@ class PanelTest(absltest.TestCase):
         together = [[str(i // 8) for i in range(80)]] * 2
         widths = []
         for sources in (alone, together):
-            score = reader_study_scores.score_matrices(REALISM, chosen, sources, replicates=200)[0]
-            widths.append(score.over_both.high - score.over_both.low)
+            score = scores.score_matrices(REALISM, chosen, sources, replicates=200)[0]
+            widths.append(score.readers_and_pictures_high - score.readers_and_pictures_low)
         self.assertGreater(widths[1], 1.8 * widths[0])
 
 

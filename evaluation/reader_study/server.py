@@ -16,10 +16,8 @@ import sys
 import threading
 from typing import Any, Dict, Optional, Tuple
 
-from evaluation.reader_study import answers as reader_study_answers
-from evaluation.reader_study import key as reader_study_key
-from evaluation.reader_study import pages
-from evaluation.reader_study.key import Key
+from evaluation.reader_study import answer_key, page
+from evaluation.reader_study.answer_key import Answers, Key
 
 _TIMEOUT_SECONDS = 30
 _HEADERS = {
@@ -33,7 +31,7 @@ _HEADERS = {
 }
 
 
-class Store:
+class AnswerStore:
     """The answers of all readers, one row each, in a SQLite file."""
 
     def __init__(self, path: str) -> None:
@@ -68,7 +66,7 @@ class Store:
             ).fetchone()
         return json.loads(row[0]) if row else None
 
-    def save(self, answers: reader_study_answers.Answers, document: Dict[str, Any]) -> str:
+    def save(self, answers: Answers, document: Dict[str, Any]) -> str:
         """Keeps a reader's answers in place of earlier ones.
 
         Args:
@@ -108,7 +106,7 @@ class StudyServer(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: Tuple[str, int], key: Key, folder: str, store: Store) -> None:
+    def __init__(self, address: Tuple[str, int], key: Key, folder: str, store: AnswerStore) -> None:
         """Reads the pages.
 
         Args:
@@ -122,10 +120,8 @@ class StudyServer(http.server.ThreadingHTTPServer):
         """
         self.key = key
         self.store = store
-        self.pages = {
-            name: reader_study_key.page_path(folder, name).read_bytes() for name in key.readers
-        }
-        policy = pages.content_security_policy()
+        self.pages = {name: answer_key.page_path(folder, name).read_bytes() for name in key.readers}
+        policy = page.content_security_policy()
         self.response_headers = {
             **_HEADERS,
             "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
@@ -205,12 +201,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdigit()):
             self._reply(411, b"the length is missing")
             return
-        if len(length) > 9 or int(length) > reader_study_answers.LARGEST_FILE:
+        if len(length) > 9 or int(length) > answer_key.LARGEST_FILE:
             self._reply(413, b"too large")
             return
         body = self.rfile.read(int(length))
         try:
-            answers = reader_study_answers.parse(body, self.server.key)
+            answers = answer_key.parse_answers(body, self.server.key)
             if answers.reader != reader:
                 raise ValueError("is of another reader")
         except ValueError as error:

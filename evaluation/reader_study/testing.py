@@ -1,20 +1,17 @@
 """Small reader studies, and simulated readers of them, for tests."""
 
+import dataclasses
 import json
 import pathlib
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 import numpy as np
 
-from evaluation.reader_study import answers as reader_study_answers
-from evaluation.reader_study import assembly
-from evaluation.reader_study import choice as reader_study_choice
-from evaluation.reader_study.answers import Answer, Answers
-from evaluation.reader_study.assembly import Request
-from evaluation.reader_study.choice import Photograph
-from evaluation.reader_study.design import PAIR, REALISM, Design, Picture
-from evaluation.reader_study.key import Key
-from evaluation.reader_study.pages import PageText
+from evaluation.reader_study import answer_key, build, design
+from evaluation.reader_study.answer_key import Answer, Answers, Key
+from evaluation.reader_study.build import StudyRequest
+from evaluation.reader_study.design import PAIR, REALISM, Design, Photograph, Picture
+from evaluation.reader_study.page import PageText
 
 CONDITIONS = ("Acne", "Melanoma", "Psoriasis", "Vitiligo")
 SMALL = Design(real=8, synthetic=8, repeats=4, pairs=3, questions=3, images_per_question=8)
@@ -39,33 +36,22 @@ def paint(pictures: Mapping[str, Picture]) -> Dict[str, np.ndarray]:
 
 
 def small_study(
-    design: Design = SMALL, readers: int = 4, per_condition: int = 12
+    asked: Design = SMALL, readers: int = 4, per_condition: int = 12
 ) -> Tuple[Key, Dict[str, np.ndarray]]:
     """Returns the key of a study and its pictures, without records or a generator."""
-    material = reader_study_choice.choose(design, photographs(per_condition), seed=5)
+    material = design.choose_material(asked, photographs(per_condition), seed=5)
     pictures = {
-        name: one if not one.synthetic else _with_source(one)
+        name: dataclasses.replace(one, source=f"map {name}") if one.synthetic else one
         for name, one in material.pictures.items()
     }
-    request = Request(design, readers=readers)
-    key = assembly.make_key(request, 5, material, pictures, {})
-    return key, paint(pictures)
-
-
-def _with_source(picture: Picture) -> Picture:
-    return Picture(
-        picture.picture_id,
-        True,
-        picture.condition,
-        picture.skin_type,
-        source=f"map {picture.picture_id}",
-    )
+    request = StudyRequest(asked, readers=readers)
+    return build.make_key(request, 5, material, pictures, {}), paint(pictures)
 
 
 def write_study(folder: str, **kwargs: Any) -> Key:
     """Writes `small_study` to a folder; returns its key."""
     key, pixels = small_study(**kwargs)
-    assembly.write(folder, key, pixels, 24, PageText(contact="ada@example.org"))
+    build.write_study(folder, key, pixels, 24, PageText(contact="ada@example.org"))
     return key
 
 
@@ -79,7 +65,7 @@ def answer_all(
     answers: Dict[str, Answer] = {}
     for trial in key.readers[reader].trials:
         pictures = [key.pictures[name] for name in trial.pictures]
-        choice: reader_study_answers.Choice
+        choice: answer_key.Choice
         if trial.kind == REALISM:
             choice = "real" if looks_real(pictures[0]) else "synthetic"
         elif trial.kind == PAIR:
@@ -97,8 +83,8 @@ def answer_all(
 def document(key: Key, answers: Answers) -> Dict[str, Any]:
     """Returns the file that the page of this reader would save."""
     content = {
-        "format": reader_study_answers.FORMAT,
-        "version": reader_study_answers.FORMAT_VERSION,
+        "format": answer_key.ANSWERS_FORMAT,
+        "version": answer_key.ANSWERS_VERSION,
         "study": key.study,
         "reader": answers.reader,
         "role": answers.role,
@@ -121,7 +107,7 @@ def reseal(key: Key, changed: Mapping[str, Any]) -> Dict[str, Any]:
     """Returns a file with the seal that fits its content."""
     content = changed["content"]
     token = key.readers[content["reader"]].token
-    return {"content": content, "seal": reader_study_answers.seal(content, token)}
+    return {"content": content, "seal": answer_key.seal(content, token)}
 
 
 def save(path: pathlib.Path, content: Any) -> str:

@@ -1,6 +1,13 @@
-"""The answers of a reader: the file that a page saves, and which of them count.
+"""The answer key of a reader study, and the answers, which count if they fit it.
 
-A file is JSON: {"content": {...}, "seal": hex}. The seal is the SHA-256 of the
+A study is a folder:
+
+  hand_out/READER.html            one page per reader
+  keep_secret/answer_key.json     what each reader is shown, and what it is; never to be
+                                  handed out
+  answers/                        what readers hand in
+
+Answers are JSON: {"content": {...}, "seal": hex}. The seal is the SHA-256 of the
 reader's token and the content, so a file that was changed, or made without the page,
 is found out. The token is in the reader's own page: the seal keeps others from writing
 answers in a reader's name, it cannot keep readers from lying.
@@ -11,14 +18,23 @@ import dataclasses
 import hashlib
 import hmac
 import json
+import os
 import pathlib
 import sqlite3
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
-from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Trial
-from evaluation.reader_study.key import Key, Reader
+from evaluation.reader_study.design import KINDS, PAIR, REALISM, RELEVANCE, Picture, Trial
+from preprocessing.data import taxonomy
 
-FORMAT, FORMAT_VERSION = "dermgan reader study answers", 1
+FORMAT_VERSION = 1
+_SECRET, _KEY_FILE = "keep_secret", "answer_key.json"
+_WARNING = """The answers to the reader study are in this folder.
+
+Whoever reads the study must not see it: do not hand it out, mail it with the pages or
+put it on a web server. The programs `serve` and `score` need it. It also holds the
+readers' tokens and the patient ids of the photographs.
+"""
+ANSWERS_FORMAT, ANSWERS_VERSION = "dermgan reader study answers", 1
 ROLES = {
     "dermatologist": "Dermatologist",
     "trainee": "Dermatologist in training",
@@ -35,6 +51,108 @@ _PAIR_CHOICES = tuple(f"{side}_{sure}" for side in ("left", "right") for sure in
 _TEXTS = ("format", "study", "reader", "role", "years", "started", "finished")
 
 Choice = Union[str, Tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """One who takes part.
+
+    Attributes:
+      name: neutral, and of the page's file name.
+      token: secret of this reader; in the page, in the address of a served page, and
+        in the seal of the answers.
+      trials: in the order asked.
+    """
+
+    name: str
+    token: str
+    trials: Tuple[Trial, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """All that scoring needs to know.
+
+    Attributes:
+      study: random id.
+      made_from: where the pictures come from, how they were chosen and encoded.
+      pictures: by id.
+      readers: by name.
+
+    Raises:
+      ValueError: a picture or a trial that cannot be.
+    """
+
+    study: str
+    made_from: Mapping[str, Any]
+    pictures: Mapping[str, Picture]
+    readers: Mapping[str, Reader]
+
+    def __post_init__(self) -> None:
+        for picture in self.pictures.values():
+            taxonomy.code(picture.condition)
+            taxonomy.check_fitzpatrick(picture.skin_type)
+        for trial in (one for reader in self.readers.values() for one in reader.trials):
+            if trial.kind not in KINDS:
+                raise ValueError(f"unknown kind of trial {trial.kind!r}")
+            unknown = set(trial.pictures) - set(self.pictures)
+            if unknown:
+                raise ValueError(f"unknown picture {min(unknown)!r}")
+
+
+def page_path(folder: str, reader: str) -> pathlib.Path:
+    """Returns the path of a reader's page in the folder of a study."""
+    return pathlib.Path(folder, "hand_out", f"{reader}.html")
+
+
+def key_path(folder: str) -> pathlib.Path:
+    """Returns the path of the answer key in the folder of a study."""
+    return pathlib.Path(folder, _SECRET, _KEY_FILE)
+
+
+def write_key(folder: str, key: Key) -> None:
+    """Writes the key, for the eyes of its owner only, and a warning beside it."""
+    path = key_path(folder)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.with_name("DO_NOT_HAND_OUT.txt").write_text(_WARNING, encoding="utf-8")
+    content = {
+        "warning": "the answers to the study: not to be handed out",
+        "format_version": FORMAT_VERSION,
+        **dataclasses.asdict(key),
+    }
+    temporary = path.with_suffix(".tmp")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file, indent=1)
+    temporary.replace(path)
+
+
+def _reader(fields: Mapping[str, Any]) -> Reader:
+    trials = tuple(Trial(**{**one, "pictures": tuple(one["pictures"])}) for one in fields["trials"])
+    return Reader(fields["name"], fields["token"], trials)
+
+
+def read_key(folder: str) -> Key:
+    """Reads the key of a study.
+
+    Args:
+      folder: of the study.
+
+    Raises:
+      ValueError: no study there, or its key is damaged or of another format.
+    """
+    path = key_path(folder)
+    if not path.is_file():
+        raise ValueError(f"{folder}: not a reader study; it has no {_SECRET}/{_KEY_FILE}")
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        version = fields["format_version"]
+        if version != FORMAT_VERSION:
+            raise ValueError(f"format version {version}, this program reads {FORMAT_VERSION}")
+        pictures = {name: Picture(**one) for name, one in fields["pictures"].items()}
+        readers = {name: _reader(one) for name, one in fields["readers"].items()}
+        return Key(fields["study"], fields["made_from"], pictures, readers)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not an answer key ({error})") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +234,7 @@ def _answers(reader: Reader, entries: Any) -> Dict[str, Answer]:
     return found
 
 
-def check(document: Any, key: Key) -> Answers:
+def check_answers(document: Any, key: Key) -> Answers:
     """Checks answers against the key.
 
     Args:
@@ -132,16 +250,15 @@ def check(document: Any, key: Key) -> Answers:
     """
     try:
         content, claimed = document["content"], document["seal"]
-        if content["format"] != FORMAT or not all(
-            isinstance(content[name], str) for name in _TEXTS
-        ):
+        texts = all(isinstance(content[name], str) for name in _TEXTS)
+        if content["format"] != ANSWERS_FORMAT or not texts:
             raise TypeError
         version, entries = content["version"], content["answers"]
         role, years = content["role"], content["years"]
     except (KeyError, TypeError):
         raise ValueError("is not a file of answers") from None
-    if version != FORMAT_VERSION:
-        raise ValueError(f"has format version {version}, this program reads {FORMAT_VERSION}")
+    if version != ANSWERS_VERSION:
+        raise ValueError(f"has format version {version}, this program reads {ANSWERS_VERSION}")
     if content["study"] != key.study:
         raise ValueError(f"is of another study, {content['study'][:40]!r}; this is {key.study}")
     reader = key.readers.get(content["reader"])
@@ -160,6 +277,17 @@ def check(document: Any, key: Key) -> Answers:
     if content["finished"] and missing:
         raise ValueError(f"claims to be finished but lacks {missing} answers")
     return Answers(reader.name, role, years, content["finished"], answers)
+
+
+def parse_answers(data: bytes, key: Key) -> Answers:
+    """Reads the bytes of a file; errors of `check_answers`."""
+    if len(data) > LARGEST_FILE:
+        raise ValueError("is too large for a file of answers")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON") from None
+    return check_answers(document, key)
 
 
 def _documents(path: pathlib.Path) -> Iterator[Tuple[str, bytes]]:
@@ -182,18 +310,7 @@ def _documents(path: pathlib.Path) -> Iterator[Tuple[str, bytes]]:
             yield str(path), file.read(LARGEST_FILE + 1)
 
 
-def parse(data: bytes, key: Key) -> Answers:
-    """Reads the bytes of a file; errors of `check`."""
-    if len(data) > LARGEST_FILE:
-        raise ValueError("is too large for a file of answers")
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        raise ValueError("is not JSON") from None
-    return check(document, key)
-
-
-def load(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Refused]]:
+def load_answers(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Refused]]:
     """Reads what readers handed in.
 
     Args:
@@ -203,7 +320,7 @@ def load(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Refused]]:
     Returns:
       The answers that count, at most one of each reader, by name; and what does not
       count: not finished, handed in twice (the first counts if they are alike, none if
-      they differ), or refused by `check`.
+      they differ), or refused by `check_answers`.
 
     Raises:
       ValueError: a path does not exist, or nothing counts.
@@ -215,7 +332,7 @@ def load(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Refused]]:
             raise ValueError(f"{path}: no such file or folder of answers")
         for source, data in _documents(path):
             try:
-                answers = parse(data, key)
+                answers = parse_answers(data, key)
                 if not answers.finished:
                     asked = len(key.readers[answers.reader].trials)
                     raise ValueError(f"is not finished: {len(answers.answers)} of {asked} answered")
@@ -225,19 +342,14 @@ def load(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Refused]]:
                 found.setdefault(answers.reader, []).append((source, answers))
     kept = []
     for reader, several in sorted(found.items()):
-        first_source, first = several[0]
-        differing = any(one != first for _, one in several)
-        for source, _ in several if differing else several[1:]:
-            refused.append(
-                Refused(
-                    source,
-                    f"is one of {len(several)} files of {reader} that differ; keep the right one"
-                    if differing
-                    else f"is the same as {first_source}",
-                )
-            )
-        if not differing:
+        (first_source, first), *others = several
+        if all(one == first for _, one in others):
             kept.append(first)
+            reason, left_out = f"is the same as {first_source}", others
+        else:
+            reason = f"is one of {len(several)} files of {reader} that differ; keep the right one"
+            left_out = several
+        refused += [Refused(source, reason) for source, _ in left_out]
     if not kept:
         details = "; ".join(f"{source} {reason}" for source, reason in refused)
         raise ValueError(f"no finished answers{': ' + details if details else ' there'}")

@@ -1,17 +1,19 @@
 import base64
+import io
 import json
 import re
 from unittest import mock
 
 import numpy as np
 from absl.testing import absltest
+from PIL import Image
 from sklearn.model_selection import permutation_test_score
 from sklearn.tree import DecisionTreeClassifier
 
-from evaluation.reader_study import encoding, pages, testing
-from evaluation.reader_study import key as reader_study_key
+from common import testing_pages
+from evaluation.reader_study import answer_key, page, testing
 from evaluation.reader_study.design import Design
-from evaluation.reader_study.pages import PageText
+from evaluation.reader_study.page import PageText
 
 _DESIGN = Design(real=40, synthetic=40, repeats=8, pairs=4, questions=4, images_per_question=8)
 
@@ -26,8 +28,8 @@ class _Unshuffled:
         return np.random.RandomState(0).randint(low, high, size)
 
 
-def _data(page):
-    found = re.search(r'<script type="application/json" id="study">(.*?)</script>', page)
+def _data(html):
+    found = re.search(r'<script type="application/json" id="study">(.*?)</script>', html)
     return json.loads(found[1])
 
 
@@ -41,7 +43,7 @@ class BlindingTest(absltest.TestCase):
         and beside what it is shown.
         """
         reader = next(iter(key.readers.values()))
-        data = _data(reader_study_key.page_path(folder, reader.name).read_text())
+        data = _data(answer_key.page_path(folder, reader.name).read_text())
         truth = {}
         shown = {number: [] for number in range(len(data["images"]))}
         for place, (trial, entry) in enumerate(zip(reader.trials, data["trials"])):
@@ -51,7 +53,7 @@ class BlindingTest(absltest.TestCase):
         rows = []
         for number, encoded in enumerate(data["images"]):
             file = base64.b64decode(encoded)
-            header = encoding.header(file)
+            header = page.jpeg_header(file)
             rows.append(
                 [
                     len(encoded),
@@ -78,7 +80,7 @@ class BlindingTest(absltest.TestCase):
 
     def _study(self):
         folder = self.create_tempdir().full_path
-        return testing.write_study(folder, design=_DESIGN, readers=1), folder
+        return testing.write_study(folder, asked=_DESIGN, readers=1), folder
 
     def test_a_classifier_stays_at_chance(self):
         self.assertGreater(self._chance(*self._study()), 0.05)
@@ -89,9 +91,9 @@ class BlindingTest(absltest.TestCase):
         # The smooth pictures, which are the synthetic ones, are shorter without the padding.
         self.enter_context(
             mock.patch.object(
-                encoding,
+                page,
                 "encode_alike",
-                lambda pixels, size: [encoding.encode(one, size) for one in pixels],
+                lambda pixels, size: [page.encode_jpeg(one, size) for one in pixels],
             )
         )
         self.assertEqual(self._chance(*self._study()), 1 / 40)
@@ -102,28 +104,28 @@ class BlindingTest(absltest.TestCase):
         self.assertEqual(self._chance(*self._study()), 1 / 40)
 
     def test_headers_that_differ_are_never_written(self):
-        encode = encoding.encode
+        encode = page.encode_jpeg
 
         def encode_by_kind(picture, size):
             quality = 95 if np.ptp(picture, axis=(0, 1)).any() else 94
-            with mock.patch.object(encoding, "QUALITY", quality):
+            with mock.patch.object(page, "JPEG_QUALITY", quality):
                 return encode(picture, size)
 
-        self.enter_context(mock.patch.object(encoding, "encode", encode_by_kind))
+        self.enter_context(mock.patch.object(page, "encode_jpeg", encode_by_kind))
         self.assertRaises(AssertionError, self._study)
 
     def test_the_page_does_not_hold_the_key(self):
         key, folder = self._study()
         reader = key.readers["reader_01"]
-        page = reader_study_key.page_path(folder, reader.name).read_text()
-        data = _data(page)
+        html = answer_key.page_path(folder, reader.name).read_text()
+        data = _data(html)
         self.assertEqual(
             set(data),
             {"format", "version", "study", "reader", "token", "trials", "images"},
         )
         told = {name for one in data["trials"] for name in one}
         self.assertEqual(told, {"id", "kind", "condition", "images"})
-        text = re.sub(r'"images":\[".*?"\]', "", page)
+        text = re.sub(r'"images": \[".*?"\]', "", html)
         for name, picture in key.pictures.items():
             self.assertNotIn(name, text)
             self.assertNotIn(picture.source, text)
@@ -134,10 +136,12 @@ class RenderTest(absltest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.key, pixels = testing.small_study()
-        cls.files = dict(zip(pixels, encoding.encode_alike(list(pixels.values()), 24)))
+        cls.files = dict(zip(pixels, page.encode_alike(list(pixels.values()), 24)))
 
     def _page(self, reader="reader_01", **text):
-        return pages.render(self.key.study, self.key.readers[reader], self.files, PageText(**text))
+        return page.render_page(
+            self.key.study, self.key.readers[reader], self.files, PageText(**text)
+        )
 
     def test_shows_each_reader_the_own_order(self):
         reader = self.key.readers["reader_02"]
@@ -154,28 +158,68 @@ class RenderTest(absltest.TestCase):
             self.assertNotIn(self.key.readers[other].token, json.dumps(data))
 
     def test_needs_nothing_else(self):
-        page = self._page()
-        self.assertNotRegex(re.sub(r'"images":\[".*?"\]', "", page), r"https?://|src=\"(?!data:)")
-        policy = re.search(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)[1]
+        html = self._page()
+        # "None" is how many years some have worked with skin.
+        testing_pages.check_page(html.replace('<option value="0">None</option>', ""))
+        self.assertNotRegex(re.sub(r'"images": \[".*?"\]', "", html), r"https?://|src=\"(?!data:)")
+        policy = re.search(r'http-equiv="Content-Security-Policy" content="(.*?)"', html)[1]
         self.assertIn("default-src &#39;none&#39;", policy)
         self.assertNotIn("unsafe", policy)
 
     def test_escapes_what_it_is_told(self):
-        page = self._page(title="</script><b>", consent=["<i>"], contact='"><img src=x>')
-        self.assertNotIn("<b>", page)
-        self.assertNotIn("<i>", page)
-        self.assertNotIn("<img src", page)
-        self.assertIn("&lt;/script&gt;&lt;b&gt;", page)
+        html = self._page(title="</script><b>", consent=["<i>"], contact='"><img src=x>')
+        self.assertNotIn("<b>", html)
+        self.assertNotIn("<i>", html)
+        self.assertNotIn("<img src", html)
+        self.assertIn("&lt;/script&gt;&lt;b&gt;", html)
 
     def test_describes_only_the_parts_there_are(self):
-        design = Design(real=4, synthetic=4, repeats=0, questions=0)
-        key, _ = testing.small_study(design=design)
+        asked = Design(real=4, synthetic=4, repeats=0, questions=0)
+        key, _ = testing.small_study(asked)
         files = dict.fromkeys(key.pictures, b"jpeg")
-        page = pages.render("s", key.readers["reader_01"], files, PageText())
-        self.assertIn("Real or synthetic?</strong> 8 images.", page)
-        self.assertNotIn("Which one is real?", page)
-        self.assertNotIn("Which images show the condition?", page)
-        self.assertIn("About 1 minute in all.", page)
+        html = page.render_page("s", key.readers["reader_01"], files, PageText())
+        self.assertIn("Real or synthetic?</strong> 8 images.", html)
+        self.assertNotIn("Which one is real?", html)
+        self.assertNotIn("Which images show the condition?", html)
+        self.assertIn("About 1 minute in all.", html)
+
+
+class EncodeAlikeTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        rng = np.random.default_rng(0)
+        noise = rng.integers(0, 256, (40, 40, 3), np.uint8)
+        flat = np.full((40, 40, 3), 120, np.uint8)
+        self.pictures = [noise, flat, np.flipud(noise)]
+
+    def test_files_differ_in_image_data_alone(self):
+        lengths = {len(page.encode_jpeg(one, 64)) for one in self.pictures}
+        self.assertGreater(max(lengths), 5 * min(lengths))  # which would tell them apart
+        files = page.encode_alike(self.pictures, 64)
+        self.assertEqual({len(one) for one in files}, {max(lengths)})
+        headers = {page.jpeg_header(one) for one in files}
+        self.assertLen(headers, 1)
+        header = headers.pop()
+        # Markers of a plain JFIF file: no comment, no EXIF, ICC or XMP, two tables of each.
+        self.assertTrue(header.startswith(b"\xff\xd8\xff\xe0\x00\x10JFIF"))
+        for marker in (b"\xff\xfe", b"\xff\xe1", b"\xff\xe2", b"\xff\xed"):
+            self.assertNotIn(marker, header)
+
+    def test_pixels_survive(self):
+        files = page.encode_alike(self.pictures, 80)
+        for picture, file in zip(self.pictures, files):
+            image = Image.open(io.BytesIO(file))
+            self.assertEqual((image.format, image.size, image.mode), ("JPEG", (80, 80), "RGB"))
+            wanted = Image.fromarray(picture).resize((80, 80), Image.Resampling.LANCZOS)
+            error = np.abs(np.asarray(image, float) - np.asarray(wanted, float)).mean()
+            self.assertLess(error, 3)  # of 255, for noise
+
+    def test_refuses_pictures_of_several_sizes(self):
+        with self.assertRaisesRegex(ValueError, r"sizes would tell them apart: \[\(20, 20, 3\), "):
+            page.encode_alike([*self.pictures, self.pictures[0][::2, ::2]], 64)
+
+    def test_nothing_to_encode(self):
+        self.assertEqual(page.encode_alike([], 64), [])
 
 
 if __name__ == "__main__":

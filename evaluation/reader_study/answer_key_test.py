@@ -1,13 +1,73 @@
 import dataclasses
 import json
+import os
 import pathlib
 import sqlite3
+import stat
 
 from absl.testing import absltest, parameterized
 
-from evaluation.reader_study import answers as reader_study_answers
-from evaluation.reader_study import testing
+from evaluation.reader_study import answer_key, testing
 from evaluation.reader_study.testing import answer_all, document, save
+
+
+class KeyTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.key = testing.write_study(self.folder)
+        self.path = answer_key.key_path(self.folder)
+
+    def test_is_read_as_written(self):
+        self.assertEqual(answer_key.read_key(self.folder), self.key)
+
+    def test_is_apart_and_for_its_owner(self):
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        warning = self.path.with_name("DO_NOT_HAND_OUT.txt").read_text()
+        self.assertIn("do not hand it out", warning)
+        handed_out = pathlib.Path(self.folder, "hand_out")
+        self.assertEqual(
+            sorted(path.name for path in handed_out.iterdir()),
+            [f"reader_0{number}.html" for number in range(1, 5)],
+        )
+
+    def test_readers_have_tokens_of_their_own(self):
+        again = testing.small_study()[0]
+        tokens = [one.token for key in (self.key, again) for one in key.readers.values()]
+        self.assertLen(set(tokens), 8)  # whatever the seed
+        self.assertGreaterEqual(min(map(len, tokens)), 32)
+        self.assertNotEqual(again.study, self.key.study)
+
+    def test_a_smaller_study_leaves_no_page_of_an_earlier_one(self):
+        testing.write_study(self.folder, readers=2)
+        pages = sorted(path.name for path in pathlib.Path(self.folder, "hand_out").iterdir())
+        self.assertEqual(pages, ["reader_01.html", "reader_02.html"])
+
+    @parameterized.parameters(
+        (("format_version",), 9, "format version 9, this program reads 1"),
+        (("pictures", "p00000", "condition"), "Pox", "unknown condition 'Pox'"),
+        (("pictures", "p00000", "skin_type"), 9, "Fitzpatrick skin type 9 is not in 1..6"),
+        (("readers", "reader_01", "trials", 0, "kind"), "x", "unknown kind of trial 'x'"),
+        (("readers", "reader_01", "trials", 0, "pictures"), ["q"], "unknown picture 'q'"),
+        (("readers", "reader_01", "trials", 0, "why"), 1, "unexpected keyword argument 'why'"),
+    )
+    def test_says_what_is_wrong(self, where, value, message):
+        content = json.loads(self.path.read_text())
+        inner = content
+        for name in where[:-1]:
+            inner = inner[name]
+        inner[where[-1]] = value
+        self.path.write_text(json.dumps(content))
+        with self.assertRaisesRegex(ValueError, f"answer_key.json: not an answer key .*{message}"):
+            answer_key.read_key(self.folder)
+
+    def test_says_what_is_missing(self):
+        self.path.write_text("{")
+        with self.assertRaisesRegex(ValueError, "answer_key.json: not an answer key"):
+            answer_key.read_key(self.folder)
+        self.path.unlink()
+        with self.assertRaisesRegex(ValueError, "not a reader study; it has no keep_secret/answer"):
+            answer_key.read_key(self.folder)
 
 
 def _truthful(picture):
@@ -28,15 +88,15 @@ class CheckTest(parameterized.TestCase):
     def _reseal(self):
         content = self.document["content"]
         token = self.key.readers["reader_01"].token
-        self.document["seal"] = reader_study_answers.seal(content, token)
+        self.document["seal"] = answer_key.seal(content, token)
 
     def test_reads_what_was_answered(self):
-        self.assertEqual(reader_study_answers.check(self.document, self.key), self.answers)
+        self.assertEqual(answer_key.check_answers(self.document, self.key), self.answers)
 
     def test_seal_is_that_of_the_page(self):
         # From the page's own JavaScript: sha256('t\n' + JSON.stringify({a: [1, "é\n\u2028"]})).
         self.assertEqual(
-            reader_study_answers.seal({"a": [1, "\xe9\n\u2028"]}, "t"),
+            answer_key.seal({"a": [1, "\xe9\n\u2028"]}, "t"),
             "267b592ea5daf7b3b597a1212bc21f55a7e826576203e579af3444e7159f64dc",
         )
 
@@ -54,7 +114,7 @@ class CheckTest(parameterized.TestCase):
         if name != "reader":
             self._reseal()
         with self.assertRaisesRegex(ValueError, message):
-            reader_study_answers.check(self.document, self.key)
+            answer_key.check_answers(self.document, self.key)
 
     @parameterized.parameters(
         ("realism_001", "choice", "maybe", "holds the answer 'maybe' to realism_001"),
@@ -73,18 +133,18 @@ class CheckTest(parameterized.TestCase):
         entry[field] = value
         self._reseal()
         with self.assertRaisesRegex(ValueError, message):
-            reader_study_answers.check(self.document, self.key)
+            answer_key.check_answers(self.document, self.key)
 
     def test_refuses_what_was_changed(self):
         entry = self.document["content"]["answers"][0]
         entry["choice"] = "real" if entry["choice"] == "synthetic" else "synthetic"
         with self.assertRaisesRegex(ValueError, "was changed after it was saved"):
-            reader_study_answers.check(self.document, self.key)
+            answer_key.check_answers(self.document, self.key)
         # Another reader's token does not help.
         token = self.key.readers["reader_02"].token
-        self.document["seal"] = reader_study_answers.seal(self.document["content"], token)
+        self.document["seal"] = answer_key.seal(self.document["content"], token)
         with self.assertRaisesRegex(ValueError, "was changed after it was saved"):
-            reader_study_answers.check(self.document, self.key)
+            answer_key.check_answers(self.document, self.key)
 
     @parameterized.parameters(
         "1", '"text"', "[1]", '{"content": []}', '{"content": {}, "seal": ""}'
@@ -92,13 +152,13 @@ class CheckTest(parameterized.TestCase):
     def test_refuses_other_json(self, text):
         other = json.loads(text)
         with self.assertRaisesRegex(ValueError, "is not a file of answers"):
-            reader_study_answers.check(other, self.key)
+            answer_key.check_answers(other, self.key)
 
     def test_refuses_what_only_claims_to_be_finished(self):
         del self.document["content"]["answers"][3:]
         self._reseal()
         with self.assertRaisesRegex(ValueError, "claims to be finished but lacks 23 answers"):
-            reader_study_answers.check(self.document, self.key)
+            answer_key.check_answers(self.document, self.key)
 
 
 class LoadTest(absltest.TestCase):
@@ -115,7 +175,7 @@ class LoadTest(absltest.TestCase):
         return save(self.folder / name, document(self.key, answers))
 
     def _load(self):
-        return reader_study_answers.load([str(self.folder)], self.key)
+        return answer_key.load_answers([str(self.folder)], self.key)
 
     def test_keeps_one_finished_file_of_each_reader(self):
         self._save("a.json", "reader_01")
@@ -164,7 +224,7 @@ class LoadTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, f"^no finished answers: {path} is not finished"):
             self._load()
         with self.assertRaisesRegex(ValueError, "gone: no such file or folder of answers"):
-            reader_study_answers.load([str(self.folder / "gone")], self.key)
+            answer_key.load_answers([str(self.folder / "gone")], self.key)
 
     def test_says_what_is_no_database(self):
         path = self.folder / "answers.sqlite"

@@ -1,15 +1,15 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from evaluation.reader_study import simulation
-from evaluation.reader_study.simulation import Panel
+from evaluation.reader_study import power
+from evaluation.reader_study.power import Panel
 from evaluation.uncertainty import cluster_bootstrap
 
 
 class PowerTest(parameterized.TestCase):
     def test_simulates_the_rates_asked_for(self):
         panel = Panel(3000, 300, fpr=0.3, difference=0.22, reader_sd=0.4, picture_sd=0.2)
-        real, synthetic = simulation.simulate(panel, np.random.default_rng(0))
+        real, synthetic = power.simulate_study(panel, np.random.default_rng(0))
         self.assertEqual(real.shape, (3000, 300))
         self.assertAlmostEqual(real.mean(), 0.52, delta=0.02)
         self.assertAlmostEqual(synthetic.mean(), 0.30, delta=0.02)
@@ -18,8 +18,8 @@ class PowerTest(parameterized.TestCase):
 
     def test_interval_is_that_of_the_score(self):
         panel = Panel(8, 60, 0.3, 0.1, 0.4, 0.5)
-        real, synthetic = simulation.simulate(panel, np.random.default_rng(1))
-        low, high = simulation.interval(real, synthetic, np.random.default_rng(2), 4000)
+        real, synthetic = power.simulate_study(panel, np.random.default_rng(1))
+        low, high = power.difference_interval(real, synthetic, np.random.default_rng(2), 4000)
         reference = cluster_bootstrap.estimate(
             lambda r, a, b: [real[np.ix_(r, a)].mean() - synthetic[np.ix_(r, b)].mean()],
             range(8),
@@ -33,7 +33,7 @@ class PowerTest(parameterized.TestCase):
     def test_more_readers_find_more_and_no_difference_is_seldom_found(self):
         def find(readers, difference):
             panel = Panel(readers, 40, 0.3, difference, 0.4, 0.5)
-            return simulation.power(panel, studies=60, seed=0)
+            return power.power_of(panel, studies=60, seed=0)
 
         few, many, none = find(4, 0.22), find(16, 0.22), find(10, 0.0)
         self.assertGreater(few[0], many[0])
