@@ -15,7 +15,7 @@ from typing import Sequence
 from absl import flags
 
 from synthesis import data_flags, run_flags
-from synthesis.figures import figure_flags, gallery_blocks, pictures
+from synthesis.figures import figure_flags, galleries, image_tables
 
 _PER_CONDITION = flags.DEFINE_integer("per_condition", 4, "Photographs of each condition.")
 _NUM_CONDITIONS = flags.DEFINE_integer(
@@ -28,7 +28,7 @@ def main(_: Sequence[str]) -> None:
     """Draws the gallery."""
     output = figure_flags.output()
     generator = run_flags.generator()
-    gallery = gallery_blocks.build(
+    table, remarks = galleries.gallery_table(
         generator,
         data_flags.data_dir(generator),
         figure_flags.conditions(generator),
@@ -36,9 +36,9 @@ def main(_: Sequence[str]) -> None:
         _PER_CONDITION.value,
         _SEED.value,
     )
-    for line in gallery_blocks.remarks(gallery, _PER_CONDITION.value):
+    for line in remarks:
         print(line)
-    print(f"{pictures.save(gallery.table, output)}: {len(gallery.shown)} conditions")
+    print(f"{image_tables.save(table, output)}: {len(table.groups)} conditions")
     print(
         f"next: bazel run //synthesis:sweep -- --run_dir={generator.run_dir} --kind=skin_type "
         "--output=..."

@@ -16,7 +16,7 @@ from typing import Sequence, Tuple
 from absl import flags
 
 from synthesis import data_flags, run_flags
-from synthesis.figures import figure_flags, pictures, sweep_tables, sweeps
+from synthesis.figures import figure_flags, image_tables, sweeps
 from synthesis.figures.image_tables import Table
 from synthesis.trained_generator import TrainedGenerator
 
@@ -59,10 +59,10 @@ def _table(generator: TrainedGenerator) -> Table:
     data_dir = data_flags.data_dir(generator)
     conditions = figure_flags.conditions(generator)
     if _KIND.value == "size":
-        return sweep_tables.size_table(
+        return sweeps.size_table(
             generator, data_dir, conditions, _ROWS.value, _sizes(), _SKIN_TYPE.value, _SEED.value
         )
-    return sweep_tables.skin_type_table(
+    return sweeps.skin_type_table(
         generator,
         data_dir,
         conditions,
@@ -79,7 +79,7 @@ def main(_: Sequence[str]) -> None:
     output = figure_flags.output()
     generator = run_flags.generator()
     table = _table(generator)
-    print(f"{pictures.save(table, output)}: {len(table.groups)} rows")
+    print(f"{image_tables.save(table, output)}: {len(table.groups)} rows")
     run = generator.run_dir
     print(f"next: bazel run //evaluation:fidelity -- --run_dir={run}  # measures what it shows")
 

@@ -48,13 +48,11 @@ def read_photographs(data_dir: str, split: str, crops: Sequence[Crop]) -> List[n
       uint8 [S, S, 3] each, in the order of `crops`.
     """
     wanted = {crop.index for crop in crops}
-    found: Dict[int, np.ndarray] = {}
-    if wanted:
-        for index, parsed in enumerate(layouts.read_crops(data_dir, split)):
-            if index in wanted:
-                found[index] = records.decode_png(parsed["image/encoded"]).numpy()
-            if len(found) == len(wanted):
-                break
+    found = {
+        index: records.decode_png(parsed["image/encoded"]).numpy()
+        for index, parsed in enumerate(layouts.read_crops(data_dir, split))
+        if index in wanted
+    }
     return [found[crop.index] for crop in crops]
 
 
@@ -85,12 +83,12 @@ def by_condition(crops: Iterable[Crop]) -> Dict[str, List[Crop]]:
 
 def _in_turns(crops: Iterable[Crop], owner: Callable[[Crop], str]) -> List[Crop]:
     """Puts the first crop of every owner before the second of any; else keeps the order."""
-    turns: Dict[str, int] = collections.Counter()
-    keyed = []
+    counts: Dict[str, int] = collections.Counter()
+    turns = []
     for crop in crops:
-        keyed.append((turns[owner(crop)], crop))
-        turns[owner(crop)] += 1
-    return [crop for _, crop in sorted(keyed, key=lambda one: one[0])]
+        counts[owner(crop)] += 1
+        turns.append((counts[owner(crop)], crop))
+    return [crop for _, crop in sorted(turns, key=lambda turn: turn[0])]
 
 
 def shuffled(crops: Sequence[Crop], condition: str, seed: int) -> List[Crop]:
@@ -122,10 +120,6 @@ def take_turns(groups: Dict[str, List[Crop]], number: int, seed: int) -> List[Cr
         raise ValueError(
             f"{number} maps cannot be chosen out of {available} of {', '.join(groups) or 'nothing'}"
         )
-    queues = {name: shuffled(crops, name, seed) for name, crops in groups.items()}
-    taken: Dict[str, int] = dict.fromkeys(groups, 0)
-    while sum(taken.values()) < number:
-        for name, queue in queues.items():
-            if taken[name] < len(queue) and sum(taken.values()) < number:
-                taken[name] += 1
-    return [crop for name, queue in queues.items() for crop in queue[: taken[name]]]
+    queued = [crop for name, crops in groups.items() for crop in shuffled(crops, name, seed)]
+    chosen = _in_turns(queued, lambda crop: crop.layout.condition)[:number]
+    return sorted(chosen, key=lambda crop: list(groups).index(crop.layout.condition))

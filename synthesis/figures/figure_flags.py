@@ -10,7 +10,7 @@ from absl import flags
 from common import command_line
 from preprocessing.data import taxonomy
 from synthesis import wanted as map_requests
-from synthesis.figures import pictures
+from synthesis.figures import image_tables
 from synthesis.trained_generator import TrainedGenerator
 
 _CONDITION = flags.DEFINE_list(
@@ -28,7 +28,7 @@ def output() -> str:
     if not _OUTPUT.value:
         raise ValueError("--output=F.png is needed: the picture to write")
     path = command_line.user_path(_OUTPUT.value)
-    pictures.check_output(path, _OVERWRITE.value)
+    image_tables.check_output(path, _OVERWRITE.value)
     return path
 
 

@@ -1,55 +1,55 @@
 """Tables of images for print, with heads, labels and a legend of the map's colours.
 
-Every tile is 1.7 cm wide on paper and a whole multiple of its image in pixels, so that
-nothing is resampled twice; the resolution that follows is 300 dpi or more. Two galleries
+Every image is 1.7 cm wide on paper, and each of its pixels a square of whole pixels, so
+that nothing is interpolated; the resolution that follows is 300 dpi or more. Two galleries
 side by side fill the 17 cm between the margins of a page.
 """
 
 import dataclasses
+import io
 import math
-from typing import List, NamedTuple, Optional, Sequence
+import os
+import pathlib
+import textwrap
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.transforms import Affine2D
+from PIL import Image
 
+from common import files
 from preprocessing.data import maps, taxonomy
 from synthesis import provenance
+from synthesis.trained_generator import TrainedGenerator
 
 LEAST_DPI = 300
-TILE_CM = 1.7
+IMAGE_CM = 1.7
 PAGE_CM = 17.8  # between the margins of A4 or letter
 _CM_PER_INCH, _POINTS_PER_INCH = 2.54, 72.0
-_TEXT, _SMALL = 8.5, 7.0  # points
-_LINE = 1.25  # of a font's size
-_GAP, _WIDE, _BETWEEN, _MARGIN, _LABEL, _SWATCH = 0.06, 0.3, 0.25, 0.25, 2.6, 0.65  # cm
+_TEXT, _SMALL = 8.0, 6.5  # points
+_LETTER = 0.56  # width of a letter, of the font's size, on the safe side
+_LINE, _GAP, _WIDE, _BETWEEN, _MARGIN, _SWATCH = 0.33, 0.06, 0.3, 0.25, 0.25, 0.65  # cm
+_NAME, _TITLE, _TITLE_LETTERS = 1.4, 2.9, 18  # cm for names and titles left of strips
+_TITLE_ABOVE, _LEGEND_WIDTH = 8.3, 12.6  # cm at least
 _BLACK, _GREY, _FRAME = "#000000", "#555555", "#b0b0b0"
 _LEGEND = ("Map: red, everywhere: skin type", "green and blue, in the box: condition")
 
 
-class Tile(NamedTuple):
-    """One image of a table.
-
-    Attributes:
-      pixels: uint8 [S, S, 3].
-      is_map: whether it is a semantic map, enlarged without interpolation.
-    """
-
-    pixels: np.ndarray
-    is_map: bool = False
-
-
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """Tiles side by side.
+    """Images side by side.
 
     Attributes:
-      tiles: by column; None leaves a place empty.
+      images: uint8 [S, S, 3], by column; None leaves a place empty.
       name: to their left.
       captions: below them, by column.
-      small: whether they are drawn at half the size.
+      small: whether they are drawn at half the size, as maps may be: pixels are left out.
     """
 
-    tiles: Sequence[Optional[Tile]]
+    images: Sequence[Optional[np.ndarray]]
     name: str = ""
     captions: Sequence[str] = ()
     small: bool = False
@@ -95,208 +95,154 @@ class Table:
     @property
     def image_size(self) -> int:
         """Rows and columns of the images."""
-        tiles = (tile for group in self.groups for strip in group.strips for tile in strip.tiles)
-        return next(tile.pixels.shape[0] for tile in tiles if tile is not None)
+        images = (
+            image for group in self.groups for strip in group.strips for image in strip.images
+        )
+        return next(len(image) for image in images if image is not None)
 
 
 def enlargement(image_size: int) -> int:
-    """Returns how often each pixel of an image is repeated along a tile's side."""
-    return math.ceil(TILE_CM / _CM_PER_INCH * LEAST_DPI / image_size)
+    """Returns how often each pixel of an image is repeated along its side."""
+    return math.ceil(IMAGE_CM / _CM_PER_INCH * LEAST_DPI / image_size)
 
 
 class _Sheet:
-    """Places and draws a table; lengths in pixels unless in cm."""
+    """A table on paper; places are in pixels from the upper left corner."""
 
     def __init__(self, table: Table):
         if not table.groups:
             raise ValueError("nothing to show")
         self.table = table
-        self.tile = table.image_size * enlargement(table.image_size)
-        self.dpi = self.tile / TILE_CM * _CM_PER_INCH
-        self.text, self.small = self._font(_TEXT), self._font(_SMALL)
-        self.label = self._label_width()
-        self.columns = max(len(strip.tiles) for group in table.groups for strip in group.strips)
-        self.group_width = max(
-            self.label + self._left(self.columns - 1) + self.tile,
-            *(self._title_width(group) for group in table.groups),
-        )
-        self.across = self._groups_across()
+        self.side = table.image_size * enlargement(table.image_size)
+        self.dpi = self.side / IMAGE_CM * _CM_PER_INCH
+        self.line = self.px(_LINE)
+        self.label = self.px(_NAME if table.titles_above else _TITLE)
+        self.columns = max(len(strip.images) for group in table.groups for strip in group.strips)
+        self.figure = Figure(dpi=self.dpi)
+        self.canvas = FigureCanvasAgg(self.figure)
+        # To Matplotlib's places, which count from below; set when the height is known.
+        self.upright = Affine2D()
+        self.images: List[Tuple[int, int, np.ndarray]] = []
 
     def px(self, cm: float) -> int:
         """Returns a length on paper in pixels."""
         return round(cm * self.dpi / _CM_PER_INCH)
 
-    def _font(self, points: float) -> ImageFont.FreeTypeFont:
-        font = ImageFont.load_default(points * self.dpi / _POINTS_PER_INCH)
-        assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow's wheels have FreeType.
-        return font
-
-    def _line(self, font: ImageFont.FreeTypeFont) -> int:
-        return round(font.size * _LINE)
-
-    def _title_width(self, group: Group) -> int:
-        if not self.table.titles_above:
-            return 0
-        notes = " ".join(("", *group.notes))
-        return round(self.text.getlength(group.title) + self.small.getlength(f"  {notes}"))
-
-    def _label_width(self) -> int:
-        """Returns the width of what stands left of the tiles, with the space after it."""
-        lines = [(strip.name, self.small) for group in self.table.groups for strip in group.strips]
-        if not self.table.titles_above:
-            for group in self.table.groups:
-                lines += [(line, self.text) for line in self.wrap(group.title, self.text)]
-                lines += [(line, self.small) for line in group.notes]
-        widest = max(font.getlength(line) for line, font in lines)
-        return math.ceil(widest) + self.px(2 * _GAP) if widest else 0
-
-    def _left(self, column: int) -> int:
-        """Returns where a column of tiles begins, after the labels."""
+    def left(self, column: int) -> int:
+        """Returns where a column of images begins, after the labels."""
         apart = self.px(_WIDE) if 0 < self.table.set_apart <= column else 0
-        return column * (self.tile + self.px(_GAP)) + apart
+        return column * (self.side + self.px(_GAP)) + apart
 
-    def _groups_across(self) -> int:
-        if not self.table.titles_above:
-            return 1
-        room = self.px(PAGE_CM - 2 * _MARGIN) + self.px(2 * _BETWEEN)
-        fitting = max(room // (self.group_width + self.px(2 * _BETWEEN)), 1)
-        return min(fitting, len(self.table.groups))
-
-    def wrap(self, text: str, font: ImageFont.FreeTypeFont, width: float = 0.0) -> List[str]:
-        """Breaks a text at its spaces into lines of a width; longer words stay whole."""
-        lines: List[str] = []
-        for word in text.split():
-            longer = f"{lines[-1]} {word}" if lines else word
-            if lines and font.getlength(longer) <= (width or self.px(_LABEL)):
-                lines[-1] = longer
-            else:
-                lines.append(word)
-        return lines
-
-    def _strip_height(self, strip: Strip) -> int:
-        side = self.tile // 2 if strip.small else self.tile
-        return side + (self._line(self.small) if strip.captions else 0)
-
-    def _group_height(self, group: Group) -> int:
-        height = sum(self._strip_height(strip) + self.px(_GAP) for strip in group.strips)
-        if self.table.titles_above:
-            return height + self._line(self.text) + self.px(_GAP)
-        lines = len(self.wrap(group.title, self.text))
-        return max(
-            height, lines * self._line(self.text) + len(group.notes) * self._line(self.small)
+    def text(self, x: float, y: float, text: str, points: float = _SMALL, ha: str = "left") -> int:
+        """Writes a line; returns how wide it is."""
+        drawn = self.figure.text(
+            x,
+            y + 0.77 * self.line,  # the baseline
+            text,
+            fontsize=points,
+            color=_BLACK if points == _TEXT else _GREY,
+            ha=ha,
+            parse_math=False,
+            transform=self.upright,
         )
+        return math.ceil(drawn.get_window_extent().width)
 
-    def _head_height(self) -> int:
-        lines = bool(self.table.heads) + bool(self.table.axis)
-        return lines * (self._line(self.text) + self.px(_GAP))
+    def lines(self, x: int, y: int, lines: Sequence[str], points: float = _SMALL) -> int:
+        """Writes lines; returns where they end."""
+        for number, line in enumerate(lines):
+            self.text(x, y + number * self.line, line, points)
+        return y + len(lines) * self.line
 
-    def _footer(self, width: int) -> List[str]:
-        return self.wrap(self.table.footer, self.small, width)
-
-    def _legend_width(self) -> int:
-        numbers = len(taxonomy.FITZPATRICK_TYPES)
-        text = sum(self.small.getlength(part) for part in _LEGEND)
-        return round(text) + numbers * self.px(_SWATCH) + self.px(_WIDE + 2 * _GAP)
+    def fill(self, x: int, y: int, width: int, height: int, color: str) -> None:
+        """Fills a rectangle, behind the images."""
+        box = Rectangle((x, y), width, height, color=color, linewidth=0, zorder=-1)
+        box.set_transform(self.upright)
+        self.figure.add_artist(box)
 
     def draw(self) -> Image.Image:
         """Returns the picture."""
-        margin, between = self.px(_MARGIN), self.px(_BETWEEN)
-        step = self.group_width + 2 * between
-        width = max(self.across * step - 2 * between, self._legend_width())
-        rows = [
-            self.table.groups[start : start + self.across]
-            for start in range(0, len(self.table.groups), self.across)
-        ]
-        heights = [max(map(self._group_height, row)) + between for row in rows]
-        footer = self._footer(width)
-        below = (len(footer) + 1) * self._line(self.small) + self.px(_GAP)
-        size = (width + 2 * margin, self._head_height() + sum(heights) + below + 2 * margin)
-        sheet = Image.new("RGB", size, "white")
-        pen = ImageDraw.Draw(sheet)
-        self._draw_heads(pen, margin + self.label, margin)
-        y = margin + self._head_height()
-        for row, height in zip(rows, heights):
-            for place, group in enumerate(row):
-                self._draw_group(sheet, pen, group, margin + place * step, y)
-            y += height
-        self._draw_legend(pen, margin, y)
-        for number, line in enumerate(footer, start=1):
-            top = y + number * self._line(self.small) + self.px(_GAP)
-            pen.text((margin, top), line, _GREY, self.small)
-        return sheet
+        groups, margin, between = self.table.groups, self.px(_MARGIN), self.px(_BETWEEN)
+        width, across = self.label + self.left(self.columns - 1) + self.side, 1
+        if self.table.titles_above:
+            width = max(width, self.px(_TITLE_ABOVE))
+            room = self.px(PAGE_CM) - 2 * margin + 2 * between
+            across = min(max(room // (width + 2 * between), 1), len(groups))
+        step = width + 2 * between
+        width = max(across * step - 2 * between, self.px(_LEGEND_WIDTH))
+        y = self._draw_heads(margin + self.label, margin)
+        for start in range(0, len(groups), across):
+            row = enumerate(groups[start : start + across])
+            ends = [self._draw_group(group, margin + place * step, y) for place, group in row]
+            y = max(ends) + between
+        y = self._draw_legend(margin, y)
+        letters = width / self.px(_SMALL / _POINTS_PER_INCH * _CM_PER_INCH * _LETTER)
+        y = self.lines(margin, y, textwrap.wrap(self.table.footer, int(letters)))
+        return self._render(width + 2 * margin, y + margin)
 
-    def _draw_heads(self, pen: ImageDraw.ImageDraw, x: int, y: int) -> None:
+    def _draw_heads(self, x: int, y: int) -> int:
         if self.table.axis:
-            first = x + self._left(self.table.set_apart)
-            last = x + self._left(self.columns - 1) + self.tile
-            pen.text(((first + last) / 2, y), self.table.axis, _BLACK, self.text, anchor="ma")
-            y += self._line(self.text)
-            pen.line(((first, y), (last, y)), _GREY, max(self.px(0.015), 1))
+            first, end = self.left(self.table.set_apart), self.left(self.columns - 1) + self.side
+            self.text(x + (first + end) / 2, y, self.table.axis, _TEXT, "center")
+            y += self.line
+            self.fill(x + first, y, end - first, max(self.px(0.015), 1), _GREY)
             y += self.px(_GAP)
         for column, head in enumerate(self.table.heads):
-            middle = x + self._left(column) + self.tile / 2
-            pen.text((middle, y), head, _BLACK, self.text, anchor="ma")
+            self.text(x + self.left(column) + self.side / 2, y, head, _TEXT, "center")
+        return y + self.line + self.px(_GAP) if self.table.heads else y
 
-    def _draw_group(
-        self, sheet: Image.Image, pen: ImageDraw.ImageDraw, group: Group, x: int, y: int
-    ) -> None:
+    def _draw_group(self, group: Group, x: int, y: int) -> int:
         if self.table.titles_above:
-            baseline = y + self.text.size
-            pen.text((x, baseline), group.title, _BLACK, self.text, anchor="ls")
-            after = x + self.text.getlength(f"{group.title}  ")
-            pen.text((after, baseline), " ".join(group.notes), _GREY, self.small, anchor="ls")
-            y += self._line(self.text) + self.px(_GAP)
+            after = x + self.text(x, y, group.title, _TEXT) + self.px(2 * _GAP)
+            self.text(after, y, " ".join(group.notes))
+            y = end = y + self.line + self.px(_GAP)
         else:
-            self._draw_label(pen, group, x, y)
+            end = self.lines(x, y, textwrap.wrap(group.title, _TITLE_LETTERS), _TEXT)
+            end = self.lines(x, end, group.notes)
         for strip in group.strips:
-            self._draw_strip(sheet, pen, strip, x + self.label, y)
-            y += self._strip_height(strip) + self.px(_GAP)
+            y = self._draw_strip(strip, x + self.label, y) + self.px(_GAP)
+        return max(y, end)
 
-    def _draw_label(self, pen: ImageDraw.ImageDraw, group: Group, x: int, y: int) -> None:
-        for line in self.wrap(group.title, self.text):
-            pen.text((x, y), line, _BLACK, self.text)
-            y += self._line(self.text)
-        for line in group.notes:
-            pen.text((x, y), line, _GREY, self.small)
-            y += self._line(self.small)
+    def _draw_strip(self, strip: Strip, x: int, y: int) -> int:
+        side = self.side // 2 if strip.small else self.side
+        pixel = np.arange(side) * self.table.image_size // side
+        self.text(x - self.px(2 * _GAP), y + (side - self.line) / 2, strip.name, ha="right")
+        for column, image in enumerate(strip.images):
+            if image is not None:
+                corner = x + self.left(column) + (self.side - side) // 2
+                self.fill(corner - 1, y - 1, side + 2, side + 2, _FRAME)
+                self.images.append((corner, y, image[pixel][:, pixel]))
+        for column, caption in enumerate(strip.captions):
+            self.text(x + self.left(column) + self.side / 2, y + side, caption, ha="center")
+        return y + side + (self.line if strip.captions else 0)
 
-    def _draw_strip(
-        self, sheet: Image.Image, pen: ImageDraw.ImageDraw, strip: Strip, x: int, y: int
-    ) -> None:
-        side = self.tile // 2 if strip.small else self.tile
-        if strip.name:
-            place = (x - self.px(2 * _GAP), y + side / 2)
-            pen.text(place, strip.name, _GREY, self.small, anchor="rm")
-        for column, tile in enumerate(strip.tiles):
-            left = x + self._left(column)
-            if tile is not None:
-                corner = (left + (self.tile - side) // 2, y)
-                method = Image.Resampling.NEAREST if tile.is_map else Image.Resampling.LANCZOS
-                sheet.paste(Image.fromarray(tile.pixels).resize((side, side), method), corner)
-                end = (corner[0] + side - 1, corner[1] + side - 1)
-                pen.rectangle((corner, end), outline=_FRAME, width=max(self.px(0.01), 1))
-            if column < len(strip.captions):
-                middle = (left + self.tile / 2, y + side + self.px(_GAP / 2))
-                pen.text(middle, strip.captions[column], _GREY, self.small, anchor="ma")
-
-    def _draw_legend(self, pen: ImageDraw.ImageDraw, x: int, y: int) -> None:
-        pen.text((x, y), _LEGEND[0], _GREY, self.small)
-        place = x + round(self.small.getlength(_LEGEND[0])) + self.px(2 * _GAP)
-        side = round(self.small.size)
+    def _draw_legend(self, x: int, y: int) -> int:
+        x += self.text(x, y, _LEGEND[0]) + self.px(2 * _GAP)
+        swatch = round(0.65 * self.line)
         for skin_type in taxonomy.FITZPATRICK_TYPES:
-            color = (maps.LEVEL * skin_type, 0, 0)
-            pen.rectangle((place, y, place + side, y + side), fill=color)
-            after = place + side + self.px(_GAP)
-            pen.text((after, y), str(skin_type), _GREY, self.small)
-            place += self.px(_SWATCH)
-        pen.text((place + self.px(_WIDE), y), _LEGEND[1], _GREY, self.small)
+            color = f"#{maps.LEVEL * skin_type:02x}0000"
+            self.fill(x, y + round(0.15 * self.line), swatch, swatch, color)
+            self.text(x + swatch + self.px(_GAP), y, str(skin_type))
+            x += self.px(_SWATCH)
+        self.text(x + self.px(_WIDE), y, _LEGEND[1])
+        return y + self.line + self.px(_GAP)
+
+    def _render(self, width: int, height: int) -> Image.Image:
+        # Half a pixel more, because Matplotlib cuts sizes to whole numbers.
+        self.figure.set_size_inches((width + 0.5) / self.dpi, (height + 0.5) / self.dpi)
+        self.upright.scale(1, -1).translate(0, height)
+        for x, y, pixels in self.images:
+            self.figure.figimage(pixels, x, height - y - len(pixels), origin="upper")
+        self.canvas.draw()
+        picture = Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
+        picture.info["dpi"] = (self.dpi, self.dpi)
+        return picture
 
 
 def draw(table: Table) -> Image.Image:
     """Draws a table.
 
     Args:
-      table: what to show; all tiles of one size.
+      table: what to show; all images of one size.
 
     Returns:
       RGB, at `Image.info["dpi"]`.
@@ -304,7 +250,51 @@ def draw(table: Table) -> Image.Image:
     Raises:
       ValueError: no groups.
     """
-    sheet = _Sheet(table)
-    picture = sheet.draw()
-    picture.info["dpi"] = (sheet.dpi, sheet.dpi)
-    return picture
+    return _Sheet(table).draw()
+
+
+def check_output(path: str, overwrite: bool) -> None:
+    """Makes sure that a picture can be written and that nothing gets lost.
+
+    Raises:
+      ValueError: not a name of a PNG file, a folder, an existing file without
+        `overwrite`, or a place where nothing can be written.
+    """
+    target = pathlib.Path(path)
+    if target.suffix.lower() != ".png":
+        raise ValueError(f"{target}: --output is a PNG file, so its name ends in .png")
+    if target.is_dir():
+        raise ValueError(f"{target}: is a folder; --output is a file")
+    if target.exists() and not overwrite:
+        raise ValueError(f"{target}: exists; choose another --output or pass --overwrite")
+    folder = next(parent for parent in target.parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"{target}: cannot be written; {folder} is not a writable folder")
+
+
+def describe(generator: TrainedGenerator, seed: int) -> str:
+    """Returns what a footer says of images: who painted them, and how they are enlarged."""
+    size, times = generator.image_size, enlargement(generator.image_size)
+    enlarged = f", enlarged {times} times (nearest neighbour)" if times > 1 else ""
+    run = os.path.basename(os.path.normpath(generator.run_dir))
+    return f"{run}, step {generator.step:,}, seed {seed}; {size}x{size} pixels{enlarged}."
+
+
+def save(table: Table, path: str) -> str:
+    """Writes the picture of a table as a PNG that appears only when complete.
+
+    Args:
+      table: what to show.
+      path: of the PNG; its folder is made.
+
+    Returns:
+      The path and its size on paper, in words.
+    """
+    picture = draw(table)
+    dpi = picture.info["dpi"][0]
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", dpi=(dpi, dpi))
+    png = buffer.getvalue()
+    files.write_bytes(path, provenance.stamp(png, table.mark) if table.mark else png)
+    width, height = (length / dpi * _CM_PER_INCH for length in picture.size)
+    return f"{path} ({width:.1f} x {height:.1f} cm at {dpi:.0f} dpi)"

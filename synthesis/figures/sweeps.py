@@ -11,17 +11,138 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from preprocessing.data import taxonomy
+from preprocessing.data import records, taxonomy
 from preprocessing.data.manifest import Box
-from synthesis import layouts as map_sampler
-from synthesis import painting
-from synthesis.figures import crop_choice
+from synthesis import layouts, painting, wanted
+from synthesis.figures import crop_choice, image_tables
 from synthesis.figures.crop_choice import Crop
+from synthesis.figures.image_tables import Group, Strip, Table
 from synthesis.layouts import Layout
+from synthesis.provenance import Provenance
 from synthesis.trained_generator import TrainedGenerator
 
 SIZES = (15.0, 28.0, 41.0, 54.0, 67.0, 80.0)
 DEFAULT_ROWS = 6
+_USUAL = (5, 95)  # percentiles of box sides in training
+
+
+def skin_type_table(
+    generator: TrainedGenerator,
+    data_dir: str,
+    conditions: Sequence[str] = (),
+    rows: Optional[int] = None,
+    split: str = "validation",
+    photographs: bool = False,
+    seed: int = 0,
+) -> Table:
+    """Paints maps of real crops on each of the six skin types.
+
+    Args:
+      generator: to paint with.
+      data_dir: records; the maps come from them.
+      conditions: to show; a spread over those of the generator by default.
+      rows: number of maps; 6 by default, or one per condition if these are given.
+      split: to take maps from.
+      photographs: whether the crop of each map is shown, too.
+      seed: of the choice of maps and of the noise.
+
+    Raises:
+      ValueError: as `choose_maps`, or records of another size than the generator's.
+    """
+    info = records.read_info(data_dir)
+    generator.check_dataset(data_dir, info)
+    crops = choose_maps(data_dir, split, generator, conditions, rows, seed)
+    cells = wanted.training_cells(info, taxonomy.CONDITIONS)
+    _, painted = paint(generator, [skin_type_layouts(crop.layout) for crop in crops], seed)
+    heads, given = ["map"], [[crop.layout.draw(generator.image_size)] for crop in crops]
+    if photographs:
+        heads.append("photograph")
+        for shown, photograph in zip(given, crop_choice.read_photographs(data_dir, split, crops)):
+            shown.append(photograph)
+    groups = []
+    for crop, shown, images in zip(crops, given, painted):
+        name = crop.layout.condition
+        counts = [f"n = {cells[name, skin_type]:,}" for skin_type in taxonomy.FITZPATRICK_TYPES]
+        captions = [f"type {crop.layout.skin_type}", *[""] * (len(heads) - 1), *counts]
+        groups.append(Group(name, [], [Strip([*shown, *images], captions=captions)]))
+    return Table(
+        groups,
+        heads=[*heads, *(f"type {t}" for t in taxonomy.FITZPATRICK_TYPES)],
+        axis="generated, by the skin type that the map asks for",
+        set_apart=len(heads),
+        footer=f"{image_tables.describe(generator, seed)} One noise per row: only the skin type "
+        f"differs. Maps of {split} crops. n: training crops of the condition and skin type.",
+        mark=None if photographs else Provenance(generator.digest, seed),
+    )
+
+
+def size_table(
+    generator: TrainedGenerator,
+    data_dir: str,
+    conditions: Sequence[str] = (),
+    rows: Optional[int] = None,
+    sizes: Sequence[float] = SIZES,
+    skin_type: Optional[int] = None,
+    seed: int = 0,
+) -> Table:
+    """Paints a growing box.
+
+    Args:
+      generator: to paint with.
+      data_dir: records; the shape of the boxes comes from their training split.
+      conditions: to show; a spread over those of the generator by default.
+      rows: how many, conditions in turn, each row with its own noise; 6 by default,
+        or one per condition if these are given.
+      sizes: square roots of the box's area, in % of the frame's side, growing.
+      skin_type: Fitzpatrick type, 1..6; by default each condition's commonest in
+        training.
+      seed: of the noise.
+
+    Raises:
+      ValueError: bad sizes, skin type or number of rows, no training records, or
+        records of another size than the generator's.
+    """
+    info = records.read_info(data_dir)
+    generator.check_dataset(data_dir, info)
+    number = count_rows(conditions, rows)
+    chosen = list(conditions) or crop_choice.spread(generator.conditions, number)
+    names = sorted((chosen[i % len(chosen)] for i in range(number)), key=chosen.index)
+    trained_on = layouts.read_layouts(data_dir, "train")
+    statistics = layouts.fit_statistics(trained_on, generator.image_size)
+    cells = wanted.training_cells(info, taxonomy.CONDITIONS)
+    types = [
+        skin_type or max(taxonomy.FITZPATRICK_TYPES, key=lambda t: (cells[name, t], -t))
+        for name in names
+    ]
+    swept = [
+        size_layouts(name, kind, statistics[name].aspect, sizes, generator.image_size)
+        for name, kind in zip(names, types)
+    ]
+    groups = []
+    for name, kind, maps, images in zip(names, types, *paint(generator, swept, seed)):
+        notes = [f"on type {kind}", _usual_sides(name, trained_on, generator.image_size)]
+        groups.append(Group(name, notes, [Strip(maps, small=True), Strip(images)]))
+    return Table(
+        groups,
+        heads=[f"{size:g} %" for size in sizes],
+        axis="side of the box, in % of the frame's",
+        footer=f"{image_tables.describe(generator, seed)} One noise per row: only the box differs. "
+        "Side: square root of the box's area. In training: sides of the middle 90 % of boxes.",
+        mark=Provenance(generator.digest, seed),
+    )
+
+
+def _usual_sides(condition: str, trained_on: Sequence[Layout], image_size: int) -> str:
+    sides = [
+        100 * math.sqrt((box.x1 - box.x0) * (box.y1 - box.y0)) / image_size
+        for layout in trained_on
+        if layout.condition == condition
+        for box in layout.boxes
+    ]
+    if not sides:
+        return "not in training"
+    low, high = np.percentile(sides, _USUAL)
+    return f"in training {low:.0f}-{high:.0f} %"
 
 
 def skin_type_layouts(layout: Layout) -> Tuple[Layout, ...]:
@@ -73,15 +194,15 @@ def size_layouts(
         raise ValueError(f"size {sizes[0]:g} % of {image_size} pixels is less than a pixel")
     most = (100 / sizes[-1]) ** 2
     stretch = math.sqrt(min(max(aspect, 1 / most), most))
-    layouts = []
+    grown = []
     for size in sizes:
         side = image_size * size / 100
         x0, y0 = (image_size - side * stretch) / 2, (image_size - side / stretch) / 2
         # Rounding must not push the largest box over the edge.
         x0, y0 = max(x0, 0.0), max(y0, 0.0)
         box = Box(x0, y0, image_size - x0, image_size - y0)
-        layouts.append(Layout(condition, skin_type, (box,)))
-    return tuple(layouts)
+        grown.append(Layout(condition, skin_type, (box,)))
+    return tuple(grown)
 
 
 def paint(
@@ -98,7 +219,7 @@ def paint(
       Maps and images, uint8 [R, C, S, S, 3] each.
     """
     flat = [layout for row in rows for layout in row]
-    maps = map_sampler.draw(flat, generator.image_size)
+    maps = layouts.draw(flat, generator.image_size)
     numbers = np.repeat(
         [painting.image_seed(seed, number) for number in range(len(rows))], len(rows[0])
     )

@@ -1,19 +1,22 @@
+import os
 import shutil
 import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from preprocessing.data import maps
 from preprocessing.data.manifest import Box
 from synthesis import trained_generator
 from synthesis.figures import sweeps
 from synthesis.layouts import Layout
+from synthesis.provenance import Provenance
 from training import testing_data
 
 _LAYOUT = Layout("Acne", 2, (Box(4, 5, 20, 17), Box(8, 8, 30, 31)))
 
 
-class LayoutsTest(parameterized.TestCase):
+class ChangedLayoutsTest(parameterized.TestCase):
     def test_only_the_skin_type_changes(self):
         layouts = sweeps.skin_type_layouts(_LAYOUT)
         self.assertEqual([layout.skin_type for layout in layouts], [1, 2, 3, 4, 5, 6])
@@ -61,20 +64,20 @@ class LayoutsTest(parameterized.TestCase):
             sweeps.count_rows(("Acne", "Cyst"), rows)
 
 
-class PaintTest(absltest.TestCase):
+class TableTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = tempfile.mkdtemp()
-        cls.addClassCleanup(shutil.rmtree, folder)
-        run = testing_data.train_run(folder, steps=2).workdir
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        run = testing_data.train_run(cls.folder, steps=2).workdir
         cls.generator = trained_generator.load(run)
         cls.data_dir = cls.generator.description["dataset"]["directory"]
 
     def test_a_row_has_one_noise(self):
         same, moved = [_LAYOUT] * 3, [_LAYOUT, _LAYOUT, Layout("Acne", 6, _LAYOUT.boxes)]
-        maps, images = sweeps.paint(self.generator, [same, moved], seed=5)
-        self.assertEqual(maps.shape, (2, 3, 32, 32, 3))
+        drawn, images = sweeps.paint(self.generator, [same, moved], seed=5)
+        self.assertEqual(drawn.shape, (2, 3, 32, 32, 3))
         self.assertEqual(images.shape, (2, 3, 32, 32, 3))
         self.assertEqual(images.dtype, np.uint8)
         for column in (1, 2):
@@ -82,7 +85,7 @@ class PaintTest(absltest.TestCase):
         np.testing.assert_array_equal(images[1, 0], images[1, 1])
         self.assertFalse(np.array_equal(images[1, 0], images[1, 2]))  # another skin type
         self.assertFalse(np.array_equal(images[0, 0], images[1, 0]))  # another noise
-        np.testing.assert_array_equal(maps[1, 2], maps[0, 0] * [3, 1, 1])  # 6 instead of 2
+        np.testing.assert_array_equal(drawn[1, 2], drawn[0, 0] * [3, 1, 1])  # 6 instead of 2
 
     def test_chooses_maps_of_what_is_asked_for(self):
         arguments = (self.data_dir, "validation", self.generator)
@@ -95,6 +98,63 @@ class PaintTest(absltest.TestCase):
             sweeps.choose_maps(*arguments, ("Acne", "Cyst"), None, 0)
         with self.assertRaisesRegex(ValueError, "9 maps cannot be chosen out of 3 of Acne"):
             sweeps.choose_maps(*arguments, ("Acne",), 9, 0)
+
+    def test_skin_types(self):
+        table = sweeps.skin_type_table(self.generator, self.data_dir, ("Vitiligo", "Acne"), seed=3)
+        self.assertEqual([group.title for group in table.groups], ["Vitiligo", "Acne"])
+        self.assertEqual(table.heads, ["map", *(f"type {t}" for t in range(1, 7))])
+        for group in table.groups:
+            (strip,) = group.strips
+            self.assertLen(strip.images, 7)
+            maps.decode(strip.images[0])
+        # Of 24 training crops, conditions and skin types in turn, each third is of acne.
+        counts = table.groups[1].strips[0].captions[1:]
+        self.assertEqual(list(counts), ["n = 4", "n = 0", "n = 0", "n = 4", "n = 0", "n = 0"])
+        self.assertEqual(table.mark, Provenance(self.generator.digest, 3))
+
+    def test_with_photographs_it_is_not_marked_as_generated(self):
+        table = sweeps.skin_type_table(
+            self.generator, self.data_dir, ("Acne",), rows=2, photographs=True
+        )
+        self.assertEqual(table.heads[:3], ["map", "photograph", "type 1"])
+        self.assertIsNone(table.mark)
+        for group in table.groups:
+            drawn, photograph = group.strips[0].images[:2]
+            inside = drawn.any(axis=-1) & (drawn[..., 1:] > 0).any(axis=-1)
+            # The disc of the test data: one channel is dark in the box and only there.
+            dark = (photograph == 20).any(axis=-1)
+            np.testing.assert_array_equal(dark, inside)
+
+    def test_sizes(self):
+        table = sweeps.size_table(
+            self.generator, self.data_dir, ("Melanoma",), rows=2, sizes=(20.0, 60.0)
+        )
+        self.assertEqual(table.heads, ["20 %", "60 %"])
+        self.assertLen(table.groups, 2)
+        for group in table.groups:
+            drawn, painted = group.strips
+            areas = [(one[..., 1:].any(axis=-1)).mean() for one in drawn.images]
+            np.testing.assert_allclose(areas, [0.04, 0.36], atol=0.04)
+            self.assertLen(painted.images, 2)
+            # Melanoma comes on types 2 and 5 alike; boxes are a third of the frame wide.
+            self.assertEqual(group.notes[0], "on type 2")
+            self.assertEqual(group.notes[1], "in training 31-31 %")
+        self.assertEqual(table.mark, Provenance(self.generator.digest, 0))
+
+    def test_conditions_that_training_lacks_say_so(self):
+        table = sweeps.size_table(
+            self.generator, self.data_dir, ("Cyst",), sizes=(30.0,), skin_type=4
+        )
+        self.assertEqual(table.groups[0].notes, ["on type 4", "not in training"])
+
+    def test_bad_input(self):
+        other = os.path.join(self.folder, "other")
+        testing_data.write_dataset(other, image_size=16, per_split=(1, 1, 1))
+        for build in (sweeps.skin_type_table, sweeps.size_table):
+            with self.assertRaisesRegex(ValueError, "crops of 16x16, the generator .* 32x32"):
+                build(self.generator, other)
+        with self.assertRaisesRegex(ValueError, "7"):
+            sweeps.size_table(self.generator, self.data_dir, skin_type=7)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import numpy as np
 from absl.testing import absltest
 
 from synthesis import trained_generator
-from synthesis.figures import crop_choice, gallery_blocks
+from synthesis.figures import crop_choice, galleries
 from training import testing_data
 
 
-class GalleryBlocksTest(absltest.TestCase):
+class GalleriesTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -21,50 +21,45 @@ class GalleryBlocksTest(absltest.TestCase):
         cls.data_dir = cls.generator.description["dataset"]["directory"]
 
     def test_images_stand_above_the_photographs_of_their_maps(self):
-        gallery = gallery_blocks.build(self.generator, self.data_dir, per_condition=2)
-        self.assertEqual(gallery.shown, {"Acne": 2, "Melanoma": 2, "Vitiligo": 2})
-        for group in gallery.table.groups:
+        table, remarks = galleries.gallery_table(self.generator, self.data_dir, per_condition=2)
+        self.assertEqual([group.title for group in table.groups], ["Acne", "Melanoma", "Vitiligo"])
+        for group in table.groups:
             maps, painted, photographs = group.strips
+            self.assertLen(photographs.images, 2)
             self.assertEqual(list(photographs.captions), sorted(photographs.captions))
-            for drawn, image, photograph in zip(maps.tiles, painted.tiles, photographs.tiles):
-                inside = (drawn.pixels[..., 1:] > 0).any(axis=-1)
-                np.testing.assert_array_equal((photograph.pixels == 20).any(axis=-1), inside)
-                self.assertFalse(np.array_equal(image.pixels, photograph.pixels))
-        self.assertEqual(gallery.table.groups[0].notes, ("2 of 3 crops, 2 patients",))
-        self.assertIsNone(gallery.table.mark)  # It shows photographs.
-        self.assertEmpty(gallery_blocks.remarks(gallery, 2))
+            for drawn, image, photograph in zip(maps.images, painted.images, photographs.images):
+                inside = (drawn[..., 1:] > 0).any(axis=-1)
+                np.testing.assert_array_equal((photograph == 20).any(axis=-1), inside)
+                self.assertFalse(np.array_equal(image, photograph))
+        self.assertEqual(table.groups[0].notes, ["2 of 3 crops, 2 patients"])
+        self.assertIsNone(table.mark)  # It shows photographs.
+        self.assertEmpty(remarks)
 
     def test_says_what_it_does_not_show(self):
-        gallery = gallery_blocks.build(
+        _, remarks = galleries.gallery_table(
             self.generator, self.data_dir, ("Acne", "Cyst"), per_condition=4
         )
-        self.assertEqual(
-            gallery_blocks.remarks(gallery, 4),
-            ["no test crop of: Cyst", "fewer than 4 test crops: Acne 3"],
-        )
-        gallery = gallery_blocks.build(
+        self.assertEqual(remarks, ["no test crop of: Cyst", "fewer than 4 test crops: Acne 3"])
+        _, remarks = galleries.gallery_table(
             self.generator, self.data_dir, num_conditions=1, per_condition=1
         )
-        self.assertEqual(
-            gallery_blocks.remarks(gallery, 1),
-            ["not shown: Acne, Vitiligo; --num_conditions=3 shows all"],
-        )
+        self.assertEqual(remarks, ["not shown: Acne, Vitiligo; --num_conditions=3 shows all"])
 
     def test_skin_types_in_order(self):
         groups = crop_choice.by_condition(crop_choice.list_crops(self.data_dir, "test"))
-        for crops in gallery_blocks.choose(groups, 3, 0).values():
+        for crops in galleries.choose(groups, 3, 0).values():
             types = [crop.layout.skin_type for crop in crops]
             self.assertEqual(types, sorted(types))
 
     def test_bad_input(self):
         with self.assertRaisesRegex(ValueError, "no test crop of Cyst"):
-            gallery_blocks.build(self.generator, self.data_dir, ("Cyst",))
+            galleries.gallery_table(self.generator, self.data_dir, ("Cyst",))
         with self.assertRaisesRegex(ValueError, "per_condition 0 is not positive"):
-            gallery_blocks.build(self.generator, self.data_dir, per_condition=0)
+            galleries.gallery_table(self.generator, self.data_dir, per_condition=0)
         other = os.path.join(self.folder, "other")
         testing_data.write_dataset(other, image_size=16, per_split=(1, 1, 1))
         with self.assertRaisesRegex(ValueError, "crops of 16x16, the generator .* 32x32"):
-            gallery_blocks.build(self.generator, other)
+            galleries.gallery_table(self.generator, other)
 
 
 if __name__ == "__main__":
