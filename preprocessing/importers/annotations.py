@@ -12,6 +12,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import optimize
+from scipy.cluster import hierarchy
+from sklearn import metrics
 
 from preprocessing.data.manifest import Box
 
@@ -150,15 +152,13 @@ def majority(annotators: int) -> int:
 def cluster_boxes(marks: Sequence[Mark], min_iou: float = 0.5) -> List[Consensus]:
     """Finds which boxes of different annotators mean the same lesion.
 
-    Agglomerative, complete linkage: the two clusters whose least similar boxes
-    overlap most are joined as long as that overlap reaches `min_iou`; a cluster has
-    at most one box of each annotator. The result does not depend on the order of the
-    marks.
+    Agglomerative, complete linkage: boxes of a cluster overlap pairwise by `min_iou` at
+    least, and are of different annotators. The result does not depend on the order of
+    the marks.
 
     Args:
       marks: the boxes of one photograph.
-      min_iou: above 0, at most 1; boxes of a cluster overlap pairwise by this at
-        least.
+      min_iou: above 0, at most 1.
 
     Returns:
       Clusters, those of most annotators first; a box nobody else drew is a cluster of
@@ -174,23 +174,20 @@ def cluster_boxes(marks: Sequence[Mark], min_iou: float = 0.5) -> List[Consensus
             raise ValueError(
                 f"confidence of {mark.annotator!r} must be above 0, not {mark.confidence}"
             )
-    clusters: List[Tuple[Mark, ...]] = [(mark,) for mark in sorted(marks)]
-    while True:
-        pairs = itertools.combinations(clusters, 2)
-        one, other = max(pairs, key=lambda pair: _linkage(*pair), default=((), ()))
-        if not one or _linkage(one, other) < min_iou:
-            break
-        clusters = [cluster for cluster in clusters if cluster is not one and cluster is not other]
-        clusters.append(one + other)
+    ordered = sorted(marks)
+    apart = [
+        2.0 if one.annotator == other.annotator else 1.0 - iou(one.box, other.box)
+        for one, other in itertools.combinations(ordered, 2)
+    ]
+    groups = np.arange(len(ordered))
+    if apart:
+        groups = hierarchy.fcluster(hierarchy.linkage(apart, "complete"), 1 - min_iou, "distance")
+    clusters = [
+        tuple(mark for mark, own in zip(ordered, groups) if own == group)
+        for group in np.unique(groups)
+    ]
     clusters.sort(key=lambda cluster: (-len(cluster), min(cluster)))
-    return [Consensus(_mean_box(cluster), tuple(sorted(cluster))) for cluster in clusters]
-
-
-def _linkage(one: Sequence[Mark], other: Sequence[Mark]) -> float:
-    """The smallest overlap between two clusters; 0 if an annotator is in both."""
-    if {mark.annotator for mark in one} & {mark.annotator for mark in other}:
-        return 0.0
-    return min(iou(a.box, b.box) for a in one for b in other)
+    return [Consensus(_mean_box(cluster), cluster) for cluster in clusters]
 
 
 def _mean_box(marks: Sequence[Mark]) -> Box:
@@ -226,27 +223,21 @@ def cohen_kappa(pairs: Sequence[Tuple[Any, Any]], quadratic: bool = False) -> Op
 
     Args:
       pairs: the values that the two gave to each case.
-      quadratic: for numbers; a disagreement counts by the square of the distance.
+      quadratic: for whole numbers; a disagreement counts by the square of the distance.
 
     Returns:
       1 for perfect agreement, 0 for that of chance; None where it is not defined:
       no case, or the same single value throughout.
     """
-    if not pairs:
-        return None
     values = sorted({value for pair in pairs for value in pair})
-    index = {value: position for position, value in enumerate(values)}
-    observed = np.zeros((len(values), len(values)))
-    for one, other in pairs:
-        observed[index[one], index[other]] += 1 / len(pairs)
-    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0))
-    if quadratic:
-        numbers = np.array(values, float)
-        cost = np.square(numbers[:, None] - numbers)
-    else:
-        cost = 1.0 - np.eye(len(values))
-    chance = (cost * expected).sum()
-    return float(1 - (cost * observed).sum() / chance) if chance > 0 else None
+    if len(values) < 2:
+        return None
+    ones, others = zip(*pairs)
+    if not quadratic:
+        return float(metrics.cohen_kappa_score(ones, others))
+    # The distance counts, not the rank among the values that occur.
+    between = range(values[0], values[-1] + 1)
+    return float(metrics.cohen_kappa_score(ones, others, labels=between, weights="quadratic"))
 
 
 def fleiss_kappa(cases: Sequence[Sequence[Any]]) -> Optional[float]:

@@ -14,7 +14,7 @@ import pathlib
 from typing import Mapping
 
 from preprocessing.data.manifest import Photograph
-from preprocessing.importers import formats, tables
+from preprocessing.importers import formats
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping
 
@@ -40,7 +40,7 @@ def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
 FORMAT = Format(
     name="ddi",
     source="DDI (doi.org/10.1126/sciadv.abq6147, Stanford research use agreement)",
-    read=tables.reader(
+    read=formats.reader(
         names=("ddi_metadata.csv",),
         columns=("DDI_ID", "DDI_file", "skin_tone", "malignant", "disease"),
         image_column="DDI_file",

@@ -15,10 +15,9 @@ those they found wrongly labelled are rejected.
 from typing import List, Mapping, Sequence
 
 from preprocessing.data.manifest import Photograph
-from preprocessing.importers import annotations, formats, tables
+from preprocessing.importers import annotations, formats
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping
-from preprocessing.importers.skin_types import parse_skin_type
 
 _SKIN_TYPES = ("fitzpatrick_scale", "fitzpatrick_centaur")
 
@@ -29,7 +28,7 @@ def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
         raise ValueError("md5hash: the cell is empty")
     if "wrongly" in cells["qc"].lower():
         raise ValueError(f"qc: {cells['qc']!r}")
-    types = [parse_skin_type(cells[column]) for column in _SKIN_TYPES]
+    types = [formats.parse_skin_type(cells[column]) for column in _SKIN_TYPES]
     photograph = Photograph(
         case_id=name,
         patient_id=name,
@@ -42,11 +41,11 @@ def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
     return Entry(photograph, cells["label"])
 
 
-def _notes(rows: Sequence[tables.Row]) -> List[str]:
+def _notes(rows: Sequence[formats.Row]) -> List[str]:
     judged = []
     for _, cells in rows:
         try:
-            types = {column: parse_skin_type(cells[column]) for column in _SKIN_TYPES}
+            types = {column: formats.parse_skin_type(cells[column]) for column in _SKIN_TYPES}
         except ValueError:
             continue
         judged.append({column: value for column, value in types.items() if value})
@@ -60,7 +59,7 @@ def _notes(rows: Sequence[tables.Row]) -> List[str]:
 FORMAT = Format(
     name="fitzpatrick17k",
     source="Fitzpatrick17k (arxiv.org/abs/2104.09957, CC BY-NC-SA 3.0)",
-    read=tables.reader(
+    read=formats.reader(
         names=("fitzpatrick17k.csv",),
         columns=("md5hash", "fitzpatrick_scale", "fitzpatrick_centaur", "label", "qc"),
         image_column="md5hash",

@@ -1,12 +1,16 @@
-"""What the importer of a collection has to say about it."""
+"""What the importer of a collection has to say about it, and how its tables are read."""
 
 import dataclasses
 import pathlib
-from typing import Callable, Mapping, Optional, Sequence, Tuple
+import re
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from preprocessing.data.manifest import REQUIRED_COLUMNS, Photograph, Rejection
-from preprocessing.importers import diseases
-from preprocessing.importers.labels import LabelMapping
+from preprocessing.data import manifest
+from preprocessing.data.manifest import Photograph, Rejection
+from preprocessing.importers import labels
+from preprocessing.importers.labels import LabelMapping, UnmappedLabelError
+
+Row = Tuple[int, Dict[str, str]]
 
 ANNOTATED = "annotated"
 SELF_REPORTED = "self_reported"
@@ -70,8 +74,8 @@ class Format:
     name: str
     source: str
     read: Callable[[pathlib.Path, LabelMapping], Contents]
-    conditions: Mapping[str, str] = dataclasses.field(default_factory=lambda: diseases.CONDITIONS)
-    undecided: Mapping[str, str] = dataclasses.field(default_factory=lambda: diseases.UNDECIDED)
+    conditions: Mapping[str, str] = dataclasses.field(default_factory=lambda: labels.CONDITIONS)
+    undecided: Mapping[str, str] = dataclasses.field(default_factory=lambda: labels.UNDECIDED)
     mask_suffix: str = ""
 
     def mapping(self, overrides: Optional[Mapping[str, str]] = None) -> LabelMapping:
@@ -81,5 +85,114 @@ class Format:
 
 def extra_columns(cells: Mapping[str, str]) -> Mapping[str, str]:
     """Returns a collection's columns without those whose names the manifest uses."""
-    taken = {*REQUIRED_COLUMNS, "split", "synthetic"}
+    taken = {*manifest.REQUIRED_COLUMNS, "split", "synthetic"}
     return {key: value for key, value in cells.items() if key not in taken}
+
+
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6}
+# Unknown: -1 is Fitzpatrick17k's, NONE_... SCIN's, __undefined__ CVAT's.
+_UNKNOWN = frozenset(
+    {"", "-1", "nan", "na", "n/a", "none", "null", "unknown", "undefined", "__undefined__"}
+    | {"none_identified", "none_selected"}
+)
+
+
+def parse_skin_type(text: str) -> Optional[int]:
+    """Parses "3", "3.0", "III", "FST3", "Type III" or a word for unknown.
+
+    Returns:
+      1..6, or None for unknown.
+
+    Raises:
+      ValueError: anything else.
+    """
+    word = text.strip().lower()
+    if re.sub(r"[ -]+", "_", word) in _UNKNOWN or word in _UNKNOWN:
+        return None
+    word = re.sub(r"^((fitzpatrick|skin|type|fst)[ _:-]*)+", "", word)
+    word = re.sub(r"\.0+$", "", word)
+    if word in _ROMAN:
+        return _ROMAN[word]
+    if re.fullmatch("[1-6]", word):
+        return int(word)
+    raise ValueError(f"skin type: {text!r} is not one of 1 to 6, I to VI, FST1 to FST6 or unknown")
+
+
+def read_table(
+    folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], collection: str
+) -> Tuple[List[Row], List[Rejection]]:
+    """Reads a table; a column without name (an index) is left out.
+
+    Args:
+      folder: where it is.
+      names: names that it may have, first match wins; `.tab` is separated by tabs.
+      columns: columns that it must have.
+      collection: what it belongs to, for errors.
+
+    Returns:
+      (line of the row, cells by column), and the rows of another length.
+
+    Raises:
+      ValueError: no such folder or table, or not the collection's columns.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if not found:
+        raise ValueError(f"{folder}: no {names[0]}; is this {collection}?")
+    lines = manifest.csv_rows(found[0], "\t" if found[0].suffix == ".tab" else ",")
+    header = [name.strip() for name in next(lines, (1, []))[1]]
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise ValueError(f"{found[0]}: not {collection}: column {', '.join(missing)} missing")
+    rows, rejections = [], []
+    for line, values in lines:
+        if len(values) == len(header):
+            cells = dict(zip(header, (value.strip() for value in values)))
+            cells.pop("", None)
+            rows.append((line, cells))
+        elif values:
+            reason = f"{len(values)} cells where the header has {len(header)}"
+            rejections.append(Rejection(line, "", "", "row", reason))
+    return rows, rejections
+
+
+def rejection(row: int, image_id: str, image: str, error: ValueError) -> Rejection:
+    """Makes a rejection of an error: of stage "label" if only the label is at fault."""
+    stage = "label" if isinstance(error, UnmappedLabelError) else "row"
+    return Rejection(row, image_id, image, stage, str(error))
+
+
+def reader(
+    names: Sequence[str],
+    columns: Sequence[str],
+    image_column: str,
+    parse: Callable[[Mapping[str, str], LabelMapping], Entry],
+    collection: str,
+    notes: Callable[[Sequence[Row]], Sequence[str]] = lambda rows: (),
+) -> Callable[[pathlib.Path, LabelMapping], Contents]:
+    """Makes the `Format.read` of a collection with one table and a row per photograph.
+
+    Args:
+      names: see `read_table`.
+      columns: see `read_table`.
+      image_column: column that names the photograph, for rejections.
+      parse: makes an entry of a row; raises `ValueError` where it cannot be used.
+      collection: see `read_table`.
+      notes: what to say about the rows.
+    """
+
+    def read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
+        rows, rejections = read_table(folder, names, columns, collection)
+        entries = []
+        for line, cells in rows:
+            try:
+                entry = parse(cells, mapping)
+            except ValueError as error:
+                rejections.append(rejection(line, cells[image_column], "", error))
+                continue
+            photograph = dataclasses.replace(entry.photograph, row=line)
+            entries.append(dataclasses.replace(entry, photograph=photograph))
+        return Contents(entries, rejections, tuple(notes(rows)))
+
+    return read

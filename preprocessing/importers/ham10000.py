@@ -9,7 +9,7 @@ Medicine 26:1229. The table names no patients: photographs of one lesion share
 from typing import Mapping
 
 from preprocessing.data.manifest import Photograph
-from preprocessing.importers import tables
+from preprocessing.importers import formats
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping
 
@@ -40,7 +40,7 @@ def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
 FORMAT = Format(
     name="ham10000",
     source="HAM10000 (doi.org/10.7910/DVN/DBW86T, CC BY-NC 4.0)",
-    read=tables.reader(
+    read=formats.reader(
         names=("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab"),
         columns=("lesion_id", "image_id", "dx"),
         image_column="image_id",

@@ -8,13 +8,12 @@ import os
 import pathlib
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-import tqdm
-
+from common import progress
 from preprocessing.data.manifest import Photograph, Rejection
 from preprocessing.importers import coco, ddi, fitzpatrick17k, ham10000, pad_ufes_20, scin
 from preprocessing.importers.files import PhotographFiles, stem
 from preprocessing.importers.formats import Contents, Entry, Format
-from preprocessing.importers.measuring import Job, Measured, measure
+from preprocessing.importers.measuring import Measured, measure
 
 FORMATS: Mapping[str, Format] = {
     module.FORMAT.name: module.FORMAT
@@ -85,9 +84,9 @@ def _completed(entry: Entry, path: str, found: Measured) -> Photograph:
 
 def _find_files(
     contents: Contents, files: PhotographFiles
-) -> Tuple[List[Tuple[Entry, Job]], List[Rejection]]:
-    """Matches entries with photographs and masks."""
-    found: List[Tuple[Entry, Job]] = []
+) -> Tuple[List[Tuple[Entry, str, Optional[str]]], List[Rejection]]:
+    """Matches entries with the paths of photographs and masks."""
+    found = []
     rejections = []
     taken: Dict[Tuple[str, str], int] = {}
     # Rejected photographs count too: another's file must not be taken for theirs.
@@ -105,8 +104,7 @@ def _find_files(
         except ValueError as error:
             rejections.append(Rejection(row.row, row.image_id, row.image, "file", str(error)))
             continue
-        job = Job(path, files.mask_of(path), row.rois, entry.frame, entry.turned_frame)
-        found.append((entry, job))
+        found.append((entry, path, files.mask_of(path)))
     return found, rejections
 
 
@@ -148,14 +146,14 @@ def import_photographs(
     labels: collections.Counter = collections.Counter()
     kept, skin_types = [], []
     with concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        results = pool.map(work, (job for _, job in pending), chunksize=16)
-        bar = tqdm.tqdm(results, total=len(pending), unit=" photographs", disable=None)
-        for (entry, job), found in zip(pending, bar):
+        results = pool.map(work, *zip(*pending), chunksize=16)
+        bar = progress.bar(results, len(pending), unit="photographs")
+        for (entry, path, _), found in zip(pending, bar):
             row = entry.photograph
             if isinstance(found, str):
-                rejections.append(Rejection(row.row, row.image_id, job.image, "photograph", found))
+                rejections.append(Rejection(row.row, row.image_id, path, "photograph", found))
                 continue
-            kept.append(_completed(entry, job.image, found))
+            kept.append(_completed(entry, path, found))
             labels[entry.label, row.condition] += 1
             if row.fitzpatrick and found.estimate:
                 skin_types.append((row.fitzpatrick, found.estimate[0]))

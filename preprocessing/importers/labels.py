@@ -1,13 +1,41 @@
-"""From the labels of a collection to conditions of the taxonomy."""
+"""From the labels of a collection to conditions of the taxonomy.
 
+`diseases.csv` has what dermatology collections call diseases, and the condition of
+each: the names of Fitzpatrick17k (114), DDI (78) and SCIN (the ones we know of its
+about 210). Rules, the same for every collection:
+
+- A subtype belongs to its disease: dyshidrotic eczema is Eczema, lentigo maligna
+  Melanoma (in situ), a blue or dysplastic nevus Melanocytic Nevus (as in HAM10000's
+  `nv`), keratoacanthoma SCC/SCCIS.
+- A disease of its own is Other, however alike it looks: irritant contact dermatitis,
+  lichen simplex, mucous cysts, milia, onychomycosis, urticaria pigmentosa.
+- A name that leaves open which condition it is, is not guessed; `open_because` says why.
+
+Matching forgives case and punctuation, so that `basal-cell-carcinoma` is found.
+"""
+
+import csv
 import difflib
 import pathlib
 from typing import Dict, Mapping, Optional, Set, Tuple
 
 from preprocessing.data import manifest, taxonomy
-from preprocessing.importers import diseases
 
 MAPPING_COLUMNS = ("label", "condition")
+
+
+def _read_diseases() -> Tuple[Dict[str, str], Dict[str, str]]:
+    path = pathlib.Path(__file__).with_name("diseases.csv")
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    known = {row["label"]: row["condition"] for row in rows if row["condition"]}
+    undecided = {row["label"]: row["open_because"] for row in rows if not row["condition"]}
+    return {**taxonomy.spellings(), **known}, undecided
+
+
+# Condition by normalized name, the taxonomy's own spellings among them; and the names
+# that leave the condition open, and why.
+CONDITIONS, UNDECIDED = _read_diseases()
 
 
 class UnmappedLabelError(ValueError):
@@ -22,11 +50,11 @@ class LabelMapping:
 
     def __init__(
         self,
-        conditions: Mapping[str, str] = diseases.CONDITIONS,
-        undecided: Mapping[str, str] = diseases.UNDECIDED,
+        conditions: Mapping[str, str] = CONDITIONS,
+        undecided: Mapping[str, str] = UNDECIDED,
         overrides: Optional[Mapping[str, str]] = None,
     ):
-        """Makes a mapping.
+        """Takes the names that are known.
 
         Args:
           conditions: condition by label.

@@ -3,7 +3,7 @@ import pathlib
 from absl.testing import absltest, parameterized
 
 from preprocessing.data import taxonomy
-from preprocessing.importers import diseases, labels
+from preprocessing.importers import labels
 
 
 class LabelMappingTest(parameterized.TestCase):
@@ -19,14 +19,14 @@ class LabelMappingTest(parameterized.TestCase):
         self.assertEqual(labels.LabelMapping().condition(label), condition)
 
     def test_names_lead_into_the_taxonomy_and_are_not_undecided_too(self):
-        self.assertContainsSubset(diseases.CONDITIONS.values(), taxonomy.CONDITIONS)
-        self.assertEmpty(set(diseases.CONDITIONS) & set(diseases.UNDECIDED))
-        for name in (*diseases.CONDITIONS, *diseases.UNDECIDED):
+        self.assertContainsSubset(labels.CONDITIONS.values(), taxonomy.CONDITIONS)
+        self.assertEmpty(set(labels.CONDITIONS) & set(labels.UNDECIDED))
+        for name in (*labels.CONDITIONS, *labels.UNDECIDED):
             self.assertEqual(taxonomy.normalize(name), name)
 
     def test_no_name_overrules_the_taxonomy(self):
         for name, condition in taxonomy.spellings().items():
-            self.assertEqual(diseases.CONDITIONS[name], condition)
+            self.assertEqual(labels.CONDITIONS[name], condition)
 
     @parameterized.parameters(
         (

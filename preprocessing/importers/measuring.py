@@ -9,29 +9,12 @@ from scipy import ndimage
 
 from preprocessing.data import manifest, photographs, skin
 from preprocessing.data.manifest import Box
+from preprocessing.importers.formats import Entry
 
 # Components smaller than these shares of the photograph, or of the largest
 # component, are specks of the brush.
 _SPECK_OF_PHOTOGRAPH = 2e-4
 _SPECK_OF_LARGEST = 0.02
-
-
-class Job(NamedTuple):
-    """A photograph to measure.
-
-    Attributes:
-      image: its path.
-      mask: that of its mask, or None.
-      rois: the boxes that people drew.
-      frame: see `formats.Entry`.
-      turned_frame: see `formats.Entry`.
-    """
-
-    image: str
-    mask: Optional[str] = None
-    rois: Tuple[Box, ...] = ()
-    frame: Optional[Tuple[int, int]] = None
-    turned_frame: bool = False
 
 
 class Measured(NamedTuple):
@@ -114,35 +97,38 @@ def _read_mask(path: str, size: Tuple[int, int]) -> Image.Image:
     return mask.point(lambda value: 255 * (value > 127))
 
 
-def measure(job: Job, input_dir: str, estimate_skin_type: bool) -> Union[Measured, str]:
+def measure(
+    entry: Entry, image: str, mask: Optional[str], input_dir: str, estimate_skin_type: bool
+) -> Union[Measured, str]:
     """Finds the ROIs of one photograph, and its skin type if asked to.
 
     Boxes that people drew count before a mask, a mask before the region of skin.
 
     Args:
-      job: the photograph; its paths are relative to `input_dir`.
+      entry: the photograph.
+      image: the path of its file below the folder.
+      mask: that of its mask, or None.
       input_dir: the collection's folder.
       estimate_skin_type: whether to measure it.
 
     Returns:
       The findings, or the reason why there are none.
     """
-    path = os.path.join(input_dir, job.image)
-    mask = None
+    drawn, shape = entry.photograph.rois, None
     try:
-        image = photographs.read_photograph(path)
-        if job.rois:
-            rois, source = fit_boxes(job.rois, job.frame, image.size, job.turned_frame), "boxes"
-        elif job.mask:
-            mask = _read_mask(os.path.join(input_dir, job.mask), image.size)
-            rois, source = boxes_from_mask(np.asarray(mask) > 0), "mask"
+        picture = photographs.read_photograph(os.path.join(input_dir, image))
+        if drawn:
+            rois, source = fit_boxes(drawn, entry.frame, picture.size, entry.turned_frame), "boxes"
+        elif mask:
+            shape = _read_mask(os.path.join(input_dir, mask), picture.size)
+            rois, source = boxes_from_mask(np.asarray(shape) > 0), "mask"
             if not rois:
-                raise ValueError(f"{os.path.join(input_dir, job.mask)}: the mask is empty")
+                raise ValueError(f"{os.path.join(input_dir, mask)}: the mask is empty")
         else:
-            rois, source = (skin.skin_box(image),), "skin"
+            rois, source = (skin.skin_box(picture),), "skin"
     except ValueError as error:
         return str(error)
     estimate = None
     if estimate_skin_type:
-        estimate = skin.estimate_fitzpatrick(image, rois if source != "skin" else (), mask)
+        estimate = skin.estimate_fitzpatrick(picture, rois if source != "skin" else (), shape)
     return Measured(rois, source, estimate)

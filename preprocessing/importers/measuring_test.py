@@ -4,9 +4,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from preprocessing.data.manifest import Box
+from preprocessing.data.manifest import Box, Photograph
 from preprocessing.importers import measuring, testing_files
-from preprocessing.importers.measuring import Job
+from preprocessing.importers.formats import Entry
 
 
 class BoxesFromMaskTest(absltest.TestCase):
@@ -61,8 +61,10 @@ class MeasureTest(absltest.TestCase):
         testing_files.write_photograph(self.folder / "x.png")
         testing_files.write_mask(self.folder / "m.png")
 
-    def _measure(self, *job, estimate=True):
-        return measuring.measure(Job(*job), str(self.folder), estimate)
+    def _measure(self, image, mask=None, rois=(), frame=None, turned=False, estimate=True):
+        photograph = Photograph("c", "p", "i", image, "Acne", None, rois)
+        entry = Entry(photograph, "acne", frame=frame, turned_frame=turned)
+        return measuring.measure(entry, image, mask, str(self.folder), estimate)
 
     def test_boxes_before_the_mask_before_the_skin(self):
         drawn = (Box(1, 2, 30, 40),)

@@ -9,7 +9,7 @@ import pathlib
 from typing import Mapping
 
 from preprocessing.data import manifest
-from preprocessing.importers import tables
+from preprocessing.importers import formats
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping
 
@@ -40,7 +40,7 @@ def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
 FORMAT = Format(
     name="pad_ufes_20",
     source="PAD-UFES-20 (doi.org/10.17632/zr7vgbcyr2.1, CC BY 4.0)",
-    read=tables.reader(
+    read=formats.reader(
         names=("metadata.csv",),
         columns=("patient_id", "lesion_id", "fitspatrick", "diagnostic", "img_id"),
         image_column="img_id",

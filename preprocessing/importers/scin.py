@@ -23,10 +23,9 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from preprocessing.data import taxonomy
 from preprocessing.data.manifest import Photograph, Rejection
-from preprocessing.importers import annotations, files, formats, tables
+from preprocessing.importers import annotations, files, formats
 from preprocessing.importers.formats import Contents, Entry, Format
 from preprocessing.importers.labels import LabelMapping, UnmappedLabelError
-from preprocessing.importers.skin_types import parse_skin_type
 
 _DERMATOLOGISTS = ("1", "2", "3")
 _IMAGES = ("image_1_path", "image_2_path", "image_3_path")
@@ -125,11 +124,11 @@ def _vote(cells: Mapping[str, str], mapping: LabelMapping) -> Tuple[str, str, fl
 
 
 def _skin_type(cells: Mapping[str, str]) -> Tuple[Optional[int], str]:
-    estimates = [parse_skin_type(cells[_SKIN_TYPE + number]) for number in _DERMATOLOGISTS]
+    estimates = [formats.parse_skin_type(cells[_SKIN_TYPE + number]) for number in _DERMATOLOGISTS]
     known = [value for value in estimates if value]
     if known:
         return annotations.median_skin_type(known), formats.ANNOTATED
-    return parse_skin_type(cells["fitzpatrick_skin_type"]), formats.SELF_REPORTED
+    return formats.parse_skin_type(cells["fitzpatrick_skin_type"]), formats.SELF_REPORTED
 
 
 def _parse(cells: Mapping[str, str], row: int, mapping: LabelMapping) -> List[Entry]:
@@ -162,14 +161,14 @@ def _parse(cells: Mapping[str, str], row: int, mapping: LabelMapping) -> List[En
 def _rejections(row: int, cells: Mapping[str, str], error: ValueError) -> List[Rejection]:
     """Rejects each photograph of a case, or the row if it names none."""
     paths = [cells[column] for column in _IMAGES if cells.get(column)] or [""]
-    return [tables.rejection(row, files.stem(path), path, error) for path in paths]
+    return [formats.rejection(row, files.stem(path), path, error) for path in paths]
 
 
 def _by_case(
-    rows: Iterable[tables.Row], table: str
-) -> Tuple[Dict[str, tables.Row], List[Rejection]]:
+    rows: Iterable[formats.Row], table: str
+) -> Tuple[Dict[str, formats.Row], List[Rejection]]:
     """Returns the rows by `case_id`, and rejections of those without one of their own."""
-    found: Dict[str, tables.Row] = {}
+    found: Dict[str, formats.Row] = {}
     rejections = []
     for row, cells in rows:
         case = cells["case_id"]
@@ -189,7 +188,7 @@ def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
         ("scin_cases.csv", ["fitzpatrick_skin_type", *_IMAGES]),
         ("scin_labels.csv", [_NAMES, _CONFIDENCES, _WEIGHTS, *columns]),
     ):
-        rows, ragged = tables.read_table(folder, [table], ["case_id", *needed], "SCIN")
+        rows, ragged = formats.read_table(folder, [table], ["case_id", *needed], "SCIN")
         by_case, repeated = _by_case(rows, table)
         found.append(by_case)
         rejections += ragged + repeated
@@ -214,7 +213,8 @@ def _notes(rows: List[Dict[str, str]]) -> Tuple[str, ...]:
     for cells in rows:
         try:
             judged = {
-                number: parse_skin_type(cells[_SKIN_TYPE + number]) for number in _DERMATOLOGISTS
+                number: formats.parse_skin_type(cells[_SKIN_TYPE + number])
+                for number in _DERMATOLOGISTS
             }
         except ValueError:
             continue
