@@ -37,7 +37,7 @@ class ModelCardTest(absltest.TestCase):
         path.write_text(json.dumps({"protocol": protocol, **content}))
 
     def test_what_is_known_and_what_is_not(self):
-        card = model_card.write(self.generator)
+        card = model_card.render(self.generator)
         self.assertIn("24 training crops", card)
         self.assertIn("| Melanoma |", card)
         self.assertIn("Run: `small`, step 2;", card)
@@ -58,7 +58,7 @@ class ModelCardTest(absltest.TestCase):
         copies = {"share": 0.01, "interval": [0.0, 0.02]}
         gate = {"passed": True, "max_copy_rate": 0.05, "reason": ""}
         self._write("memorization", {"generated": {"train": {"copies": copies}}, "gate": gate})
-        card = model_card.write(self.generator)
+        card = model_card.render(self.generator)
         self.assertIn("FID: 2.5 ± 0.1; real photographs against real ones 0.5 ± 0.1", card)
         self.assertIn("N = 90", card)
         self.assertIn("Tone: error 4.25 (real crops 0.75)", card)
@@ -67,11 +67,11 @@ class ModelCardTest(absltest.TestCase):
 
     def test_results_of_another_checkpoint_do_not_count(self):
         self._write("memorization", {"generated": {}}, digest="0" * 64)
-        self.assertIn("Memorisation: **not measured**", model_card.write(self.generator))
+        self.assertIn("Memorisation: **not measured**", model_card.render(self.generator))
 
     def test_data_that_are_gone(self):
         shutil.rmtree(self.data_dir)
-        self.assertIn("They are not at hand", model_card.write(self.generator))
+        self.assertIn("They are not at hand", model_card.render(self.generator))
 
 
 if __name__ == "__main__":

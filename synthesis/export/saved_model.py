@@ -150,5 +150,5 @@ def export(generator: TrainedGenerator, output_dir: str, overwrite: bool = False
         module = _Exported(generator, asset)
         signatures = {"from_map": module.from_map, "from_request": module.from_request}
         tf.saved_model.save(module, str(temporary), signatures=signatures)
-        (temporary / CARD).write_text(model_card.write(generator), encoding="utf-8")
+        (temporary / CARD).write_text(model_card.render(generator), encoding="utf-8")
     return str(target)
