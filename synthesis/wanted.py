@@ -3,12 +3,12 @@
 A request becomes a `Wanted` per image, so that image i is the same whoever paints it.
 """
 
+import collections
 import csv
 import dataclasses
+import heapq
 import itertools
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
-
-import numpy as np
 
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.data.manifest import Box
@@ -85,23 +85,24 @@ def by_selection(
         raise ValueError(f"num_images {number} is not positive")
     chosen = [taxonomy.canonical(name) for name in conditions]
     types = [taxonomy.check_fitzpatrick(skin_type) for skin_type in skin_types]
-    total = max(sum(cells.values()), 1)
-    shares = {}
-    for condition, skin_type in itertools.product(
-        chosen or {name: None for name, _ in cells}, types or taxonomy.FITZPATRICK_TYPES
-    ):
-        of_condition = sum(count for (name, _), count in cells.items() if name == condition)
-        of_type = sum(count for (_, other), count in cells.items() if other == skin_type)
+    of_condition: Dict[str, int] = collections.Counter()
+    of_type: Dict[int, int] = collections.Counter()
+    for (condition, skin_type), count in cells.items():
+        of_condition[condition] += count
+        of_type[skin_type] += count
+    shares: Dict[Cell, float] = {}
+    for cell in itertools.product(chosen or of_condition, types or taxonomy.FITZPATRICK_TYPES):
+        condition, skin_type = cell
         if chosen and types:
-            share = 1.0
+            shares[cell] = 1
+        elif chosen and of_condition[condition]:
+            shares[cell] = cells.get(cell, 0) / of_condition[condition]
         elif chosen:
-            in_training = cells.get((condition, skin_type), 0)
-            share = in_training / of_condition if of_condition else of_type / total
+            shares[cell] = of_type[skin_type] / max(sum(of_type.values()), 1)
         elif types:
-            share = float(of_condition)
+            shares[cell] = of_condition[condition]
         else:
-            share = float(cells.get((condition, skin_type), 0))
-        shares[condition, skin_type] = share
+            shares[cell] = cells.get(cell, 0)
     return _interleaved(_apportion({c: s for c, s in shares.items() if s > 0}, number))
 
 
@@ -128,9 +129,9 @@ def by_balance(cells: Mapping[Cell, int], number: int, axes: Sequence[str]) -> L
     def group_of(cell: Cell) -> Tuple:
         return tuple(cell[AXES.index(axis)] for axis in AXES if axis in axes)
 
-    groups: Dict[Tuple, List[Cell]] = {}
+    groups: Dict[Tuple, List[Cell]] = collections.defaultdict(list)
     for cell in cells:
-        groups.setdefault(group_of(cell), []).append(cell)
+        groups[group_of(cell)].append(cell)
     filled = fill([sum(cells[cell] for cell in members) for members in groups.values()], number)
     counts: Dict[Cell, int] = {}
     for members, added in zip(groups.values(), filled):
@@ -149,17 +150,13 @@ def fill(levels: Sequence[int], number: int) -> List[int]:
     Returns:
       What each column gets; sums to `number`.
     """
-    order = np.argsort(levels, kind="stable")
+    lowest_first = sorted(range(len(levels)), key=lambda column: levels[column])
+    heap = [(levels[column], rank, column) for rank, column in enumerate(lowest_first)]
     added = [0] * len(levels)
-    for width in range(1, len(levels) + 1):
-        lowest = [int(index) for index in order[:width]]
-        below = number + sum(levels[index] for index in lowest)
-        level, extra = divmod(below, width)
-        if width < len(levels) and level >= levels[int(order[width])]:
-            continue
-        for place, index in enumerate(lowest):
-            added[index] = level + (place < extra) - levels[index]
-        break
+    for _ in range(number):
+        level, rank, column = heap[0]
+        heapq.heapreplace(heap, (level + 1, rank, column))
+        added[column] += 1
     return added
 
 
@@ -226,18 +223,13 @@ def check_seen(wanted: Iterable[Wanted], conditions: Sequence[str]) -> None:
 
 def balance_table(cells: Mapping[Cell, int], wanted: Iterable[Wanted]) -> str:
     """Returns training crops before and after the images are added, by cell."""
-    added: Dict[Cell, int] = {}
-    for one in wanted:
-        cell = (one.condition, one.skin_type)
-        added[cell] = added.get(cell, 0) + 1
-    names = list(dict.fromkeys(name for name, _ in [*cells, *added]))
+    added = collections.Counter((one.condition, one.skin_type) for one in wanted)
     types = taxonomy.FITZPATRICK_TYPES
     lines = [f"  {'':36}" + "".join(f"{f'type {t}':>16}" for t in types)]
-    for name in names:
-        entries = []
+    for name in dict.fromkeys(name for name, _ in [*cells, *added]):
+        line = f"  {name:36.36}"
         for skin_type in types:
-            before = cells.get((name, skin_type), 0)
-            after = before + added.get((name, skin_type), 0)
-            entries.append(f"{before}" if before == after else f"{before} -> {after}")
-        lines.append(f"  {name:36.36}" + "".join(f"{entry:>16}" for entry in entries))
+            before, more = cells.get((name, skin_type), 0), added[name, skin_type]
+            line += f"{f'{before} -> {before + more}' if more else before:>16}"
+        lines.append(line)
     return "\n".join(lines)

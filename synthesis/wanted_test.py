@@ -4,7 +4,7 @@ import os
 from absl.testing import absltest, parameterized
 
 from preprocessing.data.manifest import Box
-from synthesis import wanted as map_requests
+from synthesis import wanted
 from synthesis.wanted import Wanted
 from training import testing_data
 
@@ -18,14 +18,14 @@ _CELLS = {
 }
 
 
-def _count(wanted):
-    return collections.Counter((one.condition, one.skin_type) for one in wanted)
+def _count(images):
+    return collections.Counter((one.condition, one.skin_type) for one in images)
 
 
 class CellsTest(absltest.TestCase):
     def test_training_cells(self):
         info = testing_data.write_dataset(self.create_tempdir().full_path)
-        cells = map_requests.training_cells(info, ["Acne", "Cyst"])
+        cells = wanted.training_cells(info, ["Acne", "Cyst"])
         self.assertLen(cells, 12)
         self.assertEqual(sum(n for (name, _), n in cells.items() if name == "Acne"), 8)
         self.assertEqual(cells["Cyst", 3], 0)
@@ -33,43 +33,43 @@ class CellsTest(absltest.TestCase):
 
 class SelectionTest(parameterized.TestCase):
     def test_equal_shares_of_what_is_chosen(self):
-        wanted = map_requests.by_selection(_CELLS, 8, ["acne", "Vitiligo"], [5, 6])
-        self.assertEqual(_count(wanted), {(c, t): 2 for c in ("Acne", "Vitiligo") for t in (5, 6)})
+        images = wanted.by_selection(_CELLS, 8, ["acne", "Vitiligo"], [5, 6])
+        self.assertEqual(_count(images), {(c, t): 2 for c in ("Acne", "Vitiligo") for t in (5, 6)})
 
     def test_what_is_left_open_is_as_in_training(self):
         self.assertEqual(
-            _count(map_requests.by_selection(_CELLS, 9, ["Acne"])), {("Acne", 1): 6, ("Acne", 2): 3}
+            _count(wanted.by_selection(_CELLS, 9, ["Acne"])), {("Acne", 1): 6, ("Acne", 2): 3}
         )
         self.assertEqual(
-            _count(map_requests.by_selection(_CELLS, 10, (), [6])),
+            _count(wanted.by_selection(_CELLS, 10, (), [6])),
             {("Acne", 6): 9, ("Vitiligo", 6): 1},
         )
         self.assertEqual(
-            _count(map_requests.by_selection(_CELLS, 100)),
+            _count(wanted.by_selection(_CELLS, 100)),
             {cell: count for cell, count in _CELLS.items() if count},
         )
 
     def test_an_unseen_condition_gets_no_more_than_its_share(self):
-        counts = _count(map_requests.by_selection(_CELLS, 20, ["Acne", "Tinea"]))
+        counts = _count(wanted.by_selection(_CELLS, 20, ["Acne", "Tinea"]))
         self.assertEqual((counts["Tinea", 1], counts["Tinea", 2]), (7, 3))  # as all of training
         self.assertEqual(counts["Acne", 1] + counts["Acne", 2], 10)
 
     @parameterized.parameters(1, 2, 7, 99)
     def test_the_number_is_exact(self, number):
-        self.assertLen(map_requests.by_selection(_CELLS, number), number)
+        self.assertLen(wanted.by_selection(_CELLS, number), number)
 
     def test_any_stretch_is_a_mixture(self):
-        wanted = map_requests.by_selection(_CELLS, 100)
-        self.assertAlmostEqual(_count(wanted[:20])["Acne", 1], 12, delta=1)
-        self.assertAlmostEqual(_count(wanted[40:60])["Vitiligo", 1], 2, delta=1)
+        images = wanted.by_selection(_CELLS, 100)
+        self.assertAlmostEqual(_count(images[:20])["Acne", 1], 12, delta=1)
+        self.assertAlmostEqual(_count(images[40:60])["Vitiligo", 1], 2, delta=1)
 
     def test_bad_values(self):
         with self.assertRaisesRegex(ValueError, "unknown condition 'acnes'.*closest is 'Acne'"):
-            map_requests.by_selection(_CELLS, 5, ["acnes"])
+            wanted.by_selection(_CELLS, 5, ["acnes"])
         with self.assertRaisesRegex(ValueError, "skin type 7 is not in 1..6"):
-            map_requests.by_selection(_CELLS, 5, [], [7])
+            wanted.by_selection(_CELLS, 5, [], [7])
         with self.assertRaisesRegex(ValueError, "num_images 0 is not positive"):
-            map_requests.by_selection(_CELLS, 0)
+            wanted.by_selection(_CELLS, 0)
 
 
 class BalanceTest(parameterized.TestCase):
@@ -82,11 +82,11 @@ class BalanceTest(parameterized.TestCase):
         ([4], 2, [2]),
     )
     def test_fill(self, levels, number, expected):
-        self.assertEqual(map_requests.fill(levels, number), expected)
+        self.assertEqual(wanted.fill(levels, number), expected)
 
     def test_by_both(self):
         # 60, 30, 0, 10, 0, 0 and 50 more: the three empty and the 10 rise to 15.
-        counts = _count(map_requests.by_balance(_CELLS, 50, ["condition", "skin_type"]))
+        counts = _count(wanted.by_balance(_CELLS, 50, ["condition", "skin_type"]))
         self.assertEqual(
             counts,
             {("Acne", 6): 15, ("Vitiligo", 1): 5, ("Vitiligo", 2): 15, ("Vitiligo", 6): 15},
@@ -94,22 +94,22 @@ class BalanceTest(parameterized.TestCase):
 
     def test_by_condition_keeps_the_mix_of_skin_types(self):
         self.assertEqual(
-            _count(map_requests.by_balance(_CELLS, 80, ["condition"])), {("Vitiligo", 1): 80}
+            _count(wanted.by_balance(_CELLS, 80, ["condition"])), {("Vitiligo", 1): 80}
         )
 
     def test_by_skin_type(self):
         # 70, 30, 0 and 100 more: 70, 65, 65; type 6 is evenly spread, being empty.
-        counts = _count(map_requests.by_balance(_CELLS, 100, ["skin_type"]))
+        counts = _count(wanted.by_balance(_CELLS, 100, ["skin_type"]))
         self.assertEqual(counts, {("Acne", 2): 35, ("Acne", 6): 33, ("Vitiligo", 6): 32})
 
     def test_unknown_axis(self):
         with self.assertRaisesRegex(
             ValueError, "balance 'age' is not made of condition, skin_type"
         ):
-            map_requests.by_balance(_CELLS, 5, ["age"])
+            wanted.by_balance(_CELLS, 5, ["age"])
 
     def test_table(self):
-        table = map_requests.balance_table(_CELLS, [Wanted("Acne", 6), Wanted("Acne", 6)])
+        table = wanted.balance_table(_CELLS, [Wanted("Acne", 6), Wanted("Acne", 6)])
         self.assertRegex(table, r"Acne +60 +30 +0 +0 +0 +0 -> 2")
 
 
@@ -125,7 +125,7 @@ class CsvTest(parameterized.TestCase):
             "condition,skin_type,count,rois\nmelanoma,5,2,\nBCC,6,1,2 3 10 12;20 20 31 30\n"
         )
         self.assertEqual(
-            map_requests.read_requests(path, 32),
+            wanted.read_requests(path, 32),
             [
                 Wanted("Melanoma", 5),
                 Wanted("Melanoma", 5),
@@ -146,20 +146,20 @@ class CsvTest(parameterized.TestCase):
     def test_bad_rows(self, row, message):
         path = self._write(f"condition,skin_type,count,rois\n{row}\n")
         with self.assertRaisesRegex(ValueError, message):
-            map_requests.read_requests(path, 32)
+            wanted.read_requests(path, 32)
 
     def test_bad_files(self):
         with self.assertRaisesRegex(ValueError, "lacks the column 'count'"):
-            map_requests.read_requests(self._write("condition,skin_type\n"), 32)
+            wanted.read_requests(self._write("condition,skin_type\n"), 32)
         with self.assertRaisesRegex(ValueError, "cannot be read"):
-            map_requests.read_requests("/no/such.csv", 32)
+            wanted.read_requests("/no/such.csv", 32)
 
 
 class SeenTest(absltest.TestCase):
     def test_unseen(self):
-        map_requests.check_seen([Wanted("Acne", 1)], ["Acne"])
+        wanted.check_seen([Wanted("Acne", 1)], ["Acne"])
         with self.assertRaisesRegex(ValueError, "has never seen Cyst; .*trained on Acne.*allow_un"):
-            map_requests.check_seen([Wanted("Acne", 1), Wanted("Cyst", 1)], ["Acne"])
+            wanted.check_seen([Wanted("Acne", 1), Wanted("Cyst", 1)], ["Acne"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from absl import flags
 
 from common import command_line
 from preprocessing.data import taxonomy
-from synthesis import wanted as map_requests
+from synthesis import wanted
 from synthesis.figures import image_tables
 from synthesis.trained_generator import TrainedGenerator
 
@@ -40,6 +40,5 @@ def conditions(trained: TrainedGenerator) -> List[str]:
     """
     names = list(dict.fromkeys(taxonomy.canonical(name) for name in _CONDITION.value))
     if not _ALLOW_UNSEEN.value:
-        wanted = [map_requests.Wanted(name, 1) for name in names]
-        map_requests.check_seen(wanted, trained.conditions)
+        wanted.check_seen([wanted.Wanted(name, 1) for name in names], trained.conditions)
     return names
