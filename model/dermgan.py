@@ -5,11 +5,12 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
-from model import images, judgement, sampling
+from model import judgement, sampling
 from model import losses as losses_lib
 from model.discriminator import DiscriminatorConfig, build_discriminator
 from model.generator import GeneratorConfig, build_generator
 from model.judgement import Judgement
+from preprocessing.data import maps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +234,7 @@ class DermGAN(tf.keras.Model):
         pictures = (data["map"], data["image"], generated)
         judgements = {"image": judgement.judge(networks, *pictures, training)}
         if self.roi_discriminator is not None:
-            mask = tf.cast(images.roi_of_map(data["map"]), tf.float32)[..., None]
+            mask = tf.cast(maps.roi_of_batch(data["map"]), tf.float32)[..., None]
             inside = (data["map"], data["image"] * mask, generated * mask)
             judgements["roi"] = judgement.judge([self.roi_discriminator], *inside, training)
         return judgements
@@ -254,7 +255,7 @@ class DermGAN(tf.keras.Model):
             **self._adversarial(judgements["image"]),
             "l1": losses_lib.reconstruction_loss(data["image"], generated),
             "roi": losses_lib.roi_reconstruction_loss(
-                data["image"], generated, images.roi_of_map(data["map"])
+                data["image"], generated, maps.roi_of_batch(data["map"])
             ),
         }
         if "roi" in judgements:

@@ -6,7 +6,7 @@ from model.dermgan import DermGAN, LossWeights
 from model.discriminator import DiscriminatorConfig
 from model.generator import GeneratorConfig
 from model.images import to_float
-from preprocessing.data import maps as semantic_map
+from preprocessing.data import maps
 from preprocessing.data.manifest import Box
 
 _SIZE = 32
@@ -20,15 +20,12 @@ def setUpModule():
 
 
 def _batch(number=4):
-    maps = np.stack(
-        [
-            semantic_map.encode(1 + i % 6, i % 27, [Box(6, 8, 20, 24)], _SIZE, _SIZE)
-            for i in range(number)
-        ]
+    drawn = np.stack(
+        [maps.encode(1 + i % 6, i % 27, [Box(6, 8, 20, 24)], _SIZE, _SIZE) for i in range(number)]
     )
-    images = np.repeat(255 - maps[..., :1], 3, -1)
+    images = np.repeat(255 - drawn[..., :1], 3, -1)
     images[:, 8:24, 6:20] //= 3
-    return {"map": to_float(maps), "image": to_float(images)}
+    return {"map": to_float(drawn), "image": to_float(images)}
 
 
 def _model(
@@ -218,8 +215,8 @@ class TrainStepTest(parameterized.TestCase):
                 )
             history = model.fit(data, steps_per_epoch=1, epochs=4, verbose=0).history
             histories.append([history[name] for name in ("generator", "l1", "gan", "roi")])
-            maps = semantic_map.encode(2, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
-            images.append(model.generate(maps, tf.constant([1], tf.int64)).numpy().astype(int))
+            drawn = maps.encode(2, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
+            images.append(model.generate(drawn, tf.constant([1], tf.int64)).numpy().astype(int))
         self.assertEqual(replicas, 2)
         np.testing.assert_allclose(histories[0], histories[1], rtol=0.02)
         self.assertLessEqual(np.abs(images[0] - images[1]).max(), 3)
@@ -230,14 +227,12 @@ class DermGANTest(absltest.TestCase):
         model = _model(normalization="none", **_NOISE)
         for weight in model.ema_generator.weights:
             weight.assign(weight * 5)  # so that noise shows in 8 bits
-        maps = np.stack(
-            [semantic_map.encode(t, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE) for t in (1, 6)]
-        )
-        together = model.generate(maps, tf.constant([5, 6], tf.int64)).numpy()
+        drawn = np.stack([maps.encode(t, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE) for t in (1, 6)])
+        together = model.generate(drawn, tf.constant([5, 6], tf.int64)).numpy()
         self.assertEqual((together.dtype, together.shape), (np.uint8, (2, _SIZE, _SIZE, 3)))
-        alone = model.generate(maps[1:], tf.constant([6], tf.int64)).numpy()
+        alone = model.generate(drawn[1:], tf.constant([6], tf.int64)).numpy()
         self.assertLessEqual(np.abs(together[1].astype(int) - alone[0]).max(), 1)
-        other = model.generate(maps[1:], tf.constant([7], tf.int64)).numpy()
+        other = model.generate(drawn[1:], tf.constant([7], tf.int64)).numpy()
         self.assertGreater(np.abs(other.astype(int) - alone).max(), 1)
 
     def test_evaluate_reports_losses_and_changes_nothing(self):

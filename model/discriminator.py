@@ -38,6 +38,8 @@ class DiscriminatorConfig:
         [-1, 1] around its tone, fine texture by hundredths: without the copy, the
         first filters answer to the tone and the discriminator is slow to see blur.
       initialization: of the convolutions, "normal" (pix2pix) or "he".
+      num_skin_types: known skin types, which maps may name.
+      num_conditions: that maps may name.
       synchronized: batch statistics over all replicas.
     """
 
@@ -49,6 +51,8 @@ class DiscriminatorConfig:
     map_encoding: str = "rgb"
     detail: float = 0.0
     initialization: str = "normal"
+    num_skin_types: int = 6
+    num_conditions: int = 27
     synchronized: bool = False
 
     def __post_init__(self) -> None:
@@ -93,7 +97,13 @@ def build_discriminator(
 
     x = semantic_map
     if config.map_encoding == "embedding":
-        x = layers.MapEmbedding(stddev=_EMBEDDING_STDDEV, name="map_embedding", dtype=policy)(x)
+        x = layers.MapEmbedding(
+            stddev=_EMBEDDING_STDDEV,
+            num_skin_types=config.num_skin_types,
+            num_conditions=config.num_conditions,
+            name="map_embedding",
+            dtype=policy,
+        )(x)
     beside = [x, image]
     if config.detail:
         beside.append(_detail(image, config.detail))

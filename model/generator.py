@@ -50,6 +50,8 @@ class GeneratorConfig:
         pixel out of activations of half the resolution.
       activation_limit: largest magnitude of the decoder's activations after their
         normalization; 0, as in the paper, is none.
+      num_skin_types: known skin types, which maps may name.
+      num_conditions: that maps may name.
       synchronized: batch statistics over all replicas.
     """
 
@@ -68,6 +70,8 @@ class GeneratorConfig:
     roi_side: int = 0
     output_filters: int = 0
     activation_limit: float = 0.0
+    num_skin_types: int = 6
+    num_conditions: int = 27
     synchronized: bool = False
 
     def __post_init__(self) -> None:
@@ -168,7 +172,12 @@ class _Parts:
         """The map, with the noise beside it."""
         x = inputs["map"]
         if self.config.map_encoding == "embedding":
-            x = layers.MapEmbedding(name="map_embedding", dtype=self.policy)(x)
+            x = layers.MapEmbedding(
+                num_skin_types=self.config.num_skin_types,
+                num_conditions=self.config.num_conditions,
+                name="map_embedding",
+                dtype=self.policy,
+            )(x)
         beside = [x]
         if self.config.global_noise:
             tiled = tf.keras.layers.Reshape((1, 1, self.config.global_noise), dtype=self.policy)(
@@ -251,7 +260,12 @@ class _Parts:
             return None, None
         noise = [inputs["global_noise"]] if self.config.global_noise else []
         return modulation.MapStyles(
-            self.config.modulation, self.config.roi_side, name="styles", dtype=self.policy
+            self.config.modulation,
+            self.config.roi_side,
+            self.config.num_skin_types,
+            self.config.num_conditions,
+            name="styles",
+            dtype=self.policy,
         )([inputs["map"], *noise])
 
     def _upsample(self, x: tf.Tensor, filters: int, name: str, use_bias: bool) -> tf.Tensor:

@@ -12,15 +12,3 @@ def to_uint8(image: tf.Tensor) -> tf.Tensor:
     """Maps float [-1, 1] to uint8 0..255, rounding."""
     scaled = tf.round((tf.cast(image, tf.float32) + 1.0) * 127.5)
     return tf.cast(tf.clip_by_value(scaled, 0.0, 255.0), tf.uint8)
-
-
-def roi_of_map(semantic_map: tf.Tensor) -> tf.Tensor:
-    """Returns the ROI of maps.
-
-    Args:
-      semantic_map: float [B, H, W, 3] in [-1, 1], or uint8.
-
-    Returns:
-      bool [B, H, W], true inside the boxes.
-    """
-    return semantic_map[..., 1] > (0 if semantic_map.dtype == tf.uint8 else -0.99)

@@ -1,12 +1,12 @@
 """Layers of DermGAN's networks, and the only module that uses tensorflow-addons."""
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_addons as tfa
 
-from preprocessing.data import maps, taxonomy
+from preprocessing.data import maps
 
 UPSAMPLING_METHODS = ("fast", "plain", "deconvolution")
 NORMALIZATIONS = ("instance", "batch", "none")
@@ -240,24 +240,8 @@ def check_map_encoding(encoding: str) -> None:
         raise ValueError(f"map_encoding {encoding!r} is not one of {', '.join(MAP_ENCODINGS)}")
 
 
-def read_codes(semantic: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Reads what a map says; it has one skin type and one condition.
-
-    Args:
-      semantic: float [B, H, W, 3] in [-1, 1].
-
-    Returns:
-      The ROI, bool [B, H, W, 1]; indices of skin type and condition, int32 [B]. A
-      map without ROI reads as condition 0.
-    """
-    highest = tf.reduce_max(tf.cast(semantic, tf.float32), axis=[1, 2])
-    codes = tf.cast(tf.round((highest + 1.0) * (127.5 / maps.LEVEL)), tf.int32)
-    skin_type, high, low = tf.unstack(codes, axis=-1)
-    return semantic[..., 1:2] > -0.99, skin_type - 1, tf.maximum(6 * (high - 1) + low - 1, 0)
-
-
 def look_up(vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
-    """Returns rows of a table, [N, C], by indices [B]: [B, C].
+    """Returns rows of a table, [N, C], by indices [B]: [B, C]; zeros for index -1.
 
     As a product: the gradient of a gather is sparse, which optimizers treat
     differently.
@@ -271,26 +255,37 @@ class MapEmbedding(tf.keras.layers.Layer):
 
     The RGB form asks the first convolution to tell 27 conditions apart by two
     grey levels. Here each skin type and each condition has a vector of its own:
-    the type's fills the frame, the condition's is added inside the ROI. As a map
-    has one type and one condition, the vectors are looked up once per image, not
-    per pixel.
+    the type's fills the frame (zeros where it is unknown), the condition's is added
+    inside the ROI. As a map has one type and one condition, the vectors are looked up
+    once per image, not per pixel.
 
     Input: float [B, H, W, 3] in [-1, 1]. Output: [B, H, W, channels + 1], the last
     channel the ROI, 0 or 1.
     """
 
-    def __init__(self, channels: int = 8, stddev: float = 1.0, **kwargs: Any):
+    def __init__(
+        self,
+        channels: int = 8,
+        stddev: float = 1.0,
+        num_skin_types: int = 6,
+        num_conditions: int = 27,
+        **kwargs: Any,
+    ):
         """Makes the layer; it reads the codes in float32 whatever the policy.
 
         Args:
           channels: length of the vectors.
           stddev: of their initial values. Beside an image, whose contrast is low,
             vectors of 1 drown it.
+          num_skin_types: known ones, which maps may name.
+          num_conditions: that maps may name.
           **kwargs: of `tf.keras.layers.Layer`.
         """
         super().__init__(autocast=False, **kwargs)
         self.channels = channels
         self.stddev = stddev
+        self.num_skin_types = num_skin_types
+        self.num_conditions = num_conditions
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Makes the vectors, normal."""
@@ -299,15 +294,15 @@ class MapEmbedding(tf.keras.layers.Layer):
             normal = tf.keras.initializers.RandomNormal(stddev=self.stddev)
             return self.add_weight(name, (count, self.channels), initializer=normal)
 
-        self.skin_types = vectors("skin_types", len(taxonomy.FITZPATRICK_TYPES))
-        self.conditions = vectors("conditions", len(taxonomy.CONDITIONS))
+        self.skin_types = vectors("skin_types", self.num_skin_types)
+        self.conditions = vectors("conditions", self.num_conditions)
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps [B, H, W, 3] to [B, H, W, channels + 1]."""
-        roi, skin_type, condition = read_codes(inputs)
-        roi = tf.cast(roi, self.compute_dtype)
-        around = self._spread(self.skin_types, skin_type)
+        skin_type, condition, roi = maps.decode_batch(inputs)
+        roi = tf.cast(roi, self.compute_dtype)[..., None]
+        around = self._spread(self.skin_types, skin_type - 1)
         inside = self._spread(self.conditions, condition)
         return tf.concat([around + roi * inside, roi], axis=-1)
 
@@ -316,7 +311,13 @@ class MapEmbedding(tf.keras.layers.Layer):
 
     def get_config(self) -> Dict[str, Any]:
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "channels": self.channels, "stddev": self.stddev}
+        return {
+            **super().get_config(),
+            "channels": self.channels,
+            "stddev": self.stddev,
+            "num_skin_types": self.num_skin_types,
+            "num_conditions": self.num_conditions,
+        }
 
 
 class Limit(tf.keras.layers.Layer):

@@ -124,6 +124,12 @@ class MapEmbeddingTest(absltest.TestCase):
                 seen.add(tuple(np.round(inside, 4)))
         self.assertLen(seen, 6 * 27)
 
+    def test_more_conditions_and_an_unknown_skin_type(self):
+        layer = layers.MapEmbedding(channels=4, num_conditions=36)
+        outputs = layer(_map(0, 35)).numpy()[0]
+        np.testing.assert_array_equal(outputs[0, 0, :4], 0)
+        np.testing.assert_allclose(outputs[8, 8, :4], layer.conditions[35])
+
     def test_map_without_roi(self):
         layer = layers.MapEmbedding(channels=4)
         outputs = layer(_map(3, 5, boxes=())).numpy()[0]

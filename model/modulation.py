@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 import tensorflow as tf
 
 from model import layers
-from preprocessing.data import taxonomy
+from preprocessing.data import maps
 
 _REGIONS = 2  # around the boxes, inside
 
@@ -25,28 +25,39 @@ class MapStyles(tf.keras.layers.Layer):
     [B, h, w, 1], 0..1. Both regions share skin type and noise.
     """
 
-    def __init__(self, units: int, roi_side: int = 0, **kwargs: Any):
+    def __init__(
+        self,
+        units: int,
+        roi_side: int = 0,
+        num_skin_types: int = 6,
+        num_conditions: int = 27,
+        **kwargs: Any,
+    ):
         """Makes the layer; it computes in float32 whatever the policy.
 
         Args:
           units: length of the style vectors.
           roi_side: h and w of the ROI, averaged down; 0 is the map's.
+          num_skin_types: known ones, which maps may name; an unknown one has zeros.
+          num_conditions: that maps may name.
           **kwargs: of `tf.keras.layers.Layer`.
         """
         super().__init__(autocast=False, **kwargs)
         self.units = units
         self.roi_side = roi_side
+        self.num_skin_types = num_skin_types
+        self.num_conditions = num_conditions
         self.hidden = tf.keras.layers.Dense(units, dtype="float32")
         self.styles = tf.keras.layers.Dense(units, dtype="float32")
 
     def build(self, input_shape: Any) -> None:
         """Makes a standard normal vector for each skin type and condition."""
-        for name, known in (
-            ("skin_types", taxonomy.FITZPATRICK_TYPES),
-            ("conditions", taxonomy.CONDITIONS),
+        for name, number in (
+            ("skin_types", self.num_skin_types),
+            ("conditions", self.num_conditions),
         ):
             normal = tf.keras.initializers.RandomNormal(stddev=1.0)
-            shape = (len(known), self.units)
+            shape = (number, self.units)
             vectors = self.add_weight(name, shape, "float32", normal, experimental_autocast=False)
             setattr(self, name, vectors)
         super().build(input_shape)
@@ -54,8 +65,8 @@ class MapStyles(tf.keras.layers.Layer):
     def call(self, inputs: Any) -> Tuple[tf.Tensor, tf.Tensor]:
         """Maps (map, noise) to (styles, ROI)."""
         semantic_map, *noise = inputs
-        roi, skin_type, condition = layers.read_codes(semantic_map)
-        around = layers.look_up(self.skin_types, skin_type)
+        skin_type, condition, roi = maps.decode_batch(semantic_map)
+        around = layers.look_up(self.skin_types, skin_type - 1)
         inside = around + layers.look_up(self.conditions, condition)
         regions = tf.stack([around, inside], axis=1)
         for one in noise:
@@ -63,12 +74,18 @@ class MapStyles(tf.keras.layers.Layer):
             regions = tf.concat([regions, shared], axis=-1)
         hidden = tf.nn.leaky_relu(self.hidden(regions), 0.2)
         styles = tf.nn.leaky_relu(self.styles(hidden), 0.2)
-        roi = tf.cast(roi, self.compute_dtype)
+        roi = tf.cast(roi, self.compute_dtype)[..., None]
         return tf.cast(styles, self.compute_dtype), _resized(roi, self.roi_side or roi.shape[1])
 
     def get_config(self) -> Dict[str, Any]:
         """Returns the arguments of `__init__`."""
-        return {**super().get_config(), "units": self.units, "roi_side": self.roi_side}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "roi_side": self.roi_side,
+            "num_skin_types": self.num_skin_types,
+            "num_conditions": self.num_conditions,
+        }
 
 
 def _resized(roi: tf.Tensor, side: int) -> tf.Tensor:

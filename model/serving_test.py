@@ -8,7 +8,7 @@ from model import serving
 from model.dermgan import DermGAN
 from model.discriminator import DiscriminatorConfig
 from model.generator import GeneratorConfig
-from preprocessing.data import maps as semantic_map
+from preprocessing.data import maps
 from preprocessing.data.manifest import Box
 
 
@@ -22,13 +22,13 @@ class ServingTest(absltest.TestCase):
             if dtype == "float32":
                 serving.save(model, path)  # replaces it
             self.assertEqual(os.listdir(os.path.dirname(path)), ["generator"])
-            maps = np.stack(
-                [semantic_map.encode(t, 3 * t, [Box(4, 4, 20, 20)], 32, 32) for t in (1, 4, 6)]
+            drawn = np.stack(
+                [maps.encode(t, 3 * t, [Box(4, 4, 20, 20)], 32, 32) for t in (1, 4, 6)]
             )
             seeds = tf.constant([1, 2, 3], tf.int64)
             loaded = tf.saved_model.load(path).signatures["from_map"]
-            served = loaded(map=tf.constant(maps), seed=seeds)["image"].numpy()
-            expected = model.generate(maps, seeds).numpy()
+            served = loaded(map=tf.constant(drawn), seed=seeds)["image"].numpy()
+            expected = model.generate(drawn, seeds).numpy()
             self.assertEqual(served.dtype, np.uint8)
             self.assertLessEqual(np.abs(served.astype(int) - expected).max(), 1)
 

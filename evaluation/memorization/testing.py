@@ -12,8 +12,7 @@ from PIL import Image
 from evaluation.features import networks
 from evaluation.memorization import study
 from evaluation.memorization.results import Evaluation, Protocol
-from preprocessing.data import maps as semantic_map
-from preprocessing.data import records, taxonomy
+from preprocessing.data import maps, records, taxonomy
 from preprocessing.data.manifest import Box
 from training import testing_data
 
@@ -64,7 +63,7 @@ def write_records(
                     owner = "train_0"
                 condition, box = CONDITIONS[index % 2], Box(4, 4, 20, 20)
                 code, skin_type = taxonomy.code(condition), 1 + index % 6
-                drawn = semantic_map.encode(skin_type, code, [box], SIZE, SIZE)
+                drawn = maps.encode(skin_type, code, [box], SIZE, SIZE)
                 name = f"{split}{index}"
                 record = records.Record(
                     *(_png(image), _png(drawn), SIZE, SIZE, (box,)),
@@ -89,16 +88,16 @@ class PlantedGenerator:
         """Finds nothing wrong."""
 
     def batches(
-        self, maps: np.ndarray, seeds: np.ndarray, batch_size: int = 32
+        self, semantic_maps: np.ndarray, seeds: np.ndarray, batch_size: int = 32
     ) -> Iterator[np.ndarray]:
         """Yields the given images."""
-        for start in range(0, len(maps), batch_size):
+        for start in range(0, len(semantic_maps), batch_size):
             positions = seeds[start : start + batch_size] & 0xFFFFFFFF
             yield self._images[positions % len(self._images)]
 
-    def generate(self, maps: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    def generate(self, semantic_maps: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         """Returns the given images."""
-        return next(self.batches(maps, seeds, len(maps)))
+        return next(self.batches(semantic_maps, seeds, len(semantic_maps)))
 
 
 def audit(

@@ -29,10 +29,10 @@ ASSET = "taxonomy.json"
 CARD = "MODEL_CARD.md"
 
 
-def draw_maps(
+def draw_request(
     condition: tf.Tensor, skin_type: tf.Tensor, boxes: tf.Tensor, image_size: int
 ) -> tf.Tensor:
-    """Draws semantic maps with TensorFlow, as `maps.encode` draws them.
+    """Draws the semantic maps that a request describes.
 
     Args:
       condition: int64 [B], 0..26.
@@ -57,8 +57,8 @@ def draw_maps(
             [f"condition is not in 0..{last}:", condition],
         ),
         tf.debugging.Assert(
-            tf.reduce_all((skin_type >= 1) & (skin_type <= 6)),
-            ["skin_type is not in 1..6:", skin_type],
+            tf.reduce_all((skin_type >= 1) & (skin_type <= maps.SKIN_TYPES)),
+            [f"skin_type is not in 1..{maps.SKIN_TYPES}:", skin_type],
         ),
         tf.debugging.Assert(
             tf.reduce_all(~given | (filled & inside)),
@@ -66,19 +66,8 @@ def draw_maps(
         ),
     ]
     with tf.control_dependencies(checks):
-        # Whole pixels, at least one inside the frame: the rounding of `maps.encode`.
-        low = tf.minimum(tf.round(boxes[..., :2] * image_size), image_size - 1.0)
-        high = tf.maximum(tf.round(boxes[..., 2:] * image_size), low + 1.0)
-    position = tf.range(image_size, dtype=tf.float32)
-    rows = (position >= low[..., :1]) & (position < high[..., :1])  # [B, N, S]
-    columns = (position >= low[..., 1:]) & (position < high[..., 1:])
-    covered = rows[..., :, None] & columns[..., None, :] & given[..., None, None]
-    roi = tf.cast(tf.reduce_any(covered, axis=1), tf.int64)
-    level = maps.LEVEL
-    tone = tf.ones_like(roi) * (level * skin_type)[:, None, None]
-    high_code = roi * (level * (1 + condition // 6))[:, None, None]
-    low_code = roi * (level * (1 + condition % 6))[:, None, None]
-    return tf.cast(tf.stack([tone, high_code, low_code], axis=-1), tf.uint8)
+        pixels = tf.gather(boxes, [1, 0, 3, 2], axis=-1) * image_size
+    return maps.encode_batch(skin_type, condition, pixels, image_size, image_size)
 
 
 def describe_codes() -> Dict[str, Any]:
@@ -120,7 +109,7 @@ class _Exported(tf.Module):
         def from_request(
             condition: tf.Tensor, skin_type: tf.Tensor, boxes: tf.Tensor, seed: tf.Tensor
         ) -> Dict[str, tf.Tensor]:
-            drawn = draw_maps(condition, skin_type, boxes, size)
+            drawn = draw_request(condition, skin_type, boxes, size)
             return {"image": sample_images(network, config, drawn, seed), "map": drawn}
 
         self.from_map = from_map
