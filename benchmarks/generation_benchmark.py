@@ -26,6 +26,7 @@ from synthesis import generation, layouts, run_flags
 from synthesis import wanted as map_requests
 from synthesis.trained_generator import TrainedGenerator
 
+_GENERATOR = run_flags.define_generator()
 _TURNS = flags.DEFINE_integer("turns", 5, "Turns.")
 _IMAGES = flags.DEFINE_integer("num_images", 2048, "Images per turn.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images painted at once.")
@@ -77,7 +78,7 @@ def measure(
 
 def main(_: Sequence[str]) -> None:
     """Measures and prints."""
-    generator = run_flags.generator()
+    generator = _GENERATOR()
     number = _IMAGES.value
     with tempfile.TemporaryDirectory() as folder:
         speeds = measure(generator, folder, number, _TURNS.value)

@@ -19,13 +19,15 @@ from typing import List, Sequence
 
 from absl import flags
 
-from evaluation import output_flags
 from evaluation.features import feature_flags
 from evaluation.frechet import evaluator as frechet_evaluation
 from evaluation.frechet import figures, protocol
-from synthesis import data_flags, run_flags, trained_generator
+from synthesis import run_flags, trained_generator
 
 _DEFAULTS = protocol.Protocol()
+_GENERATOR = run_flags.define_generator()
+_DATA_DIR = run_flags.define_data_dir()
+_OUTPUT_DIR = run_flags.define_evaluation_dir()
 _TRIALS = flags.DEFINE_integer("trials", _DEFAULTS.trials, "Resamplings.")
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_images", 0, "N of every trial; by default nine tenths of half the test photographs."
@@ -45,14 +47,14 @@ _MAP_SPLIT = flags.DEFINE_string("map_split", "validation", "Where the maps come
 _EVERY_CHECKPOINT = flags.DEFINE_bool(
     "every_checkpoint", False, "Evaluate all checkpoints that the run has kept; not with --step."
 )
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace measurements by another protocol.")
+_OVERWRITE = run_flags.define_overwrite("measurements by another protocol")
 
 
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints."""
-    generator = run_flags.generator()
-    run_dir, output_dir = generator.run_dir, output_flags.output_dir(generator)
-    data_dir = data_flags.data_dir(generator)
+    generator = _GENERATOR()
+    run_dir, output_dir = generator.run_dir, _OUTPUT_DIR(generator)
+    data_dir = _DATA_DIR(generator)
     steps = [generator.step]
     if _EVERY_CHECKPOINT.value:
         command_line.exclude("every_checkpoint", ("step",))

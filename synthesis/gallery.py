@@ -14,9 +14,11 @@ from typing import Sequence
 
 from absl import flags
 
-from synthesis import data_flags, run_flags
+from synthesis import run_flags
 from synthesis.figures import figure_flags, galleries, image_tables
 
+_GENERATOR = run_flags.define_generator()
+_DATA_DIR = run_flags.define_data_dir()
 _PER_CONDITION = flags.DEFINE_integer("per_condition", 4, "Photographs of each condition.")
 _NUM_CONDITIONS = flags.DEFINE_integer(
     "num_conditions", 8, "Conditions at most; without --condition."
@@ -27,10 +29,10 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of photographs and of the
 def main(_: Sequence[str]) -> None:
     """Draws the gallery."""
     output = figure_flags.output()
-    generator = run_flags.generator()
+    generator = _GENERATOR()
     table, remarks = galleries.gallery_table(
         generator,
-        data_flags.data_dir(generator),
+        _DATA_DIR(generator),
         figure_flags.conditions(generator),
         _NUM_CONDITIONS.value,
         _PER_CONDITION.value,

@@ -19,10 +19,12 @@ from typing import Sequence
 
 from absl import flags
 
-from synthesis import data_flags, generation, job_planning, run_flags
+from synthesis import generation, job_planning, run_flags
 from synthesis.generation_request import Request
 
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the images.", required=True)
+_GENERATOR = run_flags.define_generator()
+_DATA_DIR = run_flags.define_data_dir()
+_OUTPUT_DIR = run_flags.define_output_dir("Folder for the images.")
 flags.DEFINE_integer("num_images", None, "How many; with --requests it is in there.")
 flags.DEFINE_list("condition", [], "Conditions, in equal shares.")
 flags.DEFINE_list("skin_type", [], "Fitzpatrick types 1..6, in equal shares.")
@@ -56,12 +58,12 @@ def _request() -> Request:
 def main(argv: Sequence[str]) -> None:
     """Generates; `argv` holds the flags for Beam."""
     request = _request()
-    generator = run_flags.generator()
-    output_dir = command_line.user_path(_OUTPUT_DIR.value)
+    generator = _GENERATOR()
+    output_dir = _OUTPUT_DIR()
     job, table = job_planning.plan(
         request,
         generator,
-        data_flags.data_dir(generator),
+        _DATA_DIR(generator),
         output_dir,
         allow_unseen=_ALLOW_UNSEEN.value,
         seed=_SEED.value,

@@ -1,7 +1,16 @@
-"""Flags that say which generator a program is about.
+"""Flags that programs about a trained generator share; each defines those that it takes.
+
+    _GENERATOR = run_flags.define_generator()
+    _DATA_DIR = run_flags.define_data_dir()
+    ...
+    generator = _GENERATOR()
+    data_dir = _DATA_DIR(generator)
 
 For programs only; the library takes arguments.
 """
+
+import os
+from typing import Callable, Optional
 
 from absl import flags
 
@@ -9,17 +18,54 @@ from common import command_line
 from synthesis import trained_generator
 from synthesis.trained_generator import TrainedGenerator
 
-_RUN_DIR = flags.DEFINE_string("run_dir", None, "Run of the generator; the newest under runs/.")
-_STEP = flags.DEFINE_integer("step", None, "Its checkpoint; the last one.")
+
+def define_generator() -> Callable[[], TrainedGenerator]:
+    """Defines --run_dir and --step; returns what loads the generator that is asked for."""
+    run_dir = flags.DEFINE_string("run_dir", None, "Run of the generator; the newest under runs/.")
+    step = flags.DEFINE_integer("step", None, "Its checkpoint; the last one.")
+
+    def load() -> TrainedGenerator:
+        if run_dir.value:
+            return trained_generator.load(command_line.user_path(run_dir.value), step.value)
+        newest = trained_generator.newest_run(command_line.user_path("runs"))
+        return trained_generator.load(newest, step.value)
+
+    return load
 
 
-def run_dir() -> str:
-    """Returns the run that is asked for."""
-    if _RUN_DIR.value:
-        return command_line.user_path(_RUN_DIR.value)
-    return trained_generator.newest_run(command_line.user_path("runs"))
+def define_data_dir() -> Callable[[Optional[TrainedGenerator]], str]:
+    """Defines --data_dir; returns what tells the records, the generator's own by default.
+
+    That raises ValueError where none are asked for and there is no generator.
+    """
+    flag = flags.DEFINE_string("data_dir", None, "Records; those the run was trained on.")
+
+    def data_dir(generator: Optional[TrainedGenerator]) -> str:
+        if flag.value:
+            return command_line.user_path(flag.value)
+        if generator is None:
+            raise ValueError("--data_dir=D is needed: the records of photographs")
+        return generator.description["dataset"]["directory"]
+
+    return data_dir
 
 
-def generator() -> TrainedGenerator:
-    """Loads the generator that is asked for."""
-    return trained_generator.load(run_dir(), _STEP.value)
+def define_output_dir(what: str) -> Callable[[], str]:
+    """Defines --output_dir, which is needed; returns what tells it. `what` it is the help."""
+    flag = flags.DEFINE_string("output_dir", None, what, required=True)
+    return lambda: command_line.user_path(flag.value)
+
+
+def define_evaluation_dir() -> Callable[[TrainedGenerator], str]:
+    """Defines --output_dir; returns what tells it, a folder in the generator's run by default."""
+    flag = flags.DEFINE_string("output_dir", None, "Default: RUN_DIR/evaluation.")
+
+    def output_dir(generator: TrainedGenerator) -> str:
+        return command_line.user_path(flag.value or os.path.join(generator.run_dir, "evaluation"))
+
+    return output_dir
+
+
+def define_overwrite(what: str) -> "flags.FlagHolder[bool]":
+    """Defines --overwrite; `what` is replaced is the help."""
+    return flags.DEFINE_bool("overwrite", False, f"Replace {what}.")

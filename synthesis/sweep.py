@@ -15,11 +15,13 @@ from typing import Sequence, Tuple
 
 from absl import flags
 
-from synthesis import data_flags, run_flags
+from synthesis import run_flags
 from synthesis.figures import figure_flags, image_tables, sweeps
 from synthesis.figures.image_tables import Table
 from synthesis.trained_generator import TrainedGenerator
 
+_GENERATOR = run_flags.define_generator()
+_DATA_DIR = run_flags.define_data_dir()
 _KIND = flags.DEFINE_enum("kind", None, ["skin_type", "size"], "What changes.", required=True)
 _ROWS = flags.DEFINE_integer("rows", None, "Rows; 6, or one per --condition.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of maps and of the noise.")
@@ -56,7 +58,7 @@ def _sizes() -> Tuple[float, ...]:
 
 
 def _table(generator: TrainedGenerator) -> Table:
-    data_dir = data_flags.data_dir(generator)
+    data_dir = _DATA_DIR(generator)
     conditions = figure_flags.conditions(generator)
     if _KIND.value == "size":
         return sweeps.size_table(
@@ -77,7 +79,7 @@ def main(_: Sequence[str]) -> None:
     """Draws the sweep."""
     _check_kind()
     output = figure_flags.output()
-    generator = run_flags.generator()
+    generator = _GENERATOR()
     table = _table(generator)
     print(f"{image_tables.save(table, output)}: {len(table.groups)} rows")
     run = generator.run_dir

@@ -38,7 +38,7 @@ from evaluation.augmentation import study as augmentation_study
 from evaluation.augmentation.arms import Arm
 from evaluation.augmentation.study import Study
 from preprocessing.data import records
-from synthesis import data_flags, run_flags
+from synthesis import run_flags
 from synthesis.trained_generator import TrainedGenerator
 from training import configurations
 
@@ -46,6 +46,8 @@ _CONFIGS = pathlib.Path(__file__).parent / "configs"
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Of the classifier: demo (default), paper or a config file."
 )
+_GENERATOR = run_flags.define_generator()
+_DATA_DIR = run_flags.define_data_dir()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Default: RUN_DIR/evaluation/augmentation.")
 _WEIGHTS = flags.DEFINE_string(
     "weights",
@@ -79,7 +81,7 @@ _FROM_PREDICTIONS = flags.DEFINE_string(
 _REPLICATES = flags.DEFINE_integer(
     "replicates", classification_statistics.REPLICATES, "Of the bootstraps."
 )
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results of another experiment.")
+_OVERWRITE = run_flags.define_overwrite("results of another experiment")
 
 
 def _numbers(flag: "flags.FlagHolder[List[str]]", kind: type) -> List:
@@ -109,8 +111,8 @@ def _synthetic(
 
 def _study() -> Study:
     """Makes the study of the flags; they are checked before anything is painted."""
-    generator = run_flags.generator()
-    data_dir = data_flags.data_dir(generator)
+    generator = _GENERATOR()
+    data_dir = _DATA_DIR(generator)
     default = os.path.join(generator.run_dir, "evaluation", "augmentation")
     workdir = command_line.user_path(_WORKDIR.value or default)
     arms = augmentation_arms.make_arms(_ARMS.value, _numbers(_RATIO, float))

@@ -18,11 +18,13 @@ from typing import Sequence
 
 from absl import flags
 
-from evaluation import output_flags
 from evaluation.fidelity import figures, report, results, study
-from synthesis import data_flags, run_flags
+from synthesis import run_flags
 
 _DEFAULTS = results.Protocol()
+_GENERATOR = run_flags.define_generator()
+_DATA_DIR = run_flags.define_data_dir()
+_OUTPUT_DIR = run_flags.define_evaluation_dir()
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_images",
     _DEFAULTS.num_images,
@@ -35,20 +37,20 @@ _MAP_SPLIT = flags.DEFINE_string(
     "map_split", _DEFAULTS.map_split, "Where maps come from, and their ceiling."
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of maps, images, changes and intervals.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace measurements by another protocol.")
+_OVERWRITE = run_flags.define_overwrite("measurements by another protocol")
 
 
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints."""
-    generator = run_flags.generator()
-    output_dir = output_flags.output_dir(generator)
+    generator = _GENERATOR()
+    output_dir = _OUTPUT_DIR(generator)
     protocol = results.Protocol(
         num_images=_NUM_IMAGES.value,
         real_split=_REAL_SPLIT.value,
         map_split=_MAP_SPLIT.value,
         seed=_SEED.value,
     )
-    evaluator = study.Evaluator(data_flags.data_dir(generator), generator.conditions, protocol)
+    evaluator = study.Evaluator(_DATA_DIR(generator), generator.conditions, protocol)
     report.check_output(output_dir, evaluator.describe(generator), _OVERWRITE.value)
     fidelity = evaluator.evaluate(generator)
     paths = report.write(fidelity, output_dir, _OVERWRITE.value)

@@ -25,13 +25,15 @@ from typing import Sequence
 
 from absl import flags
 
-from evaluation import output_flags
 from evaluation.features import feature_flags
 from evaluation.memorization import figures, report, results, study
-from synthesis import data_flags, run_flags
+from synthesis import run_flags
 from synthesis.trained_generator import TrainedGenerator
 
 _DEFAULTS = results.Protocol()
+_GENERATOR = run_flags.define_generator()
+_DATA_DIR = run_flags.define_data_dir()
+_OUTPUT_DIR = run_flags.define_evaluation_dir()
 _MAX_COPY_RATE = flags.DEFINE_float(
     "max_copy_rate",
     0.05,
@@ -56,11 +58,11 @@ _MAP_SPLIT = flags.DEFINE_list(
 _HELD_OUT_SPLIT = flags.DEFINE_string(
     "held_out_split", _DEFAULTS.held_out_split, "Photographs of other patients."
 )
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an audit by another protocol.")
+_OVERWRITE = run_flags.define_overwrite("an audit by another protocol")
 
 
 def _auditor(generator: TrainedGenerator) -> study.Auditor:
-    data_dir = data_flags.data_dir(generator)
+    data_dir = _DATA_DIR(generator)
     return study.Auditor(
         generator,
         data_dir,
@@ -79,8 +81,8 @@ def _auditor(generator: TrainedGenerator) -> study.Auditor:
 
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints; the exit status is the verdict."""
-    generator = run_flags.generator()
-    output_dir = output_flags.output_dir(generator)
+    generator = _GENERATOR()
+    output_dir = _OUTPUT_DIR(generator)
     auditor = _auditor(generator)
     report.check_output(output_dir, auditor.description, _OVERWRITE.value)
     evaluation = auditor.measure()

@@ -37,9 +37,11 @@ def _build() -> Main:
     from evaluation.reader_study.design import Design
     from evaluation.reader_study.page import PageText
     from preprocessing.data import taxonomy
-    from synthesis import data_flags, run_flags
+    from synthesis import run_flags
 
-    output_dir = flags.DEFINE_string("output_dir", None, "Folder for the study.", required=True)
+    load_generator = run_flags.define_generator()
+    choose_data_dir = run_flags.define_data_dir()
+    output_dir = run_flags.define_output_dir("Folder for the study.")
     synthetic_dir = flags.DEFINE_string(
         "synthetic_dir",
         None,
@@ -72,10 +74,10 @@ def _build() -> Main:
         None,
         "Text file with what readers agree to; paragraphs are parted by empty lines.",
     )
-    overwrite = flags.DEFINE_bool("overwrite", False, "Replace a study that is there.")
+    overwrite = run_flags.define_overwrite("a study that is there")
 
     def main(_: Sequence[str]) -> None:
-        folder = command_line.user_path(output_dir.value)
+        folder = output_dir()
         build.check_no_study(folder, overwrite.value)
         agreed: Sequence[str] = page.CONSENT
         if consent.value:
@@ -91,10 +93,10 @@ def _build() -> Main:
         painter: pictures.Painter
         if synthetic_dir.value:
             painter = pictures.RecordPainter(command_line.user_path(synthetic_dir.value))
-            data_dir = data_flags.data_dir(None)
+            data_dir = choose_data_dir(None)
         else:
-            generator = run_flags.generator()
-            data_dir = data_flags.data_dir(generator)
+            generator = load_generator()
+            data_dir = choose_data_dir(generator)
             painter = pictures.RunPainter(generator, data_dir)
         print(build.build_study(request, folder, data_dir, painter))
 

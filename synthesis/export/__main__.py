@@ -12,19 +12,18 @@ from common import command_line  # isort: skip  (first: sets TensorFlow's log le
 import os
 from typing import Sequence
 
-from absl import flags
-
 from synthesis import run_flags
 from synthesis.export import saved_model
 
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Of the SavedModel.", required=True)
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is in --output_dir.")
+_GENERATOR = run_flags.define_generator()
+_OUTPUT_DIR = run_flags.define_output_dir("Of the SavedModel.")
+_OVERWRITE = run_flags.define_overwrite("what is in --output_dir")
 
 
 def main(_: Sequence[str]) -> None:
     """Exports."""
-    generator = run_flags.generator()
-    output_dir = command_line.user_path(_OUTPUT_DIR.value)
+    generator = _GENERATOR()
+    output_dir = _OUTPUT_DIR()
     saved_model.export(generator, output_dir, _OVERWRITE.value)
     print(f"{output_dir}: SavedModel with from_map and from_request")
     print(os.path.join(output_dir, saved_model.CARD))

@@ -9,7 +9,7 @@ from absl import flags
 
 from common import command_line
 from preprocessing.data import taxonomy
-from synthesis import wanted
+from synthesis import run_flags, wanted
 from synthesis.figures import image_tables
 from synthesis.trained_generator import TrainedGenerator
 
@@ -20,7 +20,7 @@ _ALLOW_UNSEEN = flags.DEFINE_bool(
     "allow_unseen", False, "Also show conditions that the generator was not trained on."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "PNG file to write; needed.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --output.")
+_OVERWRITE = run_flags.define_overwrite("an existing --output")
 
 
 def output() -> str:
