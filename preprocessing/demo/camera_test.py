@@ -1,15 +1,13 @@
-"""Tests for `camera`."""
-
 import dataclasses
 
 import numpy as np
 from absl.testing import absltest
 
-from preprocessing.demo import camera as demo_camera
+from preprocessing.demo.camera import develop, draw_camera
 
 
 def _camera(seed=0):
-    return demo_camera.draw_camera((3.0, -4.0), 80.0, np.random.default_rng(seed))
+    return draw_camera((3.0, -4.0), 80.0, np.random.default_rng(seed))
 
 
 class CameraTest(absltest.TestCase):
@@ -38,7 +36,7 @@ class CameraTest(absltest.TestCase):
     def test_develop_keeps_the_colour_and_adds_noise(self):
         camera = dataclasses.replace(_camera(), white_balance=(1.0, 1.0, 1.0), exposure=1.0)
         linear = np.full((3, 120, 160), 0.2140, np.float32)  # sRGB 127.5.
-        image = demo_camera.develop(linear, camera, np.random.default_rng(0))
+        image = develop(linear, camera, np.random.default_rng(0))
         self.assertEqual(image.shape, (camera.height, camera.width, 3))
         self.assertAlmostEqual(float(image.mean()), 127.5, delta=1.0)
         self.assertBetween(float(image.std()), 0.8, 8.0)
@@ -49,7 +47,7 @@ class CameraTest(absltest.TestCase):
         steps = []
         for blur, motion in ((0.3, 0), (2.0, 0), (0.3, 5)):
             camera = dataclasses.replace(_camera(), blur=blur, motion=motion, noise=0.0)
-            image = demo_camera.develop(linear, camera, np.random.default_rng(0)).astype(float)
+            image = develop(linear, camera, np.random.default_rng(0)).astype(float)
             steps.append(np.abs(np.diff(image.mean((0, 2)))).max())
         self.assertGreater(steps[0], 1.5 * steps[1])
         self.assertGreater(steps[0], 1.5 * steps[2])

@@ -1,7 +1,7 @@
 """The layers that demo lesions are painted on, and the strokes that paint them."""
 
 import dataclasses
-from typing import List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -46,8 +46,8 @@ class Canvas:
     hair: np.ndarray
     paint: np.ndarray
     cover: np.ndarray
+    darkness: float
     truth: np.ndarray
-    darkness: float = 0.0
 
     @classmethod
     def blank(
@@ -59,27 +59,14 @@ class Canvas:
         darkness: float = 0.0,
     ) -> "Canvas":
         """Returns bare skin at the given body coordinates."""
-
-        def layer(*channels: int) -> np.ndarray:
-            return np.zeros((*channels, *s.shape), np.float32)
-
-        return cls(
-            s=s,
-            t=t,
-            pixels_per_mm=pixels_per_mm,
-            melanin=layer(),
-            blood=layer(),
-            veins=layer(),
-            height=layer(),
-            shadow=layer(),
-            smooth=layer(),
-            gloss=layer(),
-            hair=layer(),
-            paint=layer(3),
-            cover=layer(),
-            truth=layer(num_rois),
-            darkness=darkness,
-        )
+        given = ("s", "t", "pixels_per_mm", "darkness")
+        channels = {"paint": (3,), "truth": (num_rois,)}
+        layers = {
+            field.name: np.zeros((*channels.get(field.name, ()), *s.shape), np.float32)
+            for field in dataclasses.fields(cls)
+            if field.name not in given
+        }
+        return cls(s=s, t=t, pixels_per_mm=pixels_per_mm, darkness=darkness, **layers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +74,7 @@ class Element:
     """One lesion of an ROI, in the body's millimetres.
 
     Attributes:
-      kind: name of its painter in `lesions.PAINTERS`.
+      painter: draws it, from `growths` or `rashes`.
       s: centre.
       t: centre.
       radius: millimetres.
@@ -95,7 +82,7 @@ class Element:
       seed: what makes it this lesion and not another of its kind.
     """
 
-    kind: str
+    painter: Callable[["Patch"], None]
     s: float
     t: float
     radius: float

@@ -1,17 +1,18 @@
 """Writes procedural clinical photographs with known truth, as files with a manifest."""
 
 import concurrent.futures
+import contextlib
+import functools
 import multiprocessing
 import os
 import pathlib
-from typing import List, Optional
+from typing import Callable, List, Optional
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
-from common import files
-from preprocessing.data import manifest as cases
+from common import files, progress
+from preprocessing.data import manifest
 from preprocessing.demo import patients, render, skin_surface
 
 _FORMAT_QUALITY = 92
@@ -33,7 +34,7 @@ def save_photograph(image: np.ndarray, orientation: int, path: pathlib.Path) -> 
         picture.save(temporary, "JPEG", quality=_FORMAT_QUALITY, exif=exif)
 
 
-def _write_case(job: patients.Job, folder: str) -> List[cases.Photograph]:
+def _write_case(job: patients.Job, folder: str) -> List[manifest.Photograph]:
     """Renders and writes the photographs of a case; returns their rows."""
     seeds = [
         int(np.random.SeedSequence([job.seed, kind, number]).generate_state(1)[0])
@@ -53,7 +54,7 @@ def _write_case(job: patients.Job, folder: str) -> List[cases.Photograph]:
         )
         lab = description.surface.lab
         rows.append(
-            cases.Photograph(
+            manifest.Photograph(
                 case_id=f"case_{job.index:05d}",
                 patient_id=f"patient_{job.patient:05d}",
                 image_id=image_id,
@@ -102,21 +103,21 @@ def write_demo_cases(
         raise ValueError(f"{target}: is a file, not a folder")
     if target.is_dir() and any(target.iterdir()) and not overwrite:
         raise ValueError(f"{target}: is not empty; choose another folder or say --overwrite")
-    manifest = target / "cases.csv"
-    manifest.unlink(missing_ok=True)
+    cases = target / "cases.csv"
+    cases.unlink(missing_ok=True)
     (target / "images").mkdir(parents=True, exist_ok=True)
     for old in (target / "images").glob("demo_*.jpg*"):
         old.unlink()
     jobs = patients.plan(num_cases, seed)
     workers = min(workers or os.cpu_count() or 1, len(jobs))
-    folders = [str(target)] * len(jobs)
-    progress = {"total": len(jobs), "desc": "demo cases", "unit": "case"}
-    if workers == 1:
-        rows = list(tqdm(map(_write_case, jobs, folders), **progress))
-    else:
-        # Not "fork": TensorFlow's threads do not survive it.
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-            rows = list(tqdm(pool.map(_write_case, jobs, folders, chunksize=2), **progress))
-    cases.write_cases(str(manifest), [row for case in rows for row in case])
-    return str(manifest)
+    with contextlib.ExitStack() as stack:
+        draw: Callable = map
+        if workers > 1:
+            # Not "fork": TensorFlow's threads do not survive it.
+            context = multiprocessing.get_context("spawn")
+            pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context)
+            draw = functools.partial(stack.enter_context(pool).map, chunksize=2)
+        drawn = draw(functools.partial(_write_case, folder=str(target)), jobs)
+        rows = list(progress.bar(drawn, len(jobs), "demo cases", "cases"))
+    manifest.write_cases(str(cases), [row for case in rows for row in case])
+    return str(cases)

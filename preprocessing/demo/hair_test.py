@@ -1,16 +1,14 @@
-"""Tests for `hair`."""
-
 import numpy as np
 from absl.testing import absltest
 
-from preprocessing.demo import camera as demo_camera
 from preprocessing.demo import hair
+from preprocessing.demo.camera import draw_camera
 from preprocessing.demo.canvas import Canvas
 
 
 class HairTest(absltest.TestCase):
     def test_more_hairiness_more_hair(self):
-        camera = demo_camera.draw_camera((0.0, 0.0), 80.0, np.random.default_rng(0))
+        camera = draw_camera((0.0, 0.0), 80.0, np.random.default_rng(0))
         covers = [
             hair.body_hair(camera, hairiness, (120, 160), 4.0, np.random.default_rng(1))
             for hairiness in (0.1, 1.0)

@@ -8,47 +8,7 @@ import numpy as np
 from preprocessing.demo import growths, rashes
 from preprocessing.demo.canvas import Canvas, Element, Patch
 
-PAINTERS: Dict[str, Callable[[Patch], None]] = {
-    painter.__name__: painter
-    for painter in (
-        growths.actinic_keratosis,
-        growths.basal_cell_carcinoma,
-        growths.bruise,
-        growths.carcinoma,
-        growths.cyst,
-        growths.dermatofibroma,
-        growths.hemangioma,
-        growths.insect_bite,
-        growths.lentigo,
-        growths.melanocytic_nevus,
-        growths.melanoma,
-        growths.scar,
-        growths.seborrheic_keratosis,
-        growths.skin_tag,
-        growths.wart,
-        rashes.alopecia_areata,
-        rashes.androgenetic_alopecia,
-        rashes.annular_granuloma,
-        rashes.comedo,
-        rashes.contact_dermatitis,
-        rashes.eczema,
-        rashes.follicle,
-        rashes.hidradenitis_nodule,
-        rashes.hidradenitis_scar,
-        rashes.hyperpigmentation,
-        rashes.molluscum,
-        rashes.papule,
-        rashes.psoriasis,
-        rashes.pustule,
-        rashes.seborrheic_dermatitis,
-        rashes.stasis_dermatitis,
-        rashes.tinea,
-        rashes.versicolor_dark,
-        rashes.versicolor_pale,
-        rashes.vitiligo,
-        rashes.wheal,
-    )
-}
+Painter = Callable[[Patch], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,46 +31,49 @@ class Morphology:
     parts: Tuple[str, ...]
     radius: Tuple[float, float]
     rois: Tuple[float, ...]
-    kinds: Tuple[Tuple[str, float], ...]
+    kinds: Tuple[Tuple[Painter, float], ...]
     count: Tuple[int, int] = (1, 1)
     element: Tuple[float, float] = (0.0, 0.0)
     together: bool = True
     aligned: bool = False
 
 
-_LIMBS = ("forearm", "leg")
-_TRUNK = ("trunk", "back")
 MORPHOLOGY: Dict[str, Morphology] = {
     "Acne": Morphology(
         ("face", "face", "back"),
         (15, 24),
         (0.5, 0.3, 0.2),
-        (("papule", 0.45), ("pustule", 0.33), ("comedo", 0.22)),
+        ((rashes.papule, 0.45), (rashes.pustule, 0.33), (rashes.comedo, 0.22)),
         count=(7, 15),
         element=(1.3, 3.0),
     ),
     "Actinic Keratosis": Morphology(
-        ("face", "forearm", "hand"), (6, 11), (0.45, 0.3, 0.15, 0.1), (("actinic_keratosis", 1),)
+        ("face", "forearm", "hand"),
+        (6, 11),
+        (0.45, 0.3, 0.15, 0.1),
+        ((growths.actinic_keratosis, 1),),
     ),
     "Allergic Contact Dermatitis": Morphology(
-        ("forearm", "trunk", "leg"), (18, 30), (0.7, 0.3), (("contact_dermatitis", 1),)
+        ("forearm", "trunk", "leg"), (18, 30), (0.7, 0.3), ((rashes.contact_dermatitis, 1),)
     ),
-    "Alopecia Areata": Morphology(("scalp",), (14, 26), (0.6, 0.3, 0.1), (("alopecia_areata", 1),)),
+    "Alopecia Areata": Morphology(
+        ("scalp",), (14, 26), (0.6, 0.3, 0.1), ((rashes.alopecia_areata, 1),)
+    ),
     "Androgenetic Alopecia": Morphology(
-        ("scalp",), (40, 58), (1.0,), (("androgenetic_alopecia", 1),)
+        ("scalp",), (40, 58), (1.0,), ((rashes.androgenetic_alopecia, 1),)
     ),
     "Basal Cell Carcinoma": Morphology(
-        ("face", "face", "back"), (5, 9), (0.85, 0.15), (("basal_cell_carcinoma", 1),)
+        ("face", "face", "back"), (5, 9), (0.85, 0.15), ((growths.basal_cell_carcinoma, 1),)
     ),
-    "Cyst": Morphology(("back", "face", "trunk"), (8, 15), (0.85, 0.15), (("cyst", 1),)),
+    "Cyst": Morphology(("back", "face", "trunk"), (8, 15), (0.85, 0.15), ((growths.cyst, 1),)),
     "Eczema": Morphology(
-        ("forearm", "leg", "hand", "trunk"), (17, 30), (0.45, 0.35, 0.2), (("eczema", 1),)
+        ("forearm", "leg", "hand", "trunk"), (17, 30), (0.45, 0.35, 0.2), ((rashes.eczema, 1),)
     ),
     "Folliculitis": Morphology(
         ("leg", "back", "trunk"),
         (18, 28),
         (0.6, 0.25, 0.15),
-        (("follicle", 1),),
+        ((rashes.follicle, 1),),
         count=(18, 34),
         element=(1.1, 1.7),
     ),
@@ -118,50 +81,63 @@ MORPHOLOGY: Dict[str, Morphology] = {
         ("trunk",),
         (18, 26),
         (0.75, 0.25),
-        (("hidradenitis_nodule", 0.7), ("hidradenitis_scar", 0.3)),
+        ((rashes.hidradenitis_nodule, 0.7), (rashes.hidradenitis_scar, 0.3)),
         count=(3, 6),
         element=(5.5, 9.5),
     ),
     "Lentigo": Morphology(
-        ("hand", "forearm", "face"), (4, 9), (0.28, 0.22, 0.18, 0.16, 0.16), (("lentigo", 1),)
+        ("hand", "forearm", "face"), (4, 9), (0.28, 0.22, 0.18, 0.16, 0.16), ((growths.lentigo, 1),)
     ),
     "Melanocytic Nevus": Morphology(
-        ("back", "trunk", "forearm", "leg"), (3, 5.5), (0.7, 0.2, 0.1), (("melanocytic_nevus", 1),)
+        ("back", "trunk", "forearm", "leg"),
+        (3, 5.5),
+        (0.7, 0.2, 0.1),
+        ((growths.melanocytic_nevus, 1),),
     ),
-    "Melanoma": Morphology(("back", "leg", "trunk"), (7, 13), (1.0,), (("melanoma", 1),)),
+    "Melanoma": Morphology(("back", "leg", "trunk"), (7, 13), (1.0,), ((growths.melanoma, 1),)),
     "Post Inflammatory Hyperpigmentation": Morphology(
         ("forearm", "leg", "face", "back"),
         (17, 27),
         (0.6, 0.3, 0.1),
-        (("hyperpigmentation", 1),),
+        ((rashes.hyperpigmentation, 1),),
         count=(4, 8),
         element=(3.5, 7.0),
     ),
     "Psoriasis": Morphology(
-        ("forearm", "leg", "back", "scalp"), (12, 26), (0.35, 0.3, 0.2, 0.15), (("psoriasis", 1),)
+        ("forearm", "leg", "back", "scalp"),
+        (12, 26),
+        (0.35, 0.3, 0.2, 0.15),
+        ((rashes.psoriasis, 1),),
     ),
-    "SCC/SCCIS": Morphology(("face", "hand", "leg"), (7, 13), (0.9, 0.1), (("carcinoma", 1),)),
+    "SCC/SCCIS": Morphology(
+        ("face", "hand", "leg"), (7, 13), (0.9, 0.1), ((growths.carcinoma, 1),)
+    ),
     "SK/ISK": Morphology(
-        ("back", "trunk", "face"), (5, 10), (0.4, 0.3, 0.15, 0.15), (("seborrheic_keratosis", 1),)
+        ("back", "trunk", "face"),
+        (5, 10),
+        (0.4, 0.3, 0.15, 0.15),
+        ((growths.seborrheic_keratosis, 1),),
     ),
     "Scar Condition": Morphology(
-        ("forearm", "trunk", "leg"), (16, 32), (0.85, 0.15), (("scar", 1),)
+        ("forearm", "trunk", "leg"), (16, 32), (0.85, 0.15), ((growths.scar, 1),)
     ),
     "Seborrheic Dermatitis": Morphology(
-        ("face", "face", "scalp"), (14, 24), (0.5, 0.35, 0.15), (("seborrheic_dermatitis", 1),)
+        ("face", "face", "scalp"), (14, 24), (0.5, 0.35, 0.15), ((rashes.seborrheic_dermatitis, 1),)
     ),
     "Skin Tag": Morphology(
-        ("trunk", "face"), (2.6, 4.5), (0.3, 0.22, 0.2, 0.14, 0.14), (("skin_tag", 1),)
+        ("trunk", "face"), (2.6, 4.5), (0.3, 0.22, 0.2, 0.14, 0.14), ((growths.skin_tag, 1),)
     ),
     "Stasis Dermatitis": Morphology(
-        ("leg",), (34, 52), (0.85, 0.15), (("stasis_dermatitis", 1),), aligned=True
+        ("leg",), (34, 52), (0.85, 0.15), ((rashes.stasis_dermatitis, 1),), aligned=True
     ),
-    "Tinea": Morphology(("trunk", "forearm", "leg"), (12, 24), (0.55, 0.3, 0.15), (("tinea", 1),)),
+    "Tinea": Morphology(
+        ("trunk", "forearm", "leg"), (12, 24), (0.55, 0.3, 0.15), ((rashes.tinea, 1),)
+    ),
     "Tinea Versicolor": Morphology(
-        _TRUNK,
+        ("trunk", "back"),
         (28, 42),
         (0.7, 0.3),
-        (("versicolor_pale", 0.6), ("versicolor_dark", 0.4)),
+        ((rashes.versicolor_pale, 0.6), (rashes.versicolor_dark, 0.4)),
         count=(22, 40),
         element=(2.5, 6.5),
         together=False,
@@ -170,27 +146,30 @@ MORPHOLOGY: Dict[str, Morphology] = {
         ("trunk", "back", "forearm", "leg"),
         (24, 38),
         (0.6, 0.25, 0.15),
-        (("wheal", 1),),
+        ((rashes.wheal, 1),),
         count=(4, 8),
         element=(6.0, 12.0),
     ),
     "Verruca Vulgaris": Morphology(
-        ("hand", "hand", "forearm"), (3.5, 6.5), (0.5, 0.25, 0.15, 0.1), (("wart", 1),)
+        ("hand", "hand", "forearm"), (3.5, 6.5), (0.5, 0.25, 0.15, 0.1), ((growths.wart, 1),)
     ),
     "Vitiligo": Morphology(
-        ("hand", "forearm", "face", "trunk"), (12, 26), (0.4, 0.3, 0.2, 0.1), (("vitiligo", 1),)
+        ("hand", "forearm", "face", "trunk"),
+        (12, 26),
+        (0.4, 0.3, 0.2, 0.1),
+        ((rashes.vitiligo, 1),),
     ),
     "Other": Morphology(
         ("forearm", "leg", "trunk", "back"),
         (5, 11),
         (0.65, 0.2, 0.15),
         (
-            ("dermatofibroma", 0.2),
-            ("hemangioma", 0.2),
-            ("insect_bite", 0.2),
-            ("bruise", 0.15),
-            ("molluscum", 0.1),
-            ("annular_granuloma", 0.15),
+            (growths.dermatofibroma, 0.2),
+            (growths.hemangioma, 0.2),
+            (growths.insect_bite, 0.2),
+            (growths.bruise, 0.15),
+            (rashes.molluscum, 0.1),
+            (rashes.annular_granuloma, 0.15),
         ),
         together=False,
     ),
@@ -260,10 +239,9 @@ def draw_rois(condition: str, limit_t: float, rng: np.random.Generator) -> Tuple
       One to five ROIs; the first is at the origin of the body coordinates.
     """
     look = MORPHOLOGY[condition]
-    names = [name for name, _ in look.kinds]
     shares = np.array([share for _, share in look.kinds], float)
     shares /= shares.sum()
-    kind_of_case = str(rng.choice(names, p=shares))
+    kind_of_case = rng.choice(len(shares), p=shares)
     count = 1 + int(rng.choice(len(look.rois), p=np.array(look.rois) / sum(look.rois)))
     middle = rng.uniform(*look.radius)
     radii = [float(np.clip(middle * rng.uniform(0.75, 1.2), *look.radius)) for _ in range(count)]
@@ -277,9 +255,10 @@ def draw_rois(condition: str, limit_t: float, rng: np.random.Generator) -> Tuple
             discs = _scatter(radius, sizes, rng)
         elements = []
         for x, y, size in discs:
-            kind = str(rng.choice(names, p=shares)) if look.together else kind_of_case
+            kind = rng.choice(len(shares), p=shares) if look.together else kind_of_case
+            painter = look.kinds[kind][0]
             angle = rng.normal(0.0, 0.2) if look.aligned else rng.uniform(0, 2 * np.pi)
-            elements.append(Element(kind, s + x, t + y, size, angle, int(rng.integers(2**31))))
+            elements.append(Element(painter, s + x, t + y, size, angle, int(rng.integers(2**31))))
         rois.append(Roi(s, t, radius, tuple(elements)))
     return tuple(rois)
 
@@ -290,4 +269,4 @@ def paint(canvas: Canvas, rois: Sequence[Roi]) -> None:
         for element in roi.elements:
             patch = Patch.at(canvas, element, index)
             if patch is not None:
-                PAINTERS[element.kind](patch)
+                element.painter(patch)

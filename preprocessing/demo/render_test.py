@@ -9,8 +9,12 @@ from PIL import Image
 from scipy import ndimage
 from skimage import color
 
+from preprocessing.data import skin
 from preprocessing.data.taxonomy import CONDITIONS
 from preprocessing.demo import patients, render, skin_surface
+
+# Degrees around which the tones of a skin type are drawn.
+_CENTRAL_ITA = {1: 61.5, 2: 48.0, 3: 34.5, 4: 19.0, 5: -9.0, 6: -51.0}
 
 
 def _shot(condition, skin_type, seed, scale=0.5):
@@ -98,12 +102,11 @@ class RenderTest(absltest.TestCase):
             condition = ("Lentigo", "Tinea", "Cyst", "Acne", "Melanoma", "Eczema")[index // 6]
             description = _shot(condition, skin_type, index + 90)
             image, truth = _render(description)
-            skin = _jpeg(image)[truth.skin & ~truth.lesion][::29]
-            lightness, _, b = np.median(color.rgb2lab(skin[None] / 255.0)[0], axis=0)
-            low, high = skin_surface.ITA_RANGES[skin_type]
-            target.append(skin_surface.central_ita(skin_type))
+            bare = _jpeg(image)[truth.skin & ~truth.lesion][::29]
+            lightness, _, b = np.median(color.rgb2lab(bare[None] / 255.0)[0], axis=0)
+            target.append(_CENTRAL_ITA[skin_type])
             measured.append(skin_surface.ita(lightness, b))
-            in_range.append(low < measured[-1] < high)
+            in_range.append(skin.fitzpatrick_from_ita(measured[-1]) == skin_type)
         self.assertGreater(np.corrcoef(target, measured)[0, 1], 0.97)
         self.assertGreater(np.mean(in_range), 0.8)
 
@@ -113,10 +116,10 @@ class RenderTest(absltest.TestCase):
                 description = _shot(condition, skin_type, 5)
                 image, truth = _render(description)
                 lesion = image[truth.lesion].astype(float)
-                skin = image[truth.skin & ~truth.lesion].astype(float)
-                typical = np.median(skin, axis=0)
+                bare = image[truth.skin & ~truth.lesion].astype(float)
+                typical = np.median(bare, axis=0)
                 contrast = np.abs(lesion - typical).sum(1).mean()
-                noise = np.abs(skin - typical).sum(1).mean()
+                noise = np.abs(bare - typical).sum(1).mean()
                 self.assertGreater(contrast, 1.25 * noise, (condition, skin_type))
 
     def test_classes_can_be_told_apart_by_simple_features(self):

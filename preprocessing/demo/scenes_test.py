@@ -1,5 +1,3 @@
-"""Tests for `scenes`."""
-
 import numpy as np
 from absl.testing import absltest, parameterized
 from skimage import color

@@ -13,21 +13,13 @@ the look it has on that skin, violet-brown rather than red on dark skin.
 
 import dataclasses
 import math
-from typing import Dict, Tuple
+from typing import Tuple
 
 import numpy as np
 
 from preprocessing.data import taxonomy
 from preprocessing.demo import textures
 
-ITA_RANGES: Dict[int, Tuple[float, float]] = {
-    1: (55.0, 90.0),
-    2: (41.0, 55.0),
-    3: (28.0, 41.0),
-    4: (10.0, 28.0),
-    5: (-30.0, 10.0),
-    6: (-90.0, -30.0),
-}
 # Type: (ITA in degrees, its half spread, a*, b*).
 _TONES = {
     1: (61.5, 3.0, 8.5, 12.3),
@@ -49,11 +41,6 @@ def ita(lightness: float, b: float) -> float:
     return math.degrees(math.atan2(lightness - 50.0, b))
 
 
-def central_ita(skin_type: int) -> float:
-    """Returns the angle around which a type's skin colours are drawn, in degrees."""
-    return _TONES[taxonomy.check_fitzpatrick(skin_type)][0]
-
-
 def draw_tone(skin_type: int, rng: np.random.Generator) -> Tuple[float, float, float]:
     """Draws a person's skin colour.
 
@@ -62,7 +49,7 @@ def draw_tone(skin_type: int, rng: np.random.Generator) -> Tuple[float, float, f
       rng: source of chance.
 
     Returns:
-      CIELAB (D65) whose ITA lies inside `ITA_RANGES[skin_type]`.
+      CIELAB (D65) whose ITA is one of the skin type.
 
     Raises:
       ValueError: the type is not in 1..6.

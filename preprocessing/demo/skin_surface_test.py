@@ -1,9 +1,8 @@
-"""Tests for `skin_surface`."""
-
 import numpy as np
 from absl.testing import absltest
 from skimage import color
 
+from preprocessing.data import skin
 from preprocessing.data.taxonomy import FITZPATRICK_TYPES
 from preprocessing.demo import skin_surface
 
@@ -16,10 +15,11 @@ class ToneTest(absltest.TestCase):
     def test_tones_fall_in_the_range_of_their_type(self):
         rng = np.random.default_rng(0)
         for skin_type in FITZPATRICK_TYPES:
-            low, high = skin_surface.ITA_RANGES[skin_type]
             for _ in range(200):
                 lightness, _, b = skin_surface.draw_tone(skin_type, rng)
-                self.assertBetween(skin_surface.ita(lightness, b), low + 1, high - 1)
+                angle = skin_surface.ita(lightness, b)
+                for near in (angle - 1, angle, angle + 1):
+                    self.assertEqual(skin.fitzpatrick_from_ita(near), skin_type)
 
     def test_unknown_type(self):
         with self.assertRaisesRegex(ValueError, "7"):

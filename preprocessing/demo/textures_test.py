@@ -1,5 +1,3 @@
-"""Tests for `textures`."""
-
 import numpy as np
 from absl.testing import absltest
 
