@@ -38,13 +38,18 @@ def spread(keys: Iterable[_Key], most: Optional[int] = None, shift: int = 0) -> 
     return [key for key in turns if key is not None][:most]
 
 
-def _caption(draw: ImageDraw.ImageDraw, condition: str, skin_type: int, width: int) -> str:
-    """Returns "condition, type N", shortened to a width in pixels."""
+def _captioned(condition: str, skin_type: int, jpeg: bytes) -> Image.Image:
+    """Puts "condition, type N" above a picture; the condition is shortened to fit."""
+    pair = Image.open(io.BytesIO(jpeg))
+    tile = Image.new("RGB", (pair.width, pair.height + _CAPTION), "white")
+    tile.paste(pair, (0, _CAPTION))
+    draw = ImageDraw.Draw(tile)
     caption, letters = f"{condition}, type {skin_type}", len(condition)
-    while draw.textlength(caption) > width and letters:
+    while draw.textlength(caption) > tile.width and letters:
         letters -= 1
         caption = f"{condition[:letters].rstrip()}., type {skin_type}"
-    return caption
+    draw.text((0, 0), caption, fill="black")
+    return tile
 
 
 class ContactSheet:
@@ -65,31 +70,19 @@ class ContactSheet:
 
     def _chosen(self) -> List[Tuple[str, int, bytes]]:
         """Takes one pair of every combination in turn, then sorts them."""
-        chosen: List[Tuple[str, int, int, bytes]] = []
-        for turn in range(_COLUMNS):
-            for key in spread(self._pairs):
-                kept = self._pairs[key]
-                if turn < len(kept) and len(chosen) < _TILES:
-                    chosen.append((*key, turn, kept[turn]))
-        return [(condition, kind, data) for condition, kind, _, data in sorted(chosen)]
+        turns = [(key, turn) for turn in range(_COLUMNS) for key in spread(self._pairs)]
+        there = [(key, turn) for key, turn in turns if turn < len(self._pairs[key])]
+        return [(*key, self._pairs[key][turn]) for key, turn in sorted(there[:_TILES])]
 
     def draw(self) -> Image.Image:
         """Draws the sheet; each pair is captioned "condition, type N"."""
-        pairs = [
-            (condition, skin_type, Image.open(io.BytesIO(data)))
-            for condition, skin_type, data in self._chosen()
-        ]
-        if not pairs:
+        tiles = [_captioned(*pair) for pair in self._chosen()]
+        if not tiles:
             return Image.new("RGB", (1, 1), "white")
-        width, height = pairs[0][2].size
-        columns = min(_COLUMNS, len(pairs))
-        rows = -(-len(pairs) // columns)
-        step = (width + _GAP, height + _CAPTION + _GAP)
-        sheet = Image.new("RGB", (columns * step[0] + _GAP, rows * step[1] + _GAP), "white")
-        draw = ImageDraw.Draw(sheet)
-        for position, (condition, skin_type, pair) in enumerate(pairs):
-            x = _GAP + position % columns * step[0]
-            y = _GAP + position // columns * step[1]
-            draw.text((x, y), _caption(draw, condition, skin_type, width), fill="black")
-            sheet.paste(pair, (x, y + _CAPTION))
+        columns, rows = min(_COLUMNS, len(tiles)), -(-len(tiles) // _COLUMNS)
+        width, height = tiles[0].width + _GAP, tiles[0].height + _GAP
+        sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), "white")
+        for place, tile in enumerate(tiles):
+            row, column = divmod(place, columns)
+            sheet.paste(tile, (_GAP + column * width, _GAP + row * height))
         return sheet
