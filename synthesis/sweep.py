@@ -11,7 +11,7 @@ along a row. A PNG for print, 300 dpi or more.
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
-from typing import Sequence, Tuple
+from typing import List, Sequence
 
 from absl import flags
 
@@ -50,29 +50,26 @@ def _check_kind() -> None:
                 raise ValueError(f"--{name} is for --kind={kind}")
 
 
-def _sizes() -> Tuple[float, ...]:
+def _sizes() -> List[float]:
     try:
-        return sweeps.check_sizes([float(text) for text in _SIZES.value])
+        sizes = [float(text) for text in _SIZES.value]
+        sweeps.check_sizes(sizes)
     except ValueError as error:
         raise ValueError(f"--sizes={','.join(_SIZES.value)}: {error}") from error
+    return sizes
 
 
 def _table(generator: TrainedGenerator) -> Table:
-    data_dir = _DATA_DIR(generator)
-    conditions = figure_flags.conditions(generator)
-    if _KIND.value == "size":
-        return sweeps.size_table(
-            generator, data_dir, conditions, _ROWS.value, _sizes(), _SKIN_TYPE.value, _SEED.value
-        )
-    return sweeps.skin_type_table(
+    arguments = (
         generator,
-        data_dir,
-        conditions,
+        _DATA_DIR(generator),
+        figure_flags.conditions(generator),
         _ROWS.value,
-        _SPLIT.value,
-        _PHOTOGRAPHS.value,
         _SEED.value,
     )
+    if _KIND.value == "size":
+        return sweeps.size_table(*arguments, _sizes(), _SKIN_TYPE.value)
+    return sweeps.skin_type_table(*arguments, _SPLIT.value, _PHOTOGRAPHS.value)
 
 
 def main(_: Sequence[str]) -> None:

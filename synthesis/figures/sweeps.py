@@ -31,9 +31,9 @@ def skin_type_table(
     data_dir: str,
     conditions: Sequence[str] = (),
     rows: Optional[int] = None,
+    seed: int = 0,
     split: str = "validation",
     photographs: bool = False,
-    seed: int = 0,
 ) -> Table:
     """Paints maps of real crops on each of the six skin types.
 
@@ -42,9 +42,9 @@ def skin_type_table(
       data_dir: records; the maps come from them.
       conditions: to show; a spread over those of the generator by default.
       rows: number of maps; 6 by default, or one per condition if these are given.
+      seed: of the choice of maps and of the noise.
       split: to take maps from.
       photographs: whether the crop of each map is shown, too.
-      seed: of the choice of maps and of the noise.
 
     Raises:
       ValueError: as `choose_maps`, or records of another size than the generator's.
@@ -81,9 +81,9 @@ def size_table(
     data_dir: str,
     conditions: Sequence[str] = (),
     rows: Optional[int] = None,
+    seed: int = 0,
     sizes: Sequence[float] = SIZES,
     skin_type: Optional[int] = None,
-    seed: int = 0,
 ) -> Table:
     """Paints a growing box.
 
@@ -93,10 +93,10 @@ def size_table(
       conditions: to show; a spread over those of the generator by default.
       rows: how many, conditions in turn, each row with its own noise; 6 by default,
         or one per condition if these are given.
+      seed: of the noise.
       sizes: square roots of the box's area, in % of the frame's side, growing.
       skin_type: Fitzpatrick type, 1..6; by default each condition's commonest in
         training.
-      seed: of the noise.
 
     Raises:
       ValueError: bad sizes, skin type or number of rows, no training records, or
@@ -110,10 +110,10 @@ def size_table(
     trained_on = layouts.read_layouts(data_dir, "train")
     statistics = layouts.fit_statistics(trained_on, generator.image_size)
     cells = wanted.training_cells(info, taxonomy.CONDITIONS)
-    types = [
-        skin_type or max(taxonomy.FITZPATRICK_TYPES, key=lambda t: (cells[name, t], -t))
-        for name in names
-    ]
+    commonest = {
+        name: max(taxonomy.FITZPATRICK_TYPES, key=lambda t: (cells[name, t], -t)) for name in names
+    }
+    types = [commonest[name] if skin_type is None else skin_type for name in names]
     swept = [
         size_layouts(name, kind, statistics[name].aspect, sizes, generator.image_size)
         for name, kind in zip(names, types)
@@ -152,24 +152,15 @@ def skin_type_layouts(layout: Layout) -> Tuple[Layout, ...]:
     )
 
 
-def check_sizes(sizes: Sequence[float]) -> Tuple[float, ...]:
-    """Returns sizes of a sweep unchanged.
-
-    Args:
-      sizes: sides of the box in % of the frame's.
-
-    Raises:
-      ValueError: none, one outside the frame or empty, or not growing.
-    """
-    given = ",".join(f"{size:g}" for size in sizes)
+def check_sizes(sizes: Sequence[float]) -> None:
+    """Raises ValueError unless sides of a box, in % of the frame's, are in (0, 100] and grow."""
     if not sizes:
         raise ValueError("no sizes; --sizes are sides of the box in % of the frame")
     for size in sizes:
         if not 0 < size <= 100:
             raise ValueError(f"size {size:g} is not in (0, 100] % of the frame's side")
-    if any(one >= other for one, other in zip(sizes, sizes[1:])):
-        raise ValueError(f"sizes {given} do not grow")
-    return tuple(sizes)
+    if list(sizes) != sorted(set(sizes)):
+        raise ValueError(f"sizes {','.join(f'{size:g}' for size in sizes)} do not grow")
 
 
 def size_layouts(
@@ -197,9 +188,9 @@ def size_layouts(
     grown = []
     for size in sizes:
         side = image_size * size / 100
-        x0, y0 = (image_size - side * stretch) / 2, (image_size - side / stretch) / 2
         # Rounding must not push the largest box over the edge.
-        x0, y0 = max(x0, 0.0), max(y0, 0.0)
+        x0 = max((image_size - side * stretch) / 2, 0.0)
+        y0 = max((image_size - side / stretch) / 2, 0.0)
         box = Box(x0, y0, image_size - x0, image_size - y0)
         grown.append(Layout(condition, skin_type, (box,)))
     return tuple(grown)
@@ -229,11 +220,7 @@ def paint(
 
 
 def count_rows(conditions: Sequence[str], rows: Optional[int]) -> int:
-    """Returns the number of rows of a sweep.
-
-    Args:
-      conditions: that are asked for; may be empty.
-      rows: that are asked for; by default 6, or one per condition.
+    """Returns how many rows are asked for: by default one per condition, or 6.
 
     Raises:
       ValueError: not positive, or too few for the conditions.
@@ -255,15 +242,7 @@ def choose_maps(
     rows: Optional[int],
     seed: int,
 ) -> List[Crop]:
-    """Chooses crops whose maps are swept.
-
-    Args:
-      data_dir: records.
-      split: to take maps from.
-      generator: whose conditions are the default.
-      conditions: to show; empty for a spread over those of the generator.
-      rows: how many crops; by default 6, or one per condition if these are given.
-      seed: of the choice.
+    """Chooses crops whose maps are swept; arguments of `skin_type_table`.
 
     Raises:
       ValueError: as `count_rows`; the split has no crop of a condition, or too few.
