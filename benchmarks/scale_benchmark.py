@@ -149,7 +149,7 @@ def run(manifest: str, output: pathlib.Path, until: Callable[[int], bool]) -> Ru
         f"--image_size={_IMAGE_SIZE.value}",
         f"--full_size={_IMAGE_SIZE.value}",
         f"--direct_num_workers={_WORKERS.value}",
-        "--nofind_duplicates",  # comes after the last shard; see docs/real_data.md
+        "--nofind_duplicates",  # measured apart: docs/results/collections.md
         "--direct_running_mode=multi_processing",
     ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -51,7 +51,7 @@ def judge(
                 tf.nn.avg_pool2d(each, 2, 2, "VALID") for each in (image, generated)
             )
         # In passes of their own: with batch statistics over both, training ended in
-        # coloured noise (docs/image_quality.md).
+        # coloured noise (docs/results/image_quality.md).
         real = network([semantic_map, image], training=training)
         fake = network([semantic_map, generated], training=training)
         judgements.append(Judgement(*real, *fake))

@@ -11,8 +11,8 @@ one secret address per reader. score turns what readers handed in, in D/answers 
 by --answers, into the paper's Figure 7 with intervals. power says by simulation how many
 readers and images a study needs.
 
-The command comes first; `build --help` and so on list its flags. docs/reader_study.md
-says how to run a study.
+The command comes first; `build --help` and so on list its flags.
+docs/how_to/run_a_reader_study.md says how to run a study.
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)

@@ -2,7 +2,7 @@
 
 bazel run //training:train
 
-Not the paper's recipe but what makes better pictures (docs/image_quality.md): light
+Not the paper's recipe but what makes better pictures (docs/results/image_quality.md): light
 reconstruction losses, a last level at full size, styles and noise, three
 discriminators of small patches that are shown fine texture amplified, batch
 normalization, learned map codes.
