@@ -21,7 +21,7 @@ from typing import Sequence
 from absl import flags
 
 from common import files
-from preprocessing.inspection import looks, page, sources
+from preprocessing.inspection import page, sources
 from preprocessing.sharding import plans
 
 _CASES = flags.DEFINE_string("cases", None, "A case manifest, cases.csv.")
@@ -36,12 +36,12 @@ _FIND_DUPLICATES = flags.DEFINE_bool(
 )
 
 
-def _inspect() -> looks.Inspection:
+def _inspect() -> sources.Inspection:
     if _DATA_DIR.value:
         data_dir = command_line.user_path(_DATA_DIR.value)
         return sources.from_records(data_dir, _FIND_DUPLICATES.value)
     return sources.from_manifest(
-        command_line.user_path(_CASES.value),
+        command_line.user_path(_CASES.value or ""),
         command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
         plans.Settings(find_duplicates=_FIND_DUPLICATES.value),
     )

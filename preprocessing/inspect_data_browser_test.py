@@ -3,7 +3,7 @@ import pathlib
 from absl.testing import absltest, parameterized
 
 from common import testing_browser
-from preprocessing.demo import cases as demo_cases
+from preprocessing.demo import cases
 from preprocessing.duplicates import near_duplicates
 from preprocessing.inspection import page, sources
 
@@ -11,6 +11,7 @@ from preprocessing.inspection import page, sources
 _LOAD = """
 const done = arguments[0];
 const pictures = [...document.images];
+document.querySelectorAll('details').forEach(one => one.open = true);
 pictures.forEach(picture => picture.loading = "eager");
 Promise.all(pictures.map(picture => picture.decode())).then(
     () => done(pictures.map(picture => picture.naturalWidth)), error => done(String(error)));
@@ -40,11 +41,10 @@ function ground(element) {
   return "rgb(255 255 255)";
 }
 const low = [];
-for (const element of document.querySelectorAll("h1,h2,h3,p,li,a,th,td,small,figcaption,text")) {
+for (const element of document.querySelectorAll("h1,h2,h3,p,li,a,th,td,small,figcaption,summary")) {
   if (!element.textContent.trim()) continue;
   const style = getComputedStyle(element);
-  const color = element.tagName == "text" ? style.fill : style.color;
-  const [a, b] = [luminance(color), luminance(ground(element))].sort((x, y) => y - x);
+  const [a, b] = [luminance(style.color), luminance(ground(element))].sort((x, y) => y - x);
   if ((a + 0.05) / (b + 0.05) < 4.5) low.push(element.tagName + ": " + element.textContent);
 }
 return low;
@@ -56,8 +56,8 @@ class PageTest(parameterized.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         folder = pathlib.Path(absltest.TEST_TMPDIR.value)
-        manifest = demo_cases.write_demo_cases(str(folder / "demo"), 12, overwrite=True)
-        found = sources.from_manifest(manifest)
+        path = cases.write_demo_cases(str(folder / "demo"), 12, overwrite=True)
+        found = sources.from_manifest(path)
         copy = found.pairs[0] if found.pairs else near_duplicates.Pair(0, 1, 3, 0.9, False)
         found = found._replace(pairs=[copy])
         for n in copy[:2]:
@@ -65,7 +65,7 @@ class PageTest(parameterized.TestCase):
             found.pictures.setdefault(image_id, next(iter(found.pictures.values())))
         cls.page = folder / "inspect.html"
         cls.page.write_text(page.render(found), encoding="utf-8")
-        cls.count = sum(map(len, found.shown().values())) + 2
+        cls.count = sum(map(len, found.shown().values())) + 2 + 7  # and the charts
         cls.with_boxes = sum(bool(look.boxes) for s in found.shown().values() for look in s)
 
     @parameterized.named_parameters(("laptop", 1280, False), ("phone", 390, True))

@@ -6,7 +6,7 @@ import sys
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing.data import manifest as cases
+from preprocessing.data import manifest
 from preprocessing.data.manifest import Box, Photograph
 
 
@@ -30,16 +30,17 @@ class InspectTest(absltest.TestCase):
             )
         rows.append(Photograph("c", "q", "missing", "none.jpg", "Acne", 1))
         (folder / "csv").mkdir()
-        manifest = str(folder / "csv" / "cases.csv")
-        cases.write_cases(manifest, rows)
+        cases = str(folder / "csv" / "cases.csv")
+        manifest.write_cases(cases, rows)
         output = folder / "new" / "page.html"
-        args = (f"--cases={manifest}", f"--image_dir={folder}", f"--output={output}")
+        args = (f"--cases={cases}", f"--image_dir={folder}", f"--output={output}")
         result = self._run(*args)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("2 photographs, 1 rows or crops not used", result.stdout)
         self.assertIn(f"open in a browser: {output}", result.stdout)
         page = output.read_text(encoding="utf-8")
-        self.assertEqual(page.count("<img "), 2 + page.count('<li><div class="pair">') * 2)
+        photographs = page.count("<img ") - page.count('<img class="chart"')
+        self.assertEqual(photographs, 2 + page.count('<li><div class="pair">') * 2)
         self.assertIn("none.jpg: no such file", page)
         self.assertEqual([path.name for path in output.parent.iterdir()], ["page.html"])
         again = self._run(*args)

@@ -1,136 +1,144 @@
-"""Charts as inline SVG, which stays sharp, small and readable by screen readers.
+"""Charts of the page: pictures that stay sharp, each with its numbers as a table.
 
-The functions return markup in which every text is escaped.
+The numbers are for those who cannot see a chart, and for everyone who wants to know
+them.
 """
 
-import html
-from typing import List, NamedTuple, Optional, Sequence
+import io
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
+import matplotlib
 import numpy as np
+from matplotlib import colors, figure, ticker
 
-_WIDTH, _HEIGHT = 370, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 12, 40
-
-
-class Series(NamedTuple):
-    """Bars of one kind: their name, heights and a color of CSS."""
-
-    name: str
-    values: Sequence[float]
-    color: str
-
-
-def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
-    name = html.escape(title)
-    return (
-        f'<svg class="chart" role="img" aria-label="{name}" viewBox="0 0 {width} {height}">'
-        + "".join(parts)
-        + "</svg>"
-    )
-
-
-def _ticks(highest: float) -> List[float]:
-    """Up to five round numbers from 0, the last at or above the highest value."""
-    if highest <= 0:
-        return [0, 1]
-    step = 10.0 ** np.floor(np.log10(highest / 4))
-    step = next(step * factor for factor in (1, 2, 2.5, 5, 10) if step * factor * 4 >= highest)
-    step = max(step, 1.0)
-    return [step * n for n in range(int(np.ceil(highest / step - 1e-9)) + 1)]
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-
-
-def bars(
-    title: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    marks: Sequence[float] = (),
-    axis: str = "",
-    colors: Optional[Sequence[str]] = None,
-) -> str:
-    """Draws counts as bars; several series stand side by side.
-
-    Args:
-      title: what a screen reader says.
-      labels: under the bars; "" for none.
-      series: one or more of as many values as there are labels.
-      marks: where lines cross the chart, in bars from the left.
-      axis: what the labels are.
-      colors: of the single bars, instead of the series' own.
-    """
-    ticks = _ticks(max((max(one.values, default=0) for one in series), default=0))
-    tall, wide = _HEIGHT - _TOP - _BOTTOM, _WIDTH - _LEFT - _RIGHT
-    slot = wide / max(len(labels), 1)
-    thick = slot * (0.82 if len(labels) < 15 else 0.94) / len(series)
-    parts = []
-    for tick in ticks:
-        y = _TOP + tall * (1 - tick / ticks[-1])
-        parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        )
-        parts.append(
-            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_number(tick)}</text>'
-        )
-    for place, label in enumerate(labels):
-        middle = _LEFT + slot * (place + 0.5)
-        for n, one in enumerate(series):
-            height = tall * one.values[place] / ticks[-1]
-            x, y = middle + thick * (n - len(series) / 2), _TOP + tall - height
-            what = " ".join(filter(None, (label, one.name)))
-            color = colors[place] if colors else one.color
-            parts.append(
-                f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(thick - 1, 0.5):.1f}" '
-                f'height="{height:.1f}" fill="{color}"><title>{html.escape(what)}: '
-                f"{_number(one.values[place])}</title></rect>"
-            )
-        text = html.escape(label)
-        parts.append(
-            f'<text x="{middle:.1f}" y="{_TOP + tall + 16}" text-anchor="middle">{text}</text>'
-        )
-    for mark in marks:
-        x = _LEFT + slot * mark
-        parts.append(
-            f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_TOP + tall}"/>'
-        )
-    middle = _LEFT + wide / 2
-    parts.append(
-        f'<text class="axis" x="{middle:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">'
-        f"{html.escape(axis)}</text>"
-    )
-    return _svg(title, _WIDTH, _HEIGHT, parts)
-
+from common import pages
+from preprocessing.inspection.distributions import Histogram
 
 # The share from which white letters are read better than black ones.
 DARK_FROM = 0.69
 # From near white to dark, of one hue, lightness falling evenly.
-_LIGHT, _DARK = np.array([244, 246, 250]), np.array([20, 62, 120])
+_SHADES = colors.LinearSegmentedColormap.from_list("shades", ["#f4f6fa", "#143e78"])
+TEXT_COLOR, _LINE = "#566070", "#d9dee6"
+_STYLE: Dict[Any, Any] = {
+    "svg.fonttype": "none",  # letters stay letters, in a font of the reader's
+    "font.size": 8.5,
+    "text.color": TEXT_COLOR,
+    "axes.labelcolor": TEXT_COLOR,
+    "axes.edgecolor": _LINE,
+    "axes.axisbelow": True,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "grid.color": _LINE,
+    "xtick.color": _LINE,
+    "xtick.labelcolor": TEXT_COLOR,
+    "ytick.color": "none",
+    "ytick.labelcolor": TEXT_COLOR,
+}
+
+
+class Chart(NamedTuple):
+    """A chart and its numbers.
+
+    Attributes:
+      title: what it shows, in words.
+      address: the picture, an SVG, as a data URI.
+      header: of the table of numbers.
+      rows: of the table, as text.
+    """
+
+    title: str
+    address: str
+    header: List[str]
+    rows: List[List[str]]
 
 
 def shade(share: float) -> str:
     """The color of a share of the largest value, 0..1."""
-    red, green, blue = (_LIGHT + (_DARK - _LIGHT) * min(max(share, 0.0), 1.0)).round().astype(int)
-    return f"rgb({red} {green} {blue})"
+    return colors.to_hex(_SHADES(float(share)))
 
 
-def heat_map(title: str, shares: np.ndarray) -> str:
-    """Draws where boxes lie.
+def _address(drawn: figure.Figure, title: str) -> str:
+    buffer = io.BytesIO()
+    about = {"Title": title, "Creator": None, "Date": None}
+    drawn.savefig(buffer, format="svg", dpi=200, transparent=True, metadata=about)
+    return pages.data_uri(buffer.getvalue(), "image/svg+xml")
+
+
+def bars(
+    title: str,
+    axis: str,
+    series: Mapping[str, Histogram],
+    series_colors: Sequence[str],
+    bar_colors: Optional[Sequence[str]] = None,
+    marks: Sequence[float] = (),
+) -> Chart:
+    """Draws counts as bars; several series stand side by side.
 
     Args:
-      title: what a screen reader says.
-      shares: [rows, columns], of each cell the share of boxes that cover it, 0..1.
+      title: what the chart shows.
+      axis: what the bins are.
+      series: counts of the same bins, by name.
+      series_colors: in the order of the series.
+      bar_colors: of the single bars of the only series, instead.
+      marks: where lines cross the chart, in bins from the left.
     """
-    rows, columns = shares.shape
-    step, largest = 240 / max(rows, columns), max(float(shares.max()), 1e-9)
-    parts = []
-    for row in range(rows):
-        for column in range(columns):
-            share = float(shares[row, column])
-            parts.append(
-                f'<rect x="{column * step:.1f}" y="{row * step:.1f}" width="{step + 0.1:.1f}" '
-                f'height="{step + 0.1:.1f}" fill="{shade(share / largest)}">'
-                f"<title>{share:.0%}</title></rect>"
+    (first, *_) = series.values()
+    places = np.arange(len(first.labels)) + 0.5
+    thick = (0.82 if len(places) < 15 else 0.94) / len(series)
+    with matplotlib.rc_context(_STYLE):
+        drawn = figure.Figure(figsize=(3.9, 2.2), layout="constrained")
+        axes = drawn.subplots()
+        for number, (histogram, color) in enumerate(zip(series.values(), series_colors)):
+            shift = (number - (len(series) - 1) / 2) * thick
+            axes.bar(
+                places + shift,
+                histogram.counts,
+                thick,
+                color=bar_colors or color,
+                edgecolor="#6b5a4d",  # for colors hardly seen on white
+                linewidth=0.4 if bar_colors else 0,
             )
-    return _svg(title, round(columns * step), round(rows * step), parts)
+        axes.vlines(marks, 0, 1, "#8b94a3", "dashed", transform=axes.get_xaxis_transform(), lw=0.8)
+        ticks = first.ticks or list(zip(places, first.labels))
+        axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
+        axes.tick_params(axis="x", length=3 if first.ticks else 0)
+        axes.set_xlim(0, len(places))
+        axes.set_xlabel(axis)
+        axes.set_ylim(0, max(1, max(max(one.counts) for one in series.values()) * 1.02))
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+        axes.grid(axis="y")
+        address = _address(drawn, title)
+    counts = zip(first.labels, *(histogram.counts for histogram in series.values()))
+    rows = [[label, *(f"{one:,}" for one in found)] for label, *found in counts if any(found)]
+    return Chart(title, address, [axis, *series], rows)
+
+
+def heat_map(title: str, shares: np.ndarray) -> Chart:
+    """Draws where in a photograph something lies.
+
+    Args:
+      title: what the chart shows.
+      shares: [3 N, 3 N], for each part of the photograph, 0..1. The table has the
+        means of nine parts.
+    """
+    with matplotlib.rc_context(_STYLE):
+        drawn = figure.Figure(figsize=(3.9, 2.6), layout="constrained")
+        axes = drawn.subplots()
+        image = axes.imshow(shares, _SHADES, vmin=0, vmax=max(float(shares.max()), 1e-9))
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(True)
+        bar = drawn.colorbar(
+            image, format=ticker.PercentFormatter(1, 0), ticks=ticker.MaxNLocator(4)
+        )
+        bar.outline.set_visible(False)
+        address = _address(drawn, title)
+    side = len(shares) // 3
+    thirds = shares.reshape(3, side, 3, side).mean((1, 3))
+    rows = [
+        [name, *(f"{share:.0%}" for share in third)]
+        for name, third in zip(("top", "middle", "bottom"), thirds)
+    ]
+    return Chart(title, address, ["mean share", "left", "middle", "right"], rows)

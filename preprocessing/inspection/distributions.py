@@ -2,12 +2,12 @@
 
 import collections
 import re
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from preprocessing.data import manifest, skin, taxonomy
-from preprocessing.inspection.looks import Inspection, Look
+from preprocessing.inspection.sources import Inspection, Look
 
 UNKNOWN = 0
 SKIN_TYPES = (*taxonomy.FITZPATRICK_TYPES, UNKNOWN)
@@ -19,10 +19,18 @@ _MAX_NAMES = 6
 
 
 class Histogram(NamedTuple):
-    """Counts by bin, with the bins' labels."""
+    """Counts by bin.
+
+    Attributes:
+      labels: of the bins.
+      counts: of the same number.
+      ticks: (place in bins from the left, text) for an axis that has no room for the
+        labels.
+    """
 
     labels: List[str]
     counts: List[int]
+    ticks: Sequence[Tuple[float, str]] = ()
 
 
 def counts(looks: Sequence[Look]) -> Dict[Tuple[str, int, str], int]:
@@ -40,10 +48,15 @@ def patients(looks: Sequence[Look]) -> Dict[str, int]:
     return {condition: len(names) for condition, names in found.items()}
 
 
-def _binned(values: Sequence[float], edges: Sequence[float], labels: List[str]) -> Histogram:
+def _binned(
+    values: Sequence[float],
+    edges: Sequence[float],
+    labels: List[str],
+    ticks: Sequence[Tuple[float, str]] = (),
+) -> Histogram:
     """Counts values between edges; those beyond go to the first and last bin."""
     clipped = np.clip(values, edges[0], np.nextafter(edges[-1], edges[0]))
-    return Histogram(labels, np.histogram(clipped, edges)[0].tolist())
+    return Histogram(labels, np.histogram(clipped, edges)[0].tolist(), ticks)
 
 
 def boxes_per_photograph(looks: Sequence[Look]) -> Histogram:
@@ -61,11 +74,10 @@ def box_sizes(looks: Sequence[Look]) -> Histogram:
             longer = max((box.x1 - box.x0) * width, (box.y1 - box.y0) * height)
             shares.append(longer / min(width, height))
     edges = np.linspace(0, 1.2, 13).tolist()
-    labels = [f"{edge:.0%}" if n % 2 == 0 else "" for n, edge in enumerate(edges[:-1])]
-    return _binned(shares, edges, labels)
-
-
-_ASPECTS = ((0.25, "1:4"), (0.5, "1:2"), (1.0, "1:1"), (2.0, "2:1"), (4.0, "4:1"))
+    labels = [f"{low:.0%} to {high:.0%}" for low, high in zip(edges, edges[1:])]
+    labels[-1] = f"{edges[-2]:.0%} or more"
+    ticks = [(n, f"{edge:.0%}") for n, edge in enumerate(edges) if n % 2 == 0]
+    return _binned(shares, edges, labels, ticks)
 
 
 def box_aspects(looks: Sequence[Look]) -> Histogram:
@@ -75,10 +87,11 @@ def box_aspects(looks: Sequence[Look]) -> Histogram:
         for look in looks
         for box in look.boxes
     ]
-    centres = np.arange(-2, 2.01, 0.5)
-    names = {np.log2(value): name for value, name in _ASPECTS}
-    edges = [-2.25, *(centres + 0.25)]
-    return _binned(np.log2(aspects).tolist(), edges, [names.get(centre, "") for centre in centres])
+    octaves = np.arange(-2, 2.01, 0.5)
+    labels = [f"{2**n:.2g}:1" if n > 0 else f"1:{2**-n:.2g}" for n in octaves]
+    ticks = [(n + 0.5, labels[n]) for n in range(0, len(labels), 2)]
+    edges = [-2.25, *(octaves + 0.25)]
+    return _binned(np.log2(aspects).tolist(), edges, labels, ticks)
 
 
 def box_places(looks: Sequence[Look]) -> np.ndarray:
@@ -95,27 +108,33 @@ def box_places(looks: Sequence[Look]) -> np.ndarray:
 def shorter_sides(looks: Sequence[Look]) -> Histogram:
     """Counts photographs by their shorter side, pixels."""
     edges = [0, 128, 256, 512, 1024, 2048, 4096]
-    labels = ["<128", "128", "256", "512", "1024", "2048+"]
-    return _binned([min(look.size) for look in looks], edges, labels)
+    labels = [f"{low} to {high - 1}" for low, high in zip(edges, edges[1:])]
+    labels[0], labels[-1] = "under 128", "2048 or more"
+    ticks = [(n, str(edge)) for n, edge in enumerate(edges[:-1]) if n]
+    return _binned([min(look.size) for look in looks], edges, labels, ticks)
 
 
-def annotated_types(looks: Sequence[Look]) -> List[int]:
+def _by_type(types: Sequence[Optional[int]]) -> Histogram:
+    labels = [*map(str, SKIN_TYPES[:6]), "unknown"]
+    return Histogram(labels, [types.count(kind or None) for kind in SKIN_TYPES])
+
+
+def annotated_types(looks: Sequence[Look]) -> Histogram:
     """Photographs by annotated skin type 1 to 6, then unknown or estimated on import."""
-    types = [look.row.fitzpatrick if look.has_annotated_type else UNKNOWN for look in looks]
-    return [types.count(kind) for kind in SKIN_TYPES]
+    return _by_type([look.row.fitzpatrick if look.has_annotated_type else None for look in looks])
 
 
-def estimated_types(looks: Sequence[Look]) -> List[int]:
+def estimated_types(looks: Sequence[Look]) -> Histogram:
     """Photographs by skin type estimated from the ITA, then those without skin to see."""
-    types = [look.estimated_type or UNKNOWN for look in looks]
-    return [types.count(kind) for kind in SKIN_TYPES]
+    return _by_type([look.estimated_type for look in looks])
 
 
 def angles(looks: Sequence[Look]) -> Histogram:
     """Counts photographs by ITA, bins of 5 degrees from -90 to 90."""
     values = [look.ita for look in looks if look.ita is not None]
-    labels = [str(edge) if edge % 30 == 0 else "" for edge in _ITA_EDGES[:-1]]
-    return _binned(values, _ITA_EDGES, labels)
+    labels = [f"{edge} to {edge + _ITA_STEP}" for edge in _ITA_EDGES[:-1]]
+    ticks = [(n, str(edge)) for n, edge in enumerate(_ITA_EDGES) if edge % 30 == 0]
+    return _binned(values, _ITA_EDGES, labels, ticks)
 
 
 def angle_marks() -> List[float]:

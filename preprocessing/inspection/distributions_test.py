@@ -4,7 +4,7 @@ from absl.testing import absltest
 from preprocessing.data import manifest
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.inspection import distributions
-from preprocessing.inspection.looks import Inspection, Look
+from preprocessing.inspection.sources import Inspection, Look
 
 
 def _look(n=0, boxes=(), skin_type=3, ita=35.0, size=(400, 200), split="train", **fields):
@@ -23,20 +23,25 @@ class BoxesTest(absltest.TestCase):
         box = Box(0, 0, 1, 1)
         looks = [_look(), _look(boxes=(box,)), _look(boxes=(box,) * 9), _look(boxes=(box,) * 6)]
         found = distributions.boxes_per_photograph(looks)
-        self.assertEqual(dict(zip(*found)), {**dict.fromkeys("02345", 0), "0": 1, "1": 1, "6+": 2})
+        self.assertEqual(
+            dict(zip(*found[:2])), {**dict.fromkeys("02345", 0), "0": 1, "1": 1, "6+": 2}
+        )
 
     def test_sizes_are_of_the_shorter_side(self):
         # 100 x 50 pixels of 400 x 200: 50 %; the whole photograph: 200 %.
         looks = [_look(boxes=(Box(0, 0, 0.25, 0.25), Box(0, 0, 1, 1)))]
         found = distributions.box_sizes(looks)
         self.assertEqual(np.flatnonzero(found.counts).tolist(), [5, 11])
-        self.assertEqual(found.labels[4:6], ["40%", ""])
+        self.assertEqual(found.labels[4], "40% to 50%")
+        self.assertEqual(found.labels[11], "110% or more")
+        self.assertIn((4, "40%"), found.ticks)
 
     def test_aspects_are_of_pixels(self):
         looks = [_look(boxes=(Box(0, 0, 0.5, 1.0), Box(0, 0, 1, 0.5), Box(0, 0, 0.01, 1)))]
         found = distributions.box_aspects(looks)  # 1:1, 4:1, 1:50
         self.assertEqual(np.flatnonzero(found.counts).tolist(), [0, 4, 8])
-        self.assertEqual([found.labels[n] for n in (0, 4, 8)], ["1:4", "1:1", "4:1"])
+        self.assertEqual([found.labels[n] for n in (0, 3, 4, 8)], ["1:4", "1:1.4", "1:1", "4:1"])
+        self.assertEqual(found.ticks[2], (4.5, "1:1"))
 
     def test_places(self):
         looks = [_look(boxes=(Box(0, 0, 0.5, 1), Box(0, 0, 1, 0.5)))]
@@ -55,8 +60,8 @@ class SkinTest(absltest.TestCase):
             _look(skin_type=5, ita=None),
             _look(skin_type=2, ita=60.0, extra={"fitzpatrick_source": "estimated"}),  # type 1
         ]
-        self.assertEqual(distributions.annotated_types(looks), [1, 0, 1, 0, 1, 0, 2])
-        self.assertEqual(distributions.estimated_types(looks), [1, 1, 1, 0, 0, 1, 1])
+        self.assertEqual(distributions.annotated_types(looks).counts, [1, 0, 1, 0, 1, 0, 2])
+        self.assertEqual(distributions.estimated_types(looks).counts, [1, 1, 1, 0, 0, 1, 1])
         table = distributions.type_agreement(looks)
         self.assertEqual(np.argwhere(table).tolist(), [[0, 1], [2, 2]])
 

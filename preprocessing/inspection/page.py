@@ -1,18 +1,16 @@
 """The report on a data set: one HTML page that needs nothing else."""
 
-import base64
 import datetime
 import pathlib
 from typing import Any, Dict, List, Sequence
 
-import jinja2
-
+from common import pages
 from preprocessing.data import manifest
 from preprocessing.inspection import charts, distributions
-from preprocessing.inspection.charts import Series
 from preprocessing.inspection.distributions import SKIN_TYPES, UNKNOWN, Histogram
-from preprocessing.inspection.looks import PER_CONDITION, Inspection, Look
+from preprocessing.inspection.sources import PER_CONDITION, Inspection, Look
 
+_PAGE = pages.Page(pathlib.Path(__file__).with_name("page.html"), style_attributes=True)
 _GIVEN, _ESTIMATED = "#14508f", "#c2701c"
 _MOST_REASONS = 30
 # Colors in the middle of each type's range of ITA.
@@ -80,54 +78,52 @@ def _agreement(looks: Sequence[Look]) -> Dict[str, Any]:
     }
 
 
-def _simple(title: str, histogram: Histogram, axis: str) -> str:
-    series = [Series("", histogram.counts, _GIVEN)]
-    return charts.bars(title, histogram.labels, series, axis=axis)
-
-
-def _charts(inspection: Inspection, given: str) -> Dict[str, str]:
+def _charts(inspection: Inspection, given: str) -> Dict[str, charts.Chart]:
     looks = inspection.looks
-    angles = distributions.angles(looks)
-    return {
+
+    def simple(title: str, histogram: Histogram, axis: str) -> charts.Chart:
+        return charts.bars(title, axis, {"count": histogram}, [_GIVEN])
+
+    found = {
         "skin": charts.bars(
             f"Photographs by skin type, {given} and estimated",
-            [*map(str, SKIN_TYPES[:6]), "unknown"],
-            [
-                Series(given, distributions.annotated_types(looks), _GIVEN),
-                Series("estimated", distributions.estimated_types(looks), _ESTIMATED),
-            ],
-            axis="Fitzpatrick skin type",
+            "Fitzpatrick skin type",
+            {
+                given: distributions.annotated_types(looks),
+                "estimated": distributions.estimated_types(looks),
+            },
+            [_GIVEN, _ESTIMATED],
         ),
         "angles": charts.bars(
             "Photographs by typology angle",
-            angles.labels,
-            [Series("", angles.counts, _ESTIMATED)],
-            distributions.angle_marks(),
             "ITA, degrees",
+            {"photographs": distributions.angles(looks)},
+            [_ESTIMATED],
             [_TONES[kind] for kind in distributions.angle_types()],
+            distributions.angle_marks(),
         ),
-        "per_photograph": _simple(
+        "per_photograph": simple(
             "Photographs by number of ROI boxes",
             distributions.boxes_per_photograph(looks),
             "ROI boxes",
         ),
-        "sizes": _simple(
+        "sizes": simple(
             "ROI boxes by size",
             distributions.box_sizes(looks),
             "longer side of the box / shorter side of the photograph",
         ),
-        "aspects": _simple(
+        "aspects": simple(
             "ROI boxes by aspect", distributions.box_aspects(looks), "width : height"
         ),
         "places": charts.heat_map("Where ROI boxes lie", distributions.box_places(looks)),
-        "sides": ""
-        if inspection.from_records
-        else _simple(
+    }
+    if not inspection.from_records:
+        found["sides"] = simple(
             "Photographs by their shorter side",
             distributions.shorter_sides(looks),
-            "shorter side, pixels, from",
-        ),
-    }
+            "shorter side, pixels",
+        )
+    return found
 
 
 def _tiles(inspection: Inspection) -> List[Any]:
@@ -151,16 +147,7 @@ def render(inspection: Inspection) -> str:
     """Returns the page's HTML."""
     given = "recorded" if inspection.from_records else "annotated"
     looks = inspection.looks
-
-    def picture(look: Look) -> str:
-        data = base64.b64encode(inspection.pictures[look.row.image_id]).decode("ascii")
-        return f"data:image/jpeg;base64,{data}"
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = pathlib.Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    return environment.from_string(text).render(
+    return _PAGE.render(
         inspection=inspection,
         # Not the whole path: it may tell a reader who works where.
         title="/".join(
@@ -185,5 +172,4 @@ def render(inspection: Inspection) -> str:
         ],
         reasons=distributions.reasons(inspection.rejections),
         most_reasons=_MOST_REASONS,
-        picture=picture,
     )

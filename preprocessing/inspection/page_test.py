@@ -5,11 +5,12 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
+from common import testing_pages
 from preprocessing.data import manifest
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.duplicates.near_duplicates import Pair
-from preprocessing.inspection import page as inspection_page
-from preprocessing.inspection.looks import Inspection, Look
+from preprocessing.inspection import page
+from preprocessing.inspection.sources import Inspection, Look
 
 _ANGLES = (60.0, 48.0, 35.0, 20.0, 0.0, -40.0)  # One of each skin type, 1 to 6.
 _SPLITS = ("train", "train", "validation", "test")
@@ -50,29 +51,30 @@ class RenderTest(absltest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.found = _inspection()
-        cls.page = inspection_page.render(cls.found)
+        cls.html = page.render(cls.found)
 
-    def test_needs_nothing_else(self):
-        for address in re.findall(r'(?:src|href)="([^"]*)"', self.page):
-            self.assertRegex(address, "^(#|data:)")
-        self.assertNotRegex(self.page, r"https?://|url\(|@import|<script")
+    def test_is_complete_and_needs_nothing_else(self):
+        testing_pages.check_page(self.html)
+        self.assertNotRegex(self.html, r"https?://|<script")
 
     def test_escapes_what_a_manifest_says(self):
-        self.assertIn("&lt;b&gt;p&lt;/b&gt;", self.page)
-        self.assertNotIn("<b>p</b>", self.page)
+        self.assertIn("&lt;b&gt;p&lt;/b&gt;", self.html)
+        self.assertNotIn("<b>p</b>", self.html)
 
     def test_does_not_tell_where_the_data_lies(self):
-        self.assertIn("<h1>data/cases.csv</h1>", self.page)
-        self.assertNotIn("/home/me", self.page)
+        self.assertIn("<h1>data/cases.csv</h1>", self.html)
+        self.assertNotIn("/home/me", self.html)
 
     def test_every_picture_has_a_text(self):
-        pictures = re.findall(r"<img [^>]*>", self.page)
+        charts = re.findall(r'<img class="chart" [^>]*alt="Chart: (.*?)">', self.html)
+        self.assertLen(charts, 7)
+        pictures = [one for one in re.findall(r"<img [^>]*>", self.html) if "jpeg" in one]
         self.assertLen(pictures, 6 + 1 + 2)  # Acne, Vitiligo and the pair.
         for picture in pictures:
             self.assertRegex(picture, r'alt="[^"]+, skin type (\d|unknown), photograph \w+"')
 
     def test_counts_by_split(self):
-        row = re.search(r'<th scope="row">Acne</th>(.*?)</tr>', self.page, re.DOTALL)[1]
+        row = re.search(r'<th scope="row">Acne</th>(.*?)</tr>', self.html, re.DOTALL)[1]
         cells = [
             tuple(map(int, cell))
             for cell in re.findall(r">(\d+)(?:</strong>)?<small>(\d+) · (\d+) · (\d+)<", row)
@@ -92,32 +94,32 @@ class RenderTest(absltest.TestCase):
         )
 
     def test_unknown_values_are_shown(self):
-        self.assertIn("Type unknown", self.page)
-        self.assertIn('<span title="unknown skin type">?</span>', self.page)
+        self.assertIn("Type unknown", self.html)
+        self.assertIn('<span title="unknown skin type">?</span>', self.html)
 
     def test_pairs_and_reasons(self):
-        self.assertIn("Conditions differ.", self.page)
-        self.assertIn("Mirrored; 4 of 64 hash bits differ; correlation 0.91", self.page)
-        rows = re.findall(r'<tr><td>(\d+)</td><td class="text">(\w+)</td>', self.page)
+        self.assertIn("Conditions differ.", self.html)
+        self.assertIn("Mirrored; 4 of 64 hash bits differ; correlation 0.91", self.html)
+        rows = re.findall(r'<tr><td>(\d+)</td><td class="text">(\w+)</td>', self.html)
         self.assertEqual(rows, [("2", "photograph"), ("1", "row")])
 
     def test_agreement_leaves_estimated_types_out(self):
-        self.assertIn("11 photographs with both: 100% equal", self.page)
+        self.assertIn("11 photographs with both: 100% equal", self.html)
 
     def test_nothing_found_is_said(self):
-        page = inspection_page.render(self.found._replace(pairs=[], rejections=[]))
-        self.assertIn("None found among 13 photographs.", page)
-        self.assertIn("Every row is used.", page)
-        page = inspection_page.render(self.found._replace(pairs=None))
-        self.assertIn("Not looked for.", page)
-        page = inspection_page.render(self.found._replace(looks=[self.found.looks[12]], pairs=[]))
-        self.assertIn("No photograph has an annotated skin type", page)
+        html = page.render(self.found._replace(pairs=[], rejections=[]))
+        self.assertIn("No pair found among 13 photographs.", html)
+        self.assertIn("Every row is used.", html)
+        html = page.render(self.found._replace(pairs=None))
+        self.assertIn("Not looked for.", html)
+        html = page.render(self.found._replace(looks=[self.found.looks[12]], pairs=[]))
+        self.assertIn("No photograph has an annotated skin type", html)
 
     def test_records(self):
         crops = {"train": 5, "validation": 0, "test": 2}
-        page = inspection_page.render(self.found._replace(from_records=True, crops=crops))
-        self.assertIn("Recorded against estimated", page)
-        self.assertIn("<strong>7</strong>crops", page)
+        html = page.render(self.found._replace(from_records=True, crops=crops))
+        self.assertIn("Recorded against estimated", html)
+        self.assertIn("<strong>7</strong>crops", html)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,112 @@
-"""Looks at every photograph of a data set once, and keeps what a report needs."""
+"""Looks at every photograph of a data set once, and keeps what the page needs.
+
+What is kept of a photograph is small; pictures are kept of those only that are shown, a
+few of each condition.
+"""
 
 import concurrent.futures
 import csv
 import functools
 import io
+import itertools
 import os
 import pathlib
-from typing import Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
-import tqdm
 from PIL import Image
 
+from common import progress
 from preprocessing.cropping import cutting, roi_windows
-from preprocessing.data import manifest, photographs, skin, splits
-from preprocessing.data import records as examples
+from preprocessing.data import manifest, photographs, records, skin, splits
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
-from preprocessing.inspection.looks import Inspection, Look
 from preprocessing.sharding import plans
 
 PICTURE_SIDE = 224
 _SIDE = 256  # Longer side at which photographs are looked at, pixels.
+PER_CONDITION = 6
+_PAIRS_SHOWN = 24
+
+
+class Look(NamedTuple):
+    """What is known of one photograph.
+
+    Attributes:
+      row: of the manifest; of records, what they say.
+      split: where it is, or where preprocessing will put it.
+      size: (width, height) of the photograph, pixels; of records, of the scaled one.
+      boxes: ROIs in shares of width and height, 0..1.
+      ita: typology angle of the skin outside the ROIs, degrees; None: not visible.
+      thumbnail: see `thumbnails`.
+    """
+
+    row: Photograph
+    split: str
+    size: Tuple[int, int]
+    boxes: Tuple[Box, ...]
+    ita: Optional[float]
+    thumbnail: np.ndarray
+
+    @property
+    def estimated_type(self) -> Optional[int]:
+        """The skin type that the angle stands for."""
+        return None if self.ita is None else skin.fitzpatrick_from_ita(self.ita)
+
+    @property
+    def has_annotated_type(self) -> bool:
+        """Whether a skin type is given that was not estimated on import."""
+        source = self.row.extra.get("fitzpatrick_source", "")
+        return self.row.fitzpatrick is not None and not source.endswith("estimated")
+
+
+class Inspection(NamedTuple):
+    """A data set as it was found.
+
+    Attributes:
+      source: the path that was looked at.
+      from_records: whether it is a folder of records, not a manifest.
+      looks: the usable photographs.
+      rejections: what is not used, and why.
+      pairs: near-duplicates across patients, positions in `looks`; None: not looked for.
+      pictures: JPEGs by image id, of those that a report shows.
+      crops: number of `crops/` records by split; empty for a manifest.
+    """
+
+    source: str
+    from_records: bool
+    looks: List[Look]
+    rejections: List[manifest.Rejection]
+    pairs: Optional[List[near_duplicates.Pair]]
+    pictures: Dict[str, bytes]
+    crops: Dict[str, int]
+
+    def shown(self) -> Dict[str, List[Look]]:
+        """The photographs of the contact sheets by condition, over all skin types."""
+        groups: Dict[str, Dict[int, List[Look]]] = {}
+        for look in sorted(self.looks, key=lambda look: splits.stable_fraction(look.row.image_id)):
+            by_type = groups.setdefault(look.row.condition, {})
+            by_type.setdefault(look.row.fitzpatrick or 0, []).append(look)
+        shown = {}
+        for condition, by_type in groups.items():
+            of_types = (by_type[skin_type] for skin_type in sorted(by_type))
+            turns = itertools.chain.from_iterable(itertools.zip_longest(*of_types))
+            chosen = [look for look in turns if look is not None][:PER_CONDITION]
+            shown[condition] = sorted(
+                chosen, key=lambda look: (look.row.fitzpatrick or 9, look.row.image_id)
+            )
+        return shown
+
+    def pairs_shown(self) -> List[near_duplicates.Pair]:
+        """The near-duplicates whose pictures are there, closest first."""
+        return sorted(self.pairs or [], key=lambda pair: -pair.correlation)[:_PAIRS_SHOWN]
+
+    def wanted(self) -> Set[str]:
+        """Image ids of all photographs that are shown."""
+        ids = {look.row.image_id for looks in self.shown().values() for look in looks}
+        for pair in self.pairs_shown():
+            ids |= {self.looks[n].row.image_id for n in (pair.first, pair.second)}
+        return ids
 
 
 def _jpeg(image: Image.Image) -> bytes:
@@ -53,8 +138,8 @@ def _pairs(looks: Sequence[Look]) -> List[near_duplicates.Pair]:
     )
 
 
-def _progress(items: Iterable, total: int, what: str) -> tqdm.tqdm:
-    return tqdm.tqdm(items, desc=what, total=total, unit=" photographs", disable=None)
+def _seen(items: Iterable, total: int) -> Iterable:
+    return progress.bar(items, total, "looking", "photographs")
 
 
 def _reduced(row: Photograph, folder: str, max_pixels: int) -> photographs.Decoded:
@@ -105,7 +190,7 @@ def from_manifest(
     look_at = functools.partial(_look_at_row, folder=folder, settings=settings)
     looks: List[Look] = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found in _progress(pool.map(look_at, rows), len(rows), "looking"):
+        for found in _seen(pool.map(look_at, rows), len(rows)):
             if isinstance(found, Look):
                 looks.append(found)
             else:
@@ -126,7 +211,7 @@ def from_manifest(
     return inspection
 
 
-def _full_records(data_dir: str, info: examples.DatasetInfo) -> Iterator[Tuple[str, dict]]:
+def _full_records(data_dir: str, info: records.DatasetInfo) -> Iterator[Tuple[str, dict]]:
     """Yields (split, parsed record with NumPy values)."""
     # A manifest is looked at without TensorFlow.
     import tensorflow as tf
@@ -135,8 +220,8 @@ def _full_records(data_dir: str, info: examples.DatasetInfo) -> Iterator[Tuple[s
 
     for split in manifest.SPLITS:
         if info.count("full", split):
-            for path in examples.list_shards(data_dir, "full", split):
-                shard = tf.data.TFRecordDataset(path).map(examples.parse_full)
+            for path in records.list_shards(data_dir, "full", split):
+                shard = tf.data.TFRecordDataset(path).map(records.parse_full)
                 with record_errors.naming(path, "full"):
                     for parsed in shard.as_numpy_iterator():
                         yield split, parsed
@@ -190,12 +275,9 @@ def from_records(data_dir: str, find_duplicates: bool = True) -> Inspection:
     Raises:
       ValueError: not a data set, or a record that cannot be read.
     """
-    info = examples.read_info(data_dir)
+    info = records.read_info(data_dir)
     total = sum(info.count("full", split) for split in manifest.SPLITS)
-    looks = [
-        _look_at_record(*record)
-        for record in _progress(_full_records(data_dir, info), total, "looking")
-    ]
+    looks = [_look_at_record(*record) for record in _seen(_full_records(data_dir, info), total)]
     if not looks:
         raise ValueError(f"{data_dir}: no full/ records")
     inspection = Inspection(

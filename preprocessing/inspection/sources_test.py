@@ -6,10 +6,11 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing.data import manifest as cases
-from preprocessing.data import records
+from preprocessing.data import manifest, records
 from preprocessing.data.manifest import Box, Photograph
+from preprocessing.duplicates.near_duplicates import Pair
 from preprocessing.inspection import sources
+from preprocessing.inspection.sources import Inspection, Look
 from preprocessing.sharding import dataset_files, plans, testing_shards
 
 _TONES = {1: (247, 222, 207), 3: (204, 158, 122), 6: (66, 42, 31)}
@@ -45,17 +46,17 @@ def _write_data(folder):
         Photograph("c", "q2", "outside", "2.png", "Acne", 1, (Box(0, 0, 999, 10),)),
     ]
     path = folder / "cases.csv"
-    cases.write_cases(str(path), rows)
+    manifest.write_cases(str(path), rows)
     with open(path, "a", encoding="utf-8") as file:
         file.write("c,q3,akne,0.png,Akne,1,,,\n")
     return str(path)
 
 
-def _write_records(manifest, work):
+def _write_records(cases, work):
     """Makes a data set as the pipeline does, without Beam."""
     settings = plans.Settings(image_size=32, full_size=64, photographs_per_shard=8)
-    rows, rejections = cases.read_cases(manifest)
-    names = testing_shards.write_shards(rows, pathlib.Path(manifest).parent, settings, work)
+    rows, rejections = manifest.read_cases(cases)
+    names = testing_shards.write_shards(rows, pathlib.Path(cases).parent, settings, work)
     return dataset_files.write_dataset_files(work, names, settings, rejections, {})
 
 
@@ -65,8 +66,8 @@ class InspectionTest(absltest.TestCase):
         super().setUpClass()
         cls.folder = pathlib.Path(absltest.TEST_TMPDIR.value) / "inspection"
         cls.folder.mkdir(parents=True, exist_ok=True)
-        cls.manifest = _write_data(cls.folder)
-        cls.found = sources.from_manifest(cls.manifest)
+        cls.cases = _write_data(cls.folder)
+        cls.found = sources.from_manifest(cls.cases)
 
     def test_looks_at_every_usable_photograph(self):
         looks = {look.row.image_id: look for look in self.found.looks}
@@ -98,16 +99,16 @@ class InspectionTest(absltest.TestCase):
 
     def test_no_usable_photograph(self):
         path = self.folder / "none.csv"
-        cases.write_cases(str(path), [Photograph("c", "p", "i", "none.png", "Acne", 1)])
+        manifest.write_cases(str(path), [Photograph("c", "p", "i", "none.png", "Acne", 1)])
         with self.assertRaisesRegex(ValueError, r"no usable photograph; .*none\.png: no such"):
             sources.from_manifest(str(path))
 
     def test_records(self):
         work = pathlib.Path(self.create_tempdir().full_path)
-        info = _write_records(self.manifest, work)
+        info = _write_records(self.cases, work)
         found = sources.from_records(str(work))
         self.assertLen(found.looks, 19)
-        for split in cases.SPLITS:
+        for split in manifest.SPLITS:
             count = sum(look.split == split for look in found.looks)
             self.assertEqual(count, info.count("full", split))
             self.assertEqual(found.crops[split], info.count("crops", split))
@@ -131,6 +132,41 @@ class InspectionTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "train-00000-of.*: truncated or corrupt TFRecord"):
             sources.from_records(str(work))
         self.assertEqual(records.read_info(str(work)), info)
+
+
+def _look(n, condition, skin_type, source=""):
+    extra = {"fitzpatrick_source": source}
+    row = Photograph("c", f"p{n}", f"i{n}", "", condition, skin_type, extra=extra)
+    return Look(row, "train", (4, 3), (), None, np.zeros((32, 32), np.uint8))
+
+
+class ShownTest(absltest.TestCase):
+    def test_contact_sheets_are_spread_over_skin_types(self):
+        looks = [_look(n, "Acne", 1 + n // 20) for n in range(60)]
+        looks += [_look(60 + n, "Cyst", (2, None)[n % 2]) for n in range(4)]
+        shown = Inspection("s", False, looks, [], None, {}, {}).shown()
+        self.assertEqual([look.row.fitzpatrick for look in shown["Acne"]], [1, 1, 2, 2, 3, 3])
+        self.assertEqual([look.row.fitzpatrick for look in shown["Cyst"]], [2, 2, None, None])
+        again = Inspection("s", False, looks[::-1], [], None, {}, {}).shown()
+        self.assertEqual(
+            *([look.row.image_id for look in sheet["Acne"]] for sheet in (shown, again))
+        )
+
+    def test_pictures_wanted_are_those_of_sheets_and_closest_pairs(self):
+        looks = [_look(n, "Acne", 3) for n in range(90)]
+        pairs = [Pair(n, n + 45, 1, 0.85 + n / 1000, False) for n in range(45)]
+        found = Inspection("s", False, looks, [], pairs, {}, {})
+        self.assertEqual([pair.first for pair in found.pairs_shown()], list(range(44, 20, -1)))
+        sheet = {look.row.image_id for look in found.shown()["Acne"]}
+        closest = {f"i{n}" for first in range(21, 45) for n in (first, first + 45)}
+        self.assertLen(sheet, 6)
+        self.assertEqual(found.wanted(), sheet | closest)
+
+    def test_annotated_or_estimated(self):
+        for source, expected in (("", True), ("annotated", True), ("estimated", False)):
+            self.assertEqual(_look(0, "Acne", 3, source).has_annotated_type, expected)
+        self.assertFalse(_look(0, "Acne", 3, "pair_estimated").has_annotated_type)
+        self.assertFalse(_look(0, "Acne", None, "").has_annotated_type)
 
 
 if __name__ == "__main__":
