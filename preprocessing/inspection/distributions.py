@@ -1,8 +1,7 @@
 """Counts and distributions of an inspected data set, and what in them is worth a look."""
 
-import collections
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -33,11 +32,19 @@ class Histogram(NamedTuple):
     ticks: Sequence[Tuple[float, str]] = ()
 
 
-def counts(looks: Sequence[Look]) -> Dict[Tuple[str, int, str], int]:
-    """Counts photographs by condition, skin type (0: unknown) and split."""
-    return collections.Counter(
-        (look.row.condition, look.row.fitzpatrick or UNKNOWN, look.split) for look in looks
-    )
+def counts(looks: Sequence[Look]) -> Tuple[List[str], np.ndarray]:
+    """Counts photographs.
+
+    Returns:
+      The conditions in the order of their names, and int [conditions, 7, 3], the counts
+      by skin type (0: unknown) and split.
+    """
+    names = sorted({look.row.condition for look in looks})
+    found = np.zeros((len(names), len(SKIN_TYPES), len(manifest.SPLITS)), int)
+    for look in looks:
+        split = manifest.SPLITS.index(look.split)
+        found[names.index(look.row.condition), look.row.fitzpatrick or UNKNOWN, split] += 1
+    return names, found
 
 
 def patients(looks: Sequence[Look]) -> Dict[str, int]:
@@ -49,7 +56,7 @@ def patients(looks: Sequence[Look]) -> Dict[str, int]:
 
 
 def _binned(
-    values: Sequence[float],
+    values: Union[Sequence[float], np.ndarray],
     edges: Sequence[float],
     labels: List[str],
     ticks: Sequence[Tuple[float, str]] = (),
@@ -65,14 +72,20 @@ def boxes_per_photograph(looks: Sequence[Look]) -> Histogram:
     return _binned(values, range(8), [*map(str, range(6)), "6+"])
 
 
+def _box_pixels(looks: Sequence[Look]) -> np.ndarray:
+    """Width and height of each ROI and of its photograph in pixels, float [N, 4]."""
+    sides = [
+        ((box.x1 - box.x0) * look.size[0], (box.y1 - box.y0) * look.size[1], *look.size)
+        for look in looks
+        for box in look.boxes
+    ]
+    return np.reshape(np.array(sides, float), (-1, 4))
+
+
 def box_sizes(looks: Sequence[Look]) -> Histogram:
     """Counts ROIs by their longer side relative to the photograph's shorter one."""
-    shares = []
-    for look in looks:
-        width, height = look.size
-        for box in look.boxes:
-            longer = max((box.x1 - box.x0) * width, (box.y1 - box.y0) * height)
-            shares.append(longer / min(width, height))
+    sides = _box_pixels(looks)
+    shares = sides[:, :2].max(1) / sides[:, 2:].min(1)
     edges = np.linspace(0, 1.2, 13).tolist()
     labels = [f"{low:.0%} to {high:.0%}" for low, high in zip(edges, edges[1:])]
     labels[-1] = f"{edges[-2]:.0%} or more"
@@ -82,16 +95,12 @@ def box_sizes(looks: Sequence[Look]) -> Histogram:
 
 def box_aspects(looks: Sequence[Look]) -> Histogram:
     """Counts ROIs by width to height, bins of half an octave."""
-    aspects = [
-        (box.x1 - box.x0) * look.size[0] / ((box.y1 - box.y0) * look.size[1])
-        for look in looks
-        for box in look.boxes
-    ]
+    sides = _box_pixels(looks)
     octaves = np.arange(-2, 2.01, 0.5)
     labels = [f"{2**n:.2g}:1" if n > 0 else f"1:{2**-n:.2g}" for n in octaves]
     ticks = [(n + 0.5, labels[n]) for n in range(0, len(labels), 2)]
     edges = [-2.25, *(octaves + 0.25)]
-    return _binned(np.log2(aspects).tolist(), edges, labels, ticks)
+    return _binned(np.log2(sides[:, 0] / sides[:, 1]), edges, labels, ticks)
 
 
 def box_places(looks: Sequence[Look]) -> np.ndarray:
@@ -194,10 +203,9 @@ def _about_conditions(looks: Sequence[Look]) -> List[str]:
     few = sorted(name for name, count in patients(looks).items() if count < FEW_PATIENTS)
     if few:
         findings.append(f"Fewer than {FEW_PATIENTS} patients: {_names(few)}.")
-    present = sorted({look.row.condition for look in looks})
-    found = {(look.row.condition, look.split) for look in looks}
-    for split in manifest.SPLITS:
-        missing = [condition for condition in present if (condition, split) not in found]
+    names, found = counts(looks)
+    for split, of_split in zip(manifest.SPLITS, found.sum(1).T):
+        missing = [name for name, count in zip(names, of_split) if not count]
         if missing:
             findings.append(f"No {split} photograph: {_names(missing)}.")
     return findings

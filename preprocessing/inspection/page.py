@@ -4,8 +4,9 @@ import datetime
 import pathlib
 from typing import Any, Dict, List, Sequence
 
+import numpy as np
+
 from common import pages
-from preprocessing.data import manifest
 from preprocessing.inspection import charts, distributions
 from preprocessing.inspection.distributions import SKIN_TYPES, UNKNOWN, Histogram
 from preprocessing.inspection.sources import PER_CONDITION, Inspection, Look
@@ -26,8 +27,8 @@ _SECTIONS = (
 )
 
 
-def _cell(by_split: Sequence[int], largest: int) -> Dict[str, Any]:
-    total = sum(by_split)
+def _cell(by_split: np.ndarray, largest: int) -> Dict[str, Any]:
+    total = int(by_split.sum())
     share = (total / largest) ** 0.5 if largest else 0.0
     return {
         "total": f"{total:,}" if total else "",
@@ -37,44 +38,41 @@ def _cell(by_split: Sequence[int], largest: int) -> Dict[str, Any]:
     }
 
 
-def _counts(inspection: Inspection) -> Dict[str, Any]:
+def _counts(looks: Sequence[Look]) -> Dict[str, Any]:
     """Rows and totals of the table of condition, skin type and split."""
-    counts = distributions.counts(inspection.looks)
-    patients = distributions.patients(inspection.looks)
-    kinds = [kind for kind in SKIN_TYPES if kind or any(key[1] == UNKNOWN for key in counts)]
-    by_cell = {
-        (condition, kind): [counts[condition, kind, split] for split in manifest.SPLITS]
-        for condition in patients
-        for kind in kinds
+    names, counts = distributions.counts(looks)
+    patients = distributions.patients(looks)
+    kinds = [kind for kind in SKIN_TYPES if kind or counts[:, UNKNOWN].any()]
+    largest = counts.sum(2).max()
+    rows = [
+        {
+            "name": name,
+            "patients": f"{patients[name]:,}",
+            "cells": [_cell(own[kind], largest) for kind in kinds],
+            **_cell(own.sum(0), 0),
+        }
+        for name, own in zip(names, counts)
+    ]
+    totals = [*counts.sum(0)[kinds], counts.sum((0, 1))]
+    return {
+        "skin_types": kinds,
+        "count_rows": rows,
+        "totals": [_cell(by_split, 0) for by_split in totals],
     }
-    largest = max(map(sum, by_cell.values()))
-
-    def added(chosen: Sequence[List[int]]) -> Dict[str, Any]:
-        return _cell([sum(column) for column in zip(*chosen)], 0)
-
-    rows = []
-    for condition in sorted(patients):
-        own = [by_cell[condition, kind] for kind in kinds]
-        cells = [_cell(by_split, largest) for by_split in own]
-        row = {"name": condition, "patients": f"{patients[condition]:,}", "cells": cells}
-        rows.append({**row, **added(own)})
-    totals = [added([by_cell[condition, kind] for condition in patients]) for kind in kinds]
-    totals.append(added(list(by_cell.values())))
-    return {"skin_types": kinds, "count_rows": rows, "totals": totals}
 
 
 def _agreement(looks: Sequence[Look]) -> Dict[str, Any]:
     table = distributions.type_agreement(looks)
-    count, largest = int(table.sum()), max(int(table.max()), 1)
-    apart = sum(table.diagonal(offset).sum() for offset in (-1, 0, 1))
+    count, near = table.sum(), sum(table.trace(offset) for offset in (-1, 0, 1))
+    cells = [
+        [{**_cell(value, table.max()), "total": value.sum()} for value in row]
+        for row in table[..., None]
+    ]
     return {
         "count": f"{count:,}" if count else "",
         "equal": f"{table.trace() / max(count, 1):.0%}",
-        "near": f"{apart / max(count, 1):.0%}",
-        "rows": [
-            [{**_cell([value], largest), "total": int(value)} for value in row]
-            for row in table.tolist()
-        ],
+        "near": f"{near / max(count, 1):.0%}",
+        "rows": cells,
     }
 
 
@@ -157,7 +155,7 @@ def render(inspection: Inspection) -> str:
         tiles=_tiles(inspection),
         sections=_SECTIONS,
         findings=distributions.findings(inspection),
-        **_counts(inspection),
+        **_counts(looks),
         patient_count=f"{len({look.row.patient_id for look in looks}):,}",
         tones=_TONES,
         skin_legend=[(given, _GIVEN), ("estimated from ITA", _ESTIMATED)],

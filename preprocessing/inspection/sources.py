@@ -174,7 +174,7 @@ def from_manifest(
     """Looks at the photographs of a manifest, on all cores.
 
     Args:
-      cases_path: see `cases`.
+      cases_path: see `manifest`.
       image_dir: folder that the images are relative to; by default the manifest's own.
       settings: of splits, the pixel limit and whether to look for near-duplicates.
 
