@@ -5,6 +5,8 @@ load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
 # Modules of tests' helpers are part of the library of their folder.
 _DATA = ["*.css", "*.html", "*.js", "*.md.jinja", "*.html.jinja", "*.csv"]
 
+_TRAINED_RUN = "//training:tiny_run.tar"
+
 def _module(name):
     """The file of a program: a folder that is a program has it in `__main__.py`."""
     return "__main__.py" if name == "main" else name + ".py"
@@ -17,7 +19,8 @@ def room(
         together = [],
         slow = {},
         sizes = {},
-        test_data = {}):
+        test_data = {},
+        trained_run = False):
     """Declares what a folder holds.
 
     `//folder` (`name`, as the folder) is the library of all modules but programs and
@@ -33,6 +36,7 @@ def room(
       slow: test -> extra tags ([] mostly); not part of `//...`, but of `:slow`.
       sizes: test -> size where it is not "medium".
       test_data: test -> files and programs that it opens.
+      trained_run: whether tests use the tiny trained run that is made once for all.
     """
     sources = native.glob(["*.py"])
     tests = [source[:-3] for source in sources if source.endswith("_test.py")]
@@ -56,6 +60,8 @@ def room(
         if test not in tests:
             fail("//%s has no %s.py" % (native.package_name(), test))
     common = [":" + name] + test_deps
+    run = [_TRAINED_RUN] if trained_run else []
+    env = {"DERMGAN_TEST_FIXTURE": "$(rootpath %s)" % _TRAINED_RUN} if trained_run else {}
     if together:
         py_test(
             name = name + "_small_tests",
@@ -64,6 +70,8 @@ def room(
             args = [native.package_name().replace("/", ".") + "." + test for test in together],
             main = "//tools/bazel:run_together.py",
             srcs_version = "PY3",
+            data = run,
+            env = env,
             deps = common,
         )
     for test in tests:
@@ -76,7 +84,8 @@ def room(
             name = test,
             size = sizes.get(test, "medium"),
             srcs = [test + ".py"],
-            data = test_data.get(test, []),
+            data = test_data.get(test, []) + run,
+            env = env,
             srcs_version = "PY3",
             tags = ["manual", "slow"] + slow[test] if test in slow else [],
             deps = common + ([":" + program] if program in programs else []),
