@@ -55,6 +55,7 @@ _HAIR_COLOURS = (
     (0.09, 0.05, 0.025),
     (0.26, 0.17, 0.08),
 )
+_HAIR_COLOURS_OF = {1: 4, 2: 4, 3: 3, 4: 2}  # how many of them people of a skin type have
 
 
 def _apportion(shares: Sequence[float], total: int, least: int) -> List[int]:
@@ -67,14 +68,6 @@ def _apportion(shares: Sequence[float], total: int, least: int) -> List[int]:
     while counts.sum() < total:
         counts[np.argmax(ideal - counts)] += 1
     return counts.tolist()
-
-
-def _draw_person(
-    skin_type: int, rng: np.random.Generator
-) -> Tuple[Tuple[float, float, float], int]:
-    """Draws a person's skin colour and the index of the hair colour."""
-    lightest = {1: 4, 2: 4, 3: 3}.get(skin_type, 2 if skin_type == 4 else 1)
-    return skin_surface.draw_tone(skin_type, rng), int(rng.integers(lightest))
 
 
 def _frame(
@@ -106,7 +99,9 @@ def describe_case(
       patient_seed: decides skin and hair colour.
       case_seed: decides the rest.
     """
-    lab, hair = _draw_person(skin_type, np.random.default_rng(patient_seed))
+    person = np.random.default_rng(patient_seed)
+    lab = skin_surface.draw_tone(skin_type, person)
+    hair = _HAIR_COLOURS[person.integers(_HAIR_COLOURS_OF.get(skin_type, 1))]
     rng = np.random.default_rng(case_seed)
     part = str(rng.choice(lesions.MORPHOLOGY[condition].parts))
     half = scenes.HALF_WIDTH[part]
@@ -133,7 +128,7 @@ def describe_case(
             surface=surface,
             scene=scene,
             rois=rois,
-            hair_colour=_HAIR_COLOURS[hair],
+            hair_colour=hair,
             hairiness=hairiness,
             camera=camera.draw_camera(*_frame(rois, _WIDEST.get(part, 260.0), rng), rng),
         )
