@@ -21,9 +21,9 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from evaluation.augmentation import classifier, classifier_input
-from evaluation.augmentation.classifier_data import Images
+from evaluation.augmentation import classifier
 from evaluation.augmentation.configs import demo, paper
+from evaluation.augmentation.images import Images
 from preprocessing.data import taxonomy
 from training import building
 
@@ -34,7 +34,7 @@ _NUM_IMAGES = flags.DEFINE_integer("num_images", 4000, "Images on disk, half of 
 def _write_images(folder: str, number: int, input_size: int) -> Images:
     """Writes images of noise, as they are kept for the classifier."""
     rng = np.random.default_rng(0)
-    size = classifier_input.stored_size(input_size)
+    size = classifier.stored_size(input_size)
     path = pathlib.Path(folder) / f"{input_size}.uint8"
     with open(path, "wb") as file:
         for _ in range(number):
@@ -49,17 +49,10 @@ def _write_images(folder: str, number: int, input_size: int) -> Images:
 
 
 def _input(config: ml_collections.ConfigDict, images: Images, batches: int) -> tf.data.Dataset:
-    training = config.training
-    order = np.random.default_rng(0).integers(0, 2 * len(images), batches * training.batch_size)
-    return classifier_input.training_batches(
-        (images, images),
-        order,
-        np.ones(len(taxonomy.CONDITIONS), np.float32),
-        classifier_input.Jitter(**config.augmentation),
-        config.model.input_size,
-        training.batch_size,
-        seed=0,
-    )
+    length = batches * config.training.batch_size
+    order = np.random.default_rng(0).integers(0, 2 * len(images), length)
+    weights = np.ones(len(taxonomy.CONDITIONS), np.float32)
+    return classifier.training_batches((images, images), order, weights, config, seed=0)
 
 
 def _seconds_of_reading(batches: Any, number: int) -> float:
@@ -69,7 +62,7 @@ def _seconds_of_reading(batches: Any, number: int) -> float:
     return time.perf_counter() - started
 
 
-def measure(
+def measure_speeds(
     config: ml_collections.ConfigDict, folder: str, turns: int, num_images: int
 ) -> List[Tuple[float, float]]:
     """Returns images/s of the input and of training, turn by turn."""
@@ -78,9 +71,7 @@ def measure(
     size = config.model.input_size
     data = _input(config, _write_images(folder, num_images // 2, size), read_batches + 10)
     tf.keras.mixed_precision.set_global_policy(building.choose_precision(config.training.precision))
-    network = {key: value for key, value in config.model.items() if key != "input_size"}
-    model = classifier.build(size, len(taxonomy.CONDITIONS), weights="none", **network)
-    classifier.compile_model(model, classifier.Training(**config.training))
+    model = classifier.build_classifier(config, len(taxonomy.CONDITIONS), classifier.NO_WEIGHTS)
     fixed = tf.data.Dataset.from_tensors(next(iter(data))).repeat()
     model.fit(fixed, steps_per_epoch=2, verbose=0)
     speeds = []
@@ -102,7 +93,7 @@ def main(_: Sequence[str]) -> None:
     for config in (demo.get_config(), paper.get_config()):
         size, batch = config.model.input_size, config.training.batch_size
         with tempfile.TemporaryDirectory() as folder:
-            speeds = measure(config, folder, _TURNS.value, _NUM_IMAGES.value)
+            speeds = measure_speeds(config, folder, _TURNS.value, _NUM_IMAGES.value)
         reading, training = (statistics.median(column) for column in zip(*speeds))
         ratio = statistics.median(one / other for one, other in speeds)
         name = f"{config.name}: {size}x{size}, width {config.model.alpha}, batch {batch}"

@@ -24,19 +24,20 @@ from typing import List, Optional, Sequence
 from absl import flags
 from ml_collections import config_flags
 
-from evaluation.augmentation import arms as augmentation_arms
+from common import locks
+from common.report import Report
 from evaluation.augmentation import (
-    classification_statistics,
+    arms,
+    classification,
     classifier,
-    classifier_predictions,
-    fitting,
+    images,
+    predictions,
     report,
-    synthetic_sources,
+    results,
 )
-from evaluation.augmentation import results as augmentation_results
-from evaluation.augmentation import study as augmentation_study
 from evaluation.augmentation.arms import Arm
-from evaluation.augmentation.study import Study
+from evaluation.augmentation.images import SyntheticSource
+from evaluation.augmentation.study import EXTRA, TEST, Study, read_data, train_arms
 from preprocessing.data import records
 from synthesis import run_flags
 from synthesis.trained_generator import TrainedGenerator
@@ -55,7 +56,7 @@ _WEIGHTS = flags.DEFINE_string(
     "Initial ones: none draws them, imagenet fetches Keras' own, or a file in Keras' layout, "
     "without top.",
 )
-_ARMS = flags.DEFINE_list("arms", list(augmentation_arms.NAMES), "Ways to train.")
+_ARMS = flags.DEFINE_list("arms", list(arms.NAMES), "Ways to train.")
 _RATIO = flags.DEFINE_list(
     "ratio", [], "Further arms with so many synthetic images to one photograph, e.g. 0.5,1,2,5."
 )
@@ -78,9 +79,7 @@ _EXTRA_TEST = flags.DEFINE_string(
 _FROM_PREDICTIONS = flags.DEFINE_string(
     "from_predictions", None, "Stored predictions to redo the statistics of, without training."
 )
-_REPLICATES = flags.DEFINE_integer(
-    "replicates", classification_statistics.REPLICATES, "Of the bootstraps."
-)
+_REPLICATES = flags.DEFINE_integer("replicates", classification.REPLICATES, "Of the bootstraps.")
 _OVERWRITE = run_flags.define_overwrite("results of another experiment")
 
 
@@ -92,19 +91,19 @@ def _numbers(flag: "flags.FlagHolder[List[str]]", kind: type) -> List:
 
 
 def _synthetic(
-    generator: TrainedGenerator, data_dir: str, workdir: str, arms: Sequence[Arm]
-) -> Optional[synthetic_sources.SyntheticSource]:
-    if all(arm.kind == augmentation_arms.REAL for arm in arms):
+    generator: TrainedGenerator, data_dir: str, workdir: str, wanted: Sequence[Arm]
+) -> Optional[SyntheticSource]:
+    if all(arm.kind == arms.REAL for arm in wanted):
         return None
     if _SYNTHETIC_DIR.value:
         command_line.exclude("synthetic_dir", ("num_synthetic", "balance"))
-        return synthetic_sources.given(command_line.user_path(_SYNTHETIC_DIR.value), data_dir)
+        return images.given_images(command_line.user_path(_SYNTHETIC_DIR.value), data_dir)
     photographs = records.read_info(data_dir).count("full", "train")
-    return synthetic_sources.planned(
+    return images.planned_images(
         generator,
         data_dir,
         os.path.join(workdir, "synthetic"),
-        max(_NUM_SYNTHETIC.value, augmentation_arms.synthetic_images_needed(arms, photographs)),
+        max(_NUM_SYNTHETIC.value, arms.synthetic_images_needed(wanted, photographs)),
         [axis for axis in _BALANCE.value if axis],
     )
 
@@ -115,17 +114,17 @@ def _study() -> Study:
     data_dir = _DATA_DIR(generator)
     default = os.path.join(generator.run_dir, "evaluation", "augmentation")
     workdir = command_line.user_path(_WORKDIR.value or default)
-    arms = augmentation_arms.make_arms(_ARMS.value, _numbers(_RATIO, float))
+    wanted = arms.make_arms(_ARMS.value, _numbers(_RATIO, float))
     weights = _WEIGHTS.value
     if weights not in (classifier.NO_WEIGHTS, classifier.IMAGENET):
         weights = command_line.user_path(weights)
     return Study(
         data_dir=data_dir,
         config=_CONFIG.value,
-        arms=arms,
+        arms=wanted,
         seeds=_numbers(_SEEDS, int),
         weights=weights,
-        synthetic=_synthetic(generator, data_dir, workdir, arms),
+        synthetic=_synthetic(generator, data_dir, workdir, wanted),
         workdir=workdir,
         extra_test=command_line.user_path(_EXTRA_TEST.value) if _EXTRA_TEST.value else None,
         overwrite=_OVERWRITE.value,
@@ -133,33 +132,38 @@ def _study() -> Study:
 
 
 def _report(
-    predictions_dir: str, workdir: str, wanted: Optional[Sequence[classifier_predictions.Key]]
+    predictions_dir: str,
+    workdir: str,
+    wanted: Optional[Sequence[predictions.TrainingKey]] = None,
+    next_step: str = "",
 ) -> None:
-    results = []
-    for test_set in (augmentation_study.TEST, augmentation_study.EXTRA):
-        arms = classifier_predictions.read(predictions_dir, test_set, wanted)
-        if arms:
-            results.append(augmentation_results.compute(test_set, arms, _REPLICATES.value))
-    if not results:
+    all_results = []
+    for test_set in (TEST, EXTRA):
+        found = predictions.read_predictions(predictions_dir, test_set, wanted)
+        if found:
+            all_results.append(results.compute_results(test_set, found, _REPLICATES.value))
+    if not all_results:
         raise ValueError(f"{predictions_dir}: no predictions there")
-    paths = report.write(results, workdir, _OVERWRITE.value)
-    for one in results:
-        print(report.screen(one))
-    print("\n" + "\n".join(paths))
+    protocol = report.protocol_of(all_results)
+    written = Report(workdir, "augmentation", protocol, _OVERWRITE.value, "--workdir")
+    report.write_report(all_results, written)
+    shown = "\n".join(map(report.screen_summary, all_results))
+    written.show(shown, next_step or f"read {written.paths[0]}")
 
 
 def _experiment() -> None:
     study = _study()
-    try:
-        fitting.run(study, augmentation_study.read_data(study))
-    except KeyboardInterrupt:
-        print(
-            f"\nstopped; continue with the same options and --workdir={study.workdir}",
-            file=sys.stderr,
-        )
-        sys.exit(130)
-    _report(study.predictions_dir, study.workdir, study.plan())
-    print(f"next: tensorboard --logdir {os.path.join(study.workdir, 'logs')}")
+    with locks.only_writer(study.workdir, "augmentation"):
+        try:
+            train_arms(study, read_data(study))
+        except KeyboardInterrupt:
+            print(
+                f"\nstopped; continue with the same options and --workdir={study.workdir}",
+                file=sys.stderr,
+            )
+            sys.exit(130)
+        logs = os.path.join(study.workdir, "logs")
+        _report(study.predictions_dir, study.workdir, study.plan(), f"tensorboard --logdir {logs}")
 
 
 def main(_: Sequence[str]) -> None:
@@ -173,8 +177,8 @@ def main(_: Sequence[str]) -> None:
     )
     command_line.exclude("from_predictions", training_flags)
     predictions_dir = command_line.user_path(_FROM_PREDICTIONS.value)
-    default = os.path.dirname(predictions_dir)
-    _report(predictions_dir, command_line.user_path(_WORKDIR.value or default), None)
+    workdir = command_line.user_path(_WORKDIR.value or os.path.dirname(predictions_dir))
+    _report(predictions_dir, workdir)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def synthetic_images_needed(arms: Sequence[Arm], photographs: int) -> int:
     return max([round(arm.ratio * photographs) for arm in arms if arm.ratio], default=0)
 
 
-def order(protocol: Mapping[str, Any]) -> Tuple[int, float]:
+def order_of_arm(protocol: Mapping[str, Any]) -> Tuple[int, float]:
     """Returns what arms are sorted by.
 
     Args:
@@ -94,7 +94,7 @@ class Mixture:
             raise ValueError("no synthetic image")
 
 
-def mixture(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: float) -> Mixture:
+def mixture_of_arm(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: float) -> Mixture:
     """Returns what an arm draws from.
 
     Args:
@@ -135,7 +135,7 @@ def _same_condition(wanted: np.ndarray, real: np.ndarray, rng: np.random.Generat
     return chosen
 
 
-def draw(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.ndarray:
+def draw_images(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.ndarray:
     """Draws the images of a training, in order.
 
     With the same seed, `real+synthetic` and `real+oversampled` have the same photographs
@@ -144,7 +144,7 @@ def draw(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.ndarray:
 
     Args:
       arm: which.
-      drawn_from: from `mixture`.
+      drawn_from: from `mixture_of_arm`.
       length: number of images.
       seed: of the training.
 

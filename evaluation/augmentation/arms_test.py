@@ -10,7 +10,7 @@ _SYNTHETIC = np.array([2, 1] * 100)
 
 def _drawn(kind, share=0.5, length=3000, seed=3, real=_REAL, synthetic=_SYNTHETIC):
     arm = Arm(kind, kind)
-    return arms.draw(arm, arms.mixture(arm, real, synthetic, share), length, seed)
+    return arms.draw_images(arm, arms.mixture_of_arm(arm, real, synthetic, share), length, seed)
 
 
 class ArmsTest(parameterized.TestCase):
@@ -52,7 +52,7 @@ class ArmsTest(parameterized.TestCase):
 
     def test_class_weights_give_the_frequencies_of_the_mixture(self):
         arm = Arm("w", arms.CLASS_WEIGHTS)
-        mixed = arms.mixture(arm, _REAL, _SYNTHETIC, 0.5)
+        mixed = arms.mixture_of_arm(arm, _REAL, _SYNTHETIC, 0.5)
         # 0: 0.4 of 0.8; 1: 0.09 + 0.25 of 0.18; 2: 0.01 + 0.25 of 0.02; 3: not there.
         np.testing.assert_allclose(
             arms.class_weights(arm, mixed, 4), [0.5, 0.34 / 0.18, 13.0, 1.0], rtol=1e-6
@@ -62,23 +62,23 @@ class ArmsTest(parameterized.TestCase):
 
     def test_class_weights_have_mean_one_without_all_conditions(self):
         arm = Arm("w", arms.CLASS_WEIGHTS)
-        mixed = arms.mixture(arm, _REAL, np.array([3, 2]), 0.5)
+        mixed = arms.mixture_of_arm(arm, _REAL, np.array([3, 2]), 0.5)
         self.assertAlmostEqual(arms.class_weights(arm, mixed, 4)[_REAL].mean(), 1.0, places=6)
 
     def test_ratios_take_the_first_images_in_proportion(self):
         arm = Arm("x", arms.SYNTHETIC, 0.5)
-        mixed = arms.mixture(arm, _REAL, _SYNTHETIC, 0.9)
+        mixed = arms.mixture_of_arm(arm, _REAL, _SYNTHETIC, 0.9)
         self.assertLen(mixed.synthetic, 50)
         self.assertAlmostEqual(mixed.share, 1 / 3)
         self.assertEqual(arms.synthetic_images_needed([Arm("r", "real"), arm], 100), 50)
         with self.assertRaisesRegex(ValueError, r"ratios \[2, 2.0\] are not distinct"):
             arms.make_arms([], [2, 2.0])
         with self.assertRaisesRegex(ValueError, "'x' takes 300 synthetic images; there are 200"):
-            arms.mixture(Arm("x", arms.SYNTHETIC, 3), _REAL, _SYNTHETIC, 0.0)
+            arms.mixture_of_arm(Arm("x", arms.SYNTHETIC, 3), _REAL, _SYNTHETIC, 0.0)
 
     def test_without_a_share_all_images_are_equal(self):
         arm = Arm("s", arms.SYNTHETIC)
-        self.assertAlmostEqual(arms.mixture(arm, _REAL, _SYNTHETIC, 0.0).share, 2 / 3)
+        self.assertAlmostEqual(arms.mixture_of_arm(arm, _REAL, _SYNTHETIC, 0.0).share, 2 / 3)
 
     @parameterized.parameters(*arms.NAMES)
     def test_a_seed_decides(self, kind):

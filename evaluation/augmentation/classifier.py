@@ -1,62 +1,50 @@
 """The classifier of the augmentation experiment: MobileNet V1 (Howard et al. 2017).
 
-Paper, section 3: MobileNet on uncropped photographs, 27 classes.
+Paper, section 3: MobileNet on uncropped photographs, 27 classes; "flips, saturation and
+jitter" of every arm's images alike. Its batches, its network, its training, all by a
+configuration as in `configs`.
 """
 
-import dataclasses
 import os
-from typing import Dict, Optional, Sequence, Union
+from typing import Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
+from ml_collections import ConfigDict
 
-from evaluation.augmentation import classifier_input
-from evaluation.augmentation.classifier_data import Images
+from evaluation.augmentation.images import Images
 from training import building
 
 NO_WEIGHTS, IMAGENET = "none", "imagenet"
 MONITORS: Dict[str, str] = {"loss": "val_loss", "accuracy": "val_accuracy"}
 _PREDICTION_BATCH = 64
+# Images are kept this much larger than the classifier sees them, so that a crop is not
+# an enlargement.
+STORED_SCALE = 1.25
+_GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """How a classifier is trained; `training` of the configuration.
-
-    Attributes:
-      steps: at most.
-      batch_size: images of a step.
-      learning_rate: of Adam at the start; cosine decay to 0 over the steps.
-      validate_every: steps between validations.
-      patience: validations without improvement after which it stops; 0 never does.
-      monitor: key of `MONITORS`; which validation picks the weights.
-      precision: see `building.PRECISIONS`.
-    """
-
-    steps: int
-    batch_size: int
-    learning_rate: float
-    validate_every: int
-    patience: int
-    monitor: str
-    precision: str
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "validate_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"training.{name} {getattr(self, name)} is not positive")
-        if self.steps % self.validate_every:
-            raise ValueError(
-                f"training.steps {self.steps} is not a multiple of training.validate_every "
-                f"{self.validate_every}"
-            )
-        if not self.learning_rate > 0:
-            raise ValueError(f"training.learning_rate {self.learning_rate} is not positive")
-        if self.monitor not in MONITORS:
-            raise ValueError(
-                f"training.monitor {self.monitor!r} is not one of {', '.join(MONITORS)}"
-            )
-        building.choose_precision(self.precision)
+def check_config(config: ConfigDict) -> None:
+    """Raises ValueError for values of the right fields that cannot be."""
+    augmentation, training = config.augmentation, config.training
+    if not 0 < augmentation.crop <= 1:
+        raise ValueError(f"augmentation.crop {augmentation.crop} is not in (0, 1]")
+    for name in ("saturation", "contrast", "brightness"):
+        if not 0 <= augmentation[name] <= 1:
+            raise ValueError(f"augmentation.{name} {augmentation[name]} is not in 0..1")
+    for name in ("steps", "batch_size", "validate_every", "learning_rate"):
+        if not training[name] > 0:
+            raise ValueError(f"training.{name} {training[name]} is not positive")
+    if training.steps % training.validate_every:
+        raise ValueError(
+            f"training.steps {training.steps} is not a multiple of training.validate_every "
+            f"{training.validate_every}"
+        )
+    if training.monitor not in MONITORS:
+        raise ValueError(
+            f"training.monitor {training.monitor!r} is not one of {', '.join(MONITORS)}"
+        )
+    building.choose_precision(training.precision)
 
 
 def check_weights(weights: str) -> None:
@@ -65,22 +53,124 @@ def check_weights(weights: str) -> None:
         raise ValueError(f"--weights={weights}: no such file; or {IMAGENET}, or {NO_WEIGHTS}")
 
 
-def build(
-    input_size: int,
-    num_classes: int,
-    alpha: float,
-    dropout: float,
-    batch_norm_momentum: float,
-    weights: str,
-) -> tf.keras.Model:
-    """Builds the network.
+def stored_size(input_size: int) -> int:
+    """Returns the rows and columns that images are kept with."""
+    return round(input_size * STORED_SCALE)
+
+
+def jitter_images(
+    images: tf.Tensor, augmentation: ConfigDict, input_size: int, seed: tf.Tensor
+) -> tf.Tensor:
+    """Varies a batch, each image by its own draws.
 
     Args:
-      input_size: rows and columns.
+      images: float32 [B, H, W, 3] in [-1, 1], B known when the graph is built.
+      augmentation: how, of the configuration.
+      input_size: rows and columns of the result.
+      seed: int64 [2]; decides everything.
+
+    Returns:
+      float32 [B, input_size, input_size, 3] in [-1, 1].
+    """
+    batch = images.shape[0]
+    seeds = tf.random.experimental.stateless_split(seed, 8)
+
+    def uniform(number: int, low: float, high: float) -> tf.Tensor:
+        return tf.random.stateless_uniform([batch, 1, 1, 1], seeds[number], low, high)
+
+    def factor(number: int, width: float) -> tf.Tensor:
+        return uniform(number, 1 - width, 1 + width)
+
+    side = uniform(0, augmentation.crop, 1.0)[:, :, 0, 0]
+    top = uniform(1, 0.0, 1.0)[:, :, 0, 0] * (1.0 - side)
+    left = uniform(2, 0.0, 1.0)[:, :, 0, 0] * (1.0 - side)
+    boxes = tf.concat([top, left, top + side, left + side], axis=1)
+    images = tf.image.crop_and_resize(images, boxes, tf.range(batch), [input_size, input_size])
+    for number, axis, direction in ((3, 2, "horizontal"), (4, 1, "vertical")):
+        if augmentation[f"flip_{direction}"]:
+            flipped = tf.reverse(images, [axis])
+            images = tf.where(uniform(number, 0.0, 1.0) < 0.5, flipped, images)
+    grey = tf.reduce_sum(images * tf.constant(_GREY), axis=-1, keepdims=True)
+    images = grey + (images - grey) * factor(5, augmentation.saturation)
+    mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
+    images = mean + (images - mean) * factor(6, augmentation.contrast)
+    images += 2.0 * uniform(7, -augmentation.brightness, augmentation.brightness)
+    return tf.clip_by_value(images, -1.0, 1.0)
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """Scales uint8 to float32 in [-1, 1], what MobileNet takes."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def training_batches(
+    sources: Sequence[Images],
+    order: np.ndarray,
+    weights: np.ndarray,
+    config: ConfigDict,
+    seed: int,
+) -> tf.data.Dataset:
+    """Makes the batches of a training.
+
+    Args:
+      sources: photographs, then synthetic images, as `arms.draw_images` numbers them.
+      order: numbers of the images, int64 [steps * batch_size].
+      weights: of the loss by condition code, float32.
+      config: of the classifier.
+      seed: of the variation.
+
+    Returns:
+      (images float32 [B, S, S, 3] in [-1, 1], codes int64 [B], weights float32 [B]).
+    """
+    first = np.cumsum([0, *(len(source) for source in sources)])
+    labels = np.concatenate([source.labels for source in sources])
+    shape = sources[0].pixels.shape[1:]
+    batch_size = config.training.batch_size
+
+    def gather(numbers: np.ndarray) -> np.ndarray:
+        which = np.searchsorted(first, numbers, side="right") - 1
+        images = np.empty((len(numbers), *shape), np.uint8)
+        for index, source in enumerate(sources):
+            ours = which == index
+            images[ours] = source.pixels[numbers[ours] - first[index]]
+        return images
+
+    def batch(step: tf.Tensor, numbers: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        images = tf.numpy_function(gather, [numbers], tf.uint8)
+        images = to_float(tf.ensure_shape(images, [batch_size, *shape]))
+        both = tf.stack([tf.constant(seed, tf.int64), step])
+        images = jitter_images(images, config.augmentation, config.model.input_size, both)
+        codes = tf.gather(tf.constant(labels), numbers)
+        return images, codes, tf.gather(tf.constant(weights), codes)
+
+    numbers = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+    return numbers.enumerate().map(batch, tf.data.AUTOTUNE).prefetch(4)
+
+
+def whole_batches(images: Images, input_size: int, batch_size: int) -> tf.data.Dataset:
+    """Makes batches (images, codes) of whole images, in order, for measuring."""
+
+    def batches() -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(images), batch_size):
+            part = slice(start, start + batch_size)
+            yield np.asarray(images.pixels[part]), images.labels[part]
+
+    def resize(pixels: tf.Tensor, codes: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+        shape = (input_size, input_size)
+        return tf.image.resize(to_float(pixels), shape, antialias=True), codes
+
+    shape = [None, *images.pixels.shape[1:]]
+    signature = (tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([None], tf.int64))
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return data.map(resize, tf.data.AUTOTUNE).prefetch(2)
+
+
+def build_classifier(config: ConfigDict, num_classes: int, weights: str) -> tf.keras.Model:
+    """Builds and compiles the network.
+
+    Args:
+      config: of the classifier.
       num_classes: of the softmax.
-      alpha: width.
-      dropout: before the last layer.
-      batch_norm_momentum: of the moving means and variances.
       weights: of the convolutions: "none" draws them, "imagenet" fetches Keras' own, else
         the path of a file in Keras' layout, without the top.
 
@@ -91,26 +181,39 @@ def build(
       ValueError: no such file, weights of another width, or weights that cannot be fetched.
     """
     check_weights(weights)
-    source = None if weights == NO_WEIGHTS else weights
-    shape = (input_size, input_size, 3)
+    network, source = config.model, None if weights == NO_WEIGHTS else weights
+    shape = (network.input_size, network.input_size, 3)
     try:
         body = tf.keras.applications.MobileNet(
-            input_shape=shape, alpha=alpha, include_top=False, weights=source, pooling="avg"
+            input_shape=shape, alpha=network.alpha, include_top=False, weights=source, pooling="avg"
         )
     except Exception as error:  # of the download, HDF5 or Keras: each has its own types
         if source is None:
             raise
         reason = str(error).splitlines()[0]
         raise ValueError(
-            f"--weights={weights}: not the weights of MobileNet V1 of width {alpha} without top "
-            f"({reason})"
+            f"--weights={weights}: not the weights of MobileNet V1 of width {network.alpha} "
+            f"without top ({reason})"
         ) from error
     for layer in body.layers:
         if isinstance(layer, tf.keras.layers.BatchNormalization):
-            layer.momentum = batch_norm_momentum
-    features = tf.keras.layers.Dropout(dropout)(body.output)
+            layer.momentum = network.batch_norm_momentum
+    features = tf.keras.layers.Dropout(network.dropout)(body.output)
     logits = tf.keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
-    return tf.keras.Model(body.input, logits, name="classifier")
+    model = tf.keras.Model(body.input, logits, name="classifier")
+    compile_classifier(model, config)
+    return model
+
+
+def compile_classifier(model: tf.keras.Model, config: ConfigDict) -> None:
+    """Sets optimizer, loss and metric."""
+    training = config.training
+    schedule = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, training.steps)
+    model.compile(
+        tf.keras.optimizers.Adam(schedule),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[tf.keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    )
 
 
 class _KeepBest(tf.keras.callbacks.EarlyStopping):
@@ -122,32 +225,20 @@ class _KeepBest(tf.keras.callbacks.EarlyStopping):
             self.model.set_weights(self.best_weights)
 
 
-def compile_model(model: tf.keras.Model, training: Training) -> None:
-    """Sets optimizer, loss and metric."""
-    schedule = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, training.steps)
-    model.compile(
-        tf.keras.optimizers.Adam(schedule),
-        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[tf.keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
-
-
-def fit(
+def fit_classifier(
     model: tf.keras.Model,
     batches: tf.data.Dataset,
     validation: Images,
-    training: Training,
-    input_size: int,
+    config: ConfigDict,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> Dict[str, Union[int, float]]:
     """Trains, and leaves the weights of the best validation in the model.
 
     Args:
       model: compiled.
-      batches: of `classifier_input.training_batches`.
+      batches: of `training_batches`.
       validation: photographs that choose weights and end; never test ones.
-      training: how.
-      input_size: rows and columns.
+      config: of the classifier.
       callbacks: further ones.
 
     Returns:
@@ -156,6 +247,7 @@ def fit(
     Raises:
       ValueError: the loss is not finite.
     """
+    training = config.training
     monitor = MONITORS[training.monitor]
     stretches = training.steps // training.validate_every
     best = _KeepBest(
@@ -168,7 +260,7 @@ def fit(
         batches,
         steps_per_epoch=training.validate_every,
         epochs=stretches,
-        validation_data=classifier_input.whole_batches(validation, input_size, _PREDICTION_BATCH),
+        validation_data=whole_batches(validation, config.model.input_size, _PREDICTION_BATCH),
         callbacks=[tf.keras.callbacks.TerminateOnNaN(), best, *callbacks],
         verbose=0,
     ).history
@@ -184,8 +276,7 @@ def fit(
     }
 
 
-def predict(model: tf.keras.Model, images: Images, input_size: int) -> np.ndarray:
+def predict_images(model: tf.keras.Model, images: Images, input_size: int) -> np.ndarray:
     """Returns the probabilities of every image, float32 [N, K]."""
-    batches = classifier_input.whole_batches(images, input_size, _PREDICTION_BATCH)
-    logits = model.predict(batches, verbose=0)
-    return tf.nn.softmax(logits).numpy()
+    batches = whole_batches(images, input_size, _PREDICTION_BATCH)
+    return tf.nn.softmax(model.predict(batches, verbose=0)).numpy()

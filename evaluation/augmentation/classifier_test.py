@@ -4,13 +4,130 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from evaluation.augmentation import classifier, classifier_input
-from evaluation.augmentation.classifier_data import Images
+from evaluation.augmentation import classifier
+from evaluation.augmentation.configs import demo, paper
+from evaluation.augmentation.images import Images
 
-_TRAINING = classifier.Training(
-    steps=30, batch_size=16, learning_rate=3e-2, validate_every=10, patience=0, monitor="loss",
-    precision="float32",
-)  # fmt: skip
+_SMALL = {
+    "input_size": 32, "alpha": 0.25, "steps": 30, "batch_size": 16, "validate_every": 10,
+    "learning_rate": 3e-2, "precision": "float32",
+}
+_NO_JITTER = {
+    "flip_horizontal": False, "flip_vertical": False, "crop": 1.0,
+    "saturation": 0.0, "contrast": 0.0, "brightness": 0.0,
+}
+
+
+def _config(**fields):
+    """Returns the configuration of a small classifier; fields of any group are set."""
+    config = demo.get_config()
+    for name, value in {**_SMALL, **fields}.items():
+        [group] = (
+            one for one in (config.model, config.augmentation, config.training) if name in one
+        )
+        group[name] = value
+    return config
+
+
+def _jitter(images, size=20, seed=2, **fields):
+    """Varies images as given, and in no other way."""
+    seeds = tf.constant([1, seed], tf.int64)
+    augmentation = _config(**{**_NO_JITTER, **fields}).augmentation
+    return classifier.jitter_images(images, augmentation, size, seeds)
+
+
+def _grey_images(number, size=20, first_value=0):
+    """Image i has the value first_value + i everywhere and the label i modulo 3."""
+    values = (first_value + np.arange(number)).astype(np.uint8)
+    pixels = np.broadcast_to(values[:, None, None, None], (number, size, size, 3))
+    texts = np.array([f"i{i}" for i in range(number)])
+    return Images(np.array(pixels), np.arange(number) % 3, np.ones(number, np.int64), *[texts] * 4)
+
+
+def _noise(batch=16, size=20):
+    return tf.constant(np.random.default_rng(0).uniform(-1, 1, (batch, size, size, 3)), tf.float32)
+
+
+class JitterTest(parameterized.TestCase):
+    def test_off_changes_nothing(self):
+        images = _noise()
+        np.testing.assert_allclose(_jitter(images), images, atol=1e-5)
+
+    def test_flips(self):
+        images = _noise(batch=64)
+        for axis, flip in ((2, "flip_horizontal"), (1, "flip_vertical")):
+            flipped = tf.reverse(images, [axis]).numpy()
+            result = _jitter(images, **{flip: True}).numpy()
+            same = np.isclose(result, images, atol=1e-5).all(axis=(1, 2, 3))
+            other = np.isclose(result, flipped, atol=1e-5).all(axis=(1, 2, 3))
+            self.assertTrue(np.all(same ^ other))
+            self.assertBetween(other.mean(), 0.25, 0.75)
+
+    def test_crops_show_a_part_at_the_wanted_size(self):
+        ramp = tf.linspace(-1.0, 1.0, 40)[None, None, :, None] * tf.ones((64, 40, 1, 3))
+        result = _jitter(ramp, crop=0.5).numpy()
+        self.assertEqual(result.shape, (64, 20, 20, 3))
+        seen = (result.max(axis=(1, 2, 3)) - result.min(axis=(1, 2, 3))) / 2
+        self.assertBetween(seen.min(), 0.5 - 1e-3, 0.6)
+        self.assertBetween(seen.max(), 0.9, 1 + 1e-3)
+        # Windows lie anywhere in the image.
+        self.assertLess(result.min(axis=(1, 2, 3)).min(), -0.95)
+        self.assertGreater(result.max(axis=(1, 2, 3)).max(), 0.95)
+
+    def test_photometric_changes(self):
+        images = _noise(batch=256) * 0.3
+        result = _jitter(images, brightness=0.1)
+        added = (result - images).numpy()
+        self.assertLess(np.ptp(added, axis=(1, 2, 3)).max(), 1e-5)
+        self.assertBetween(added.max(), 0.18, 0.2 + 1e-5)  # the range is 2 here
+        self.assertBetween(added.min(), -0.2 - 1e-5, -0.18)
+        result = _jitter(images, contrast=0.2)
+        factors = result.numpy().std(axis=(1, 2, 3)) / images.numpy().std(axis=(1, 2, 3))
+        self.assertBetween(factors.min(), 0.79, 0.84)
+        self.assertBetween(factors.max(), 1.16, 1.21)
+        grey = tf.ones((4, 20, 20, 3)) * 0.3
+        saturated = _jitter(grey, saturation=1.0)
+        np.testing.assert_allclose(saturated, grey, atol=1e-5)
+
+    def test_a_seed_decides_and_images_differ(self):
+        images = tf.repeat(_noise(batch=1), 4, axis=0)
+        everything = dict(_config().augmentation)
+        first, again = (_jitter(images, 16, **everything) for _ in range(2))
+        np.testing.assert_array_equal(first, again)
+        self.assertFalse(np.allclose(first[0], first[1]))
+        other = _jitter(images, 16, seed=3, **everything)
+        self.assertFalse(np.allclose(first, other))
+        self.assertLessEqual(np.abs(first).max(), 1.0)
+
+
+class BatchesTest(absltest.TestCase):
+    def test_training_batches_follow_the_order(self):
+        sources = (_grey_images(5), _grey_images(4, first_value=100))
+        order = np.array([4, 5, 0, 8, 6, 1, 2])  # the last does not fill a batch
+        weights = np.array([1.0, 2.0, 3.0], np.float32)
+        config = _config(**_NO_JITTER, batch_size=3)
+        batches = list(classifier.training_batches(sources, order, weights, config, seed=0))
+        self.assertLen(batches, 2)
+        values = np.concatenate([batch[0].numpy()[:, 0, 0, 0] for batch in batches])
+        np.testing.assert_allclose(
+            np.round((values + 1) * 127.5), [4, 100, 0, 103, 101, 1], atol=1e-3
+        )
+        codes = np.concatenate([batch[1].numpy() for batch in batches])
+        np.testing.assert_array_equal(codes, [1, 0, 0, 0, 1, 1])
+        np.testing.assert_array_equal(
+            np.concatenate([batch[2].numpy() for batch in batches]), weights[codes]
+        )
+
+    def test_whole_batches_are_all_images_in_order(self):
+        batches = list(classifier.whole_batches(_grey_images(7), 16, 3))
+        self.assertEqual([len(images) for images, _ in batches], [3, 3, 1])
+        values = np.concatenate([images.numpy()[:, 8, 8, 1] for images, _ in batches])
+        np.testing.assert_allclose((values + 1) * 127.5, np.arange(7), atol=1e-3)
+        np.testing.assert_array_equal(np.concatenate([codes for _, codes in batches]),
+                                      np.arange(7) % 3)  # fmt: skip
+
+    def test_stored_size(self):
+        self.assertEqual(classifier.stored_size(96), 120)
 
 
 def _images(number, seed):
@@ -22,20 +139,18 @@ def _images(number, seed):
     return Images(levels.astype(np.uint8), labels, np.ones(number, np.int64), *[texts] * 4)
 
 
-def _batches(images, training=_TRAINING):
-    order = np.arange(training.steps * training.batch_size) % len(images)
+def _batches(images, config=None):
+    config = config or _config()
+    order = np.arange(config.training.steps * config.training.batch_size) % len(images)
     weights = np.ones(2, np.float32)
-    jitter = classifier_input.Jitter()
-    return classifier_input.training_batches(
-        (images,), order, weights, jitter, 32, training.batch_size, seed=0
-    )
+    return classifier.training_batches((images,), order, weights, config, seed=0)
 
 
-def _small_model(training=_TRAINING):
+def _small_model(config=None):
     """Stands in for MobileNet where only the training matters: it learns in a second."""
     layers = [tf.keras.layers.GlobalAveragePooling2D(), tf.keras.layers.Dense(2)]
     model = tf.keras.Sequential([tf.keras.Input((32, 32, 3)), *layers])
-    classifier.compile_model(model, training)
+    classifier.compile_classifier(model, config or _config())
     return model
 
 
@@ -45,7 +160,7 @@ class ClassifierTest(parameterized.TestCase):
         tf.keras.utils.set_random_seed(0)
 
     def test_the_network_is_mobilenet(self):
-        model = classifier.build(224, 27, 1.0, 0.1, 0.9, "none")
+        model = classifier.build_classifier(paper.get_config(), 27, "none")
         # Howard et al. 2017: 4.2 million weights with 1,000 classes, of which the last
         # layer has 1,025,000; ours has 1,024 * 27 + 27.
         self.assertEqual(model.count_params(), 4_253_864 - 1_025_000 + 1_024 * 27 + 27)
@@ -54,20 +169,20 @@ class ClassifierTest(parameterized.TestCase):
     def test_learns_and_keeps_the_best_weights(self):
         model = _small_model()
         validation = _images(32, 1)
-        outcome = classifier.fit(model, _batches(_images(64, 0)), validation, _TRAINING, 32)
+        outcome = classifier.fit_classifier(model, _batches(_images(64, 0)), validation, _config())
         self.assertIn(outcome["best_step"], (10, 20, 30))
-        whole = classifier_input.whole_batches(validation, 32, 16)
+        whole = classifier.whole_batches(validation, 32, 16)
         self.assertAlmostEqual(
             model.evaluate(whole, verbose=0)[0], outcome["best_val_loss"], places=3
         )
-        scores = classifier.predict(model, validation, 32)
+        scores = classifier.predict_images(model, validation, 32)
         np.testing.assert_allclose(scores.sum(axis=1), 1.0, rtol=1e-5)
         self.assertEqual(scores.shape, (32, 2))
 
     def test_the_network_at_test_keeps_up_with_the_one_that_is_trained(self):
         # With Keras' own momentum the first is still at random statistics here.
-        model = classifier.build(32, 2, 0.25, 0.0, 0.9, "none")
-        classifier.compile_model(model, dataclasses.replace(_TRAINING, learning_rate=3e-3))
+        config = _config(learning_rate=3e-3, dropout=0.0)
+        model = classifier.build_classifier(config, 2, "none")
         images, _, _ = next(iter(_batches(_images(64, 0))))
         labels = tf.zeros(16, tf.int64)
         for _ in range(30):
@@ -84,19 +199,19 @@ class ClassifierTest(parameterized.TestCase):
                 return inputs if training else inputs * float("nan")
 
         model = tf.keras.Sequential([_small_model(), NaNAtTest()])
-        classifier.compile_model(model, _TRAINING)
+        classifier.compile_classifier(model, _config())
         with self.assertRaisesRegex(ValueError, "diverged within 30 steps"):
-            classifier.fit(model, _batches(_images(64, 0)), _images(32, 1), _TRAINING, 32)
+            classifier.fit_classifier(model, _batches(_images(64, 0)), _images(32, 1), _config())
 
     def test_stops_where_validation_does_not_improve(self):
         # Validated on the opposite of what is learned, the first validation stays the best.
-        training = dataclasses.replace(_TRAINING, steps=100, patience=1)
-        model = _small_model(training)
+        config = _config(steps=100, patience=1)
+        model = _small_model(config)
         opposite = _images(32, 1)
         opposite = dataclasses.replace(opposite, labels=1 - opposite.labels)
         losses = tf.keras.callbacks.History()
-        outcome = classifier.fit(
-            model, _batches(_images(64, 0), training), opposite, training, 32, [losses]
+        outcome = classifier.fit_classifier(
+            model, _batches(_images(64, 0), config), opposite, config, [losses]
         )
         self.assertLess(len(losses.epoch), 10)
         self.assertEqual(outcome["best_step"], 10 * (len(losses.epoch) - 1))
@@ -105,34 +220,36 @@ class ClassifierTest(parameterized.TestCase):
         model = _small_model()
         batches = _batches(_images(64, 0)).map(lambda x, y, w: (x, y, w * float("nan")))
         with self.assertRaisesRegex(ValueError, "diverged within 10 steps; lower config.training"):
-            classifier.fit(model, batches, _images(32, 1), _TRAINING, 32)
+            classifier.fit_classifier(model, batches, _images(32, 1), _config())
 
     def test_weights_of_a_file(self):
         with self.assertRaisesRegex(ValueError, "--weights=/no.h5: no such file; or imagenet"):
-            classifier.build(32, 2, 0.25, 0.0, 0.9, "/no.h5")
+            classifier.build_classifier(_config(), 2, "/no.h5")
         body = tf.keras.applications.MobileNet(
             (32, 32, 3), alpha=0.25, include_top=False, weights=None
         )
         path = self.create_tempdir().full_path + "/weights.h5"
         body.save_weights(path)
-        model = classifier.build(32, 2, 0.25, 0.0, 0.9, path)
+        model = classifier.build_classifier(_config(), 2, path)
         for ours, theirs in zip(model.get_weights(), body.get_weights()):
             np.testing.assert_array_equal(ours, theirs)
         with self.assertRaisesRegex(ValueError, "not the weights of MobileNet V1 of width 1.0"):
-            classifier.build(32, 2, 1.0, 0.0, 0.9, path)
+            classifier.build_classifier(_config(alpha=1.0), 2, path)
         text = self.create_tempfile(content="x").full_path
         with self.assertRaisesRegex(ValueError, "not the weights of MobileNet V1 of width 0.25"):
-            classifier.build(32, 2, 0.25, 0.0, 0.9, text)
+            classifier.build_classifier(_config(), 2, text)
 
     @parameterized.parameters(
-        ({"steps": 0}, "steps 0 is not positive"),
-        ({"steps": 25}, "steps 25 is not a multiple of training.validate_every 10"),
-        ({"learning_rate": 0.0}, "learning_rate 0.0 is not positive"),
-        ({"monitor": "f1"}, "monitor 'f1' is not one of loss, accuracy"),
+        ({"crop": 0.0}, "augmentation.crop 0.0 is not in"),
+        ({"saturation": 1.5}, "augmentation.saturation 1.5 is not in"),
+        ({"steps": 0}, "training.steps 0 is not positive"),
+        ({"steps": 25}, "training.steps 25 is not a multiple of training.validate_every 10"),
+        ({"learning_rate": 0.0}, "training.learning_rate 0.0 is not positive"),
+        ({"monitor": "f1"}, "training.monitor 'f1' is not one of loss, accuracy"),
     )
     def test_bad_settings(self, fields, message):
-        with self.assertRaisesRegex(ValueError, f"training.{message}"):
-            dataclasses.replace(_TRAINING, **fields)
+        with self.assertRaisesRegex(ValueError, message):
+            classifier.check_config(_config(**fields))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
-"""The report of the augmentation experiment: Markdown, CSV, JSON and figures."""
+"""The report of the augmentation experiment: Markdown, CSV, JSON, the paper's Figure 8."""
 
 import pathlib
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+from matplotlib import pyplot
 
-from common import files, report
-from evaluation.augmentation import arms, figures
-from evaluation.augmentation import classification_statistics as statistics
-from evaluation.augmentation import results as augmentation_results
-from evaluation.augmentation.classification_statistics import Difference
-from evaluation.augmentation.results import ArmResult, Comparison, Results
-from evaluation.augmentation.verdict import majority_accuracy, notes, verdict
+from common import figures
+from common.report import Report
+from evaluation.augmentation import arms, classification, results
+from evaluation.augmentation.classification import Difference
+from evaluation.augmentation.results import ArmResult, Results
+from evaluation.uncertainty.cluster_bootstrap import Estimate
 from preprocessing.data import taxonomy
 
+_TEMPLATE = pathlib.Path(__file__).with_name("report.md.jinja")
 _OVERALL_TITLES = {
     "top_1": "top-1",
     "balanced_accuracy": "balanced accuracy",
@@ -21,11 +23,13 @@ _OVERALL_TITLES = {
     "macro_f1": "macro F1",
 }
 _TEST_TITLES = {"test": "Test photographs", "extra": "Photographs of another data set"}
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> List[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+COLORS = {
+    arms.REAL: figures.REAL,
+    arms.SYNTHETIC: figures.GENERATED,
+    arms.OVERSAMPLED: "#7a8b3c",
+    arms.CLASS_WEIGHTS: "#8a6aa3",
+}
+_MOST_CELLS_WITH_NUMBERS = 10
 
 
 def _p(value: float) -> str:
@@ -42,161 +46,27 @@ def _difference(one: Difference) -> str:
     return f"**{text}**" if one.significant else text
 
 
-def _overall(results: Results) -> List[str]:
-    rows = [
-        [
-            arm.name,
-            f"{arm.protocol['synthetic_images']:,}" if arm.protocol["synthetic_images"] else "",
-            *(f"{arm.summary.overall[name]:.3f}" for name in statistics.OVERALL),
-            f"{arm.calibration:.3f} ({arm.calibration_floor:.3f})",
-        ]
-        for arm in results.arms
-    ]
-    header = ["arm", "synthetic images", *_OVERALL_TITLES.values(), "calibration error (chance)"]
-    majority = majority_accuracy(results)
-    return [
-        *_table(header, rows),
-        "",
-        f"Always naming the most common condition has a top-1 of {majority:.3f}.",
-    ]
-
-
-def _comparisons(results: Results) -> List[str]:
-    rows = []
-    for one in results.comparisons:
-        changed = one.significant_classes()
-        rows.append(
-            [
-                f"{one.second} less {one.first}",
-                *(_difference(one.overall[name]) for name in statistics.OVERALL),
-                _p(one.overall["top_1"].p),
-                _p(one.t_test),
-                _p(one.mcnemar),
-                ", ".join(f"{name} {d.estimate.value:+.2f}" for name, d in changed) or "none",
-            ]
-        )
-    header = [
-        "difference",
-        *_OVERALL_TITLES.values(),
-        "p (bootstrap, top-1)",
-        "p (paired t-test)",
-        "p (McNemar)",
-        "F1 significant in",
-    ]
-    return _table(header, rows)
-
-
-def _classes(results: Results) -> List[str]:
-    real = results.arms[0]
-    against = [one for one in results.comparisons if one.first == arms.REAL]
-    rows = []
-    for code, condition in enumerate(taxonomy.CONDITIONS):
-        if not real.summary.support[code]:
-            continue
-        rows.append(
-            [
-                condition,
-                str(real.summary.support[code]),
-                f"{real.summary.per_class['f1'][code]:.3f}",
-                *(_difference(one.classes[code]) for one in against),
-            ]
-        )
-    header = ["F1 of", "test images", "real", *(f"{one.second} less real" for one in against)]
-    return _table(header, rows)
-
-
-def _precision_and_recall(results: Results) -> List[str]:
-    rows = []
-    for code, condition in enumerate(taxonomy.CONDITIONS):
-        if results.arms[0].summary.support[code]:
-            pairs = [
-                [arm.summary.per_class[name][code].value for name in ("precision", "recall")]
-                for arm in results.arms
-            ]
-            rows.append([condition, *(f"{one:.2f} / {two:.2f}" for one, two in pairs)])
-    return _table(["precision / recall of", *(arm.name for arm in results.arms)], rows)
-
-
-def _skin_types(results: Results) -> List[str]:
-    types = sorted(results.arms[0].skin_types)
-    names = [f"type {one}" if one else "unknown" for one in types]
-    counts = [results.arms[0].skin_types[one][0] for one in types]
-    header = ["top-1 by skin type", *(f"{name}, n = {n}" for name, n in zip(names, counts))]
-    rows = [[arm.name, *(f"{arm.skin_types[one][1]:.3f}" for one in types)] for arm in results.arms]
-    return _table(header, rows)
-
-
-def _protocol(results: Results) -> List[str]:
-    real = results.arms[0]
-    study = real.protocol["study"]
-    model, training = study["config"]["model"], study["config"]["training"]
-    table = real.predictions.table
-    seeds = ", ".join(map(str, real.predictions.seeds))
-    chance = "One seed: the chance of another training is in no interval."
-    if len(real.predictions.seeds) > 1:
-        chance = "The chance of another training is in them by the spread of the seeds."
-    return [
-        f"{len(table):,} photographs of {table['patient_id'].nunique():,} patients. MobileNet V1, "
-        f"width {model['alpha']}, {model['input_size']}x{model['input_size']}, weights "
-        f"{_weights(study)}; at most {training['steps']:,} steps of {training['batch_size']} "
-        f"images in every arm, weights of the best validation {training['monitor']}; seeds "
-        f"{seeds}. {sum(study['photographs'].values()):,} photographs to train on, "
-        f"{study['validation_photographs']:,} to validate.",
-        "",
-        f"Numbers are means over the seeds with 95% intervals of a bootstrap of patients "
-        f"({results.replicates:,} replicates); differences are paired. {chance} Conditions of "
-        f"fewer than {statistics.FEWEST_OF_CLASS} patients have none and are not tested. Bold: p < "
-        "0.05, for F1 after Holm's correction for the number of tested conditions; real+synthetic "
-        "less real is the question, the other comparisons explore. The t-test is the paper's and "
-        "takes images for independent; McNemar's test is of the mean of an arm's seeds. "
-        "Calibration error: in brackets what chance alone shows of a calibrated classifier. The "
-        "training of the generator is not repeated, so its chance is in no interval. Skin types of "
-        f"fewer than {augmentation_results.SMALLEST_GROUP} photographs are not judged.",
-    ]
-
-
 def _weights(study: Mapping[str, Any]) -> str:
     weights = study["weights"]
     return weights if len(weights) < 20 else f"from a file (sha256 {weights[:12]})"
 
 
-def markdown(all_results: Sequence[Results]) -> str:
-    """Returns the report as Markdown, the verdict first."""
-    lines = ["# Does synthetic data help a classifier?", ""]
-    for results in all_results:
-        lines += [f"## {_TEST_TITLES[results.test_set]}", "", verdict(results), ""]
-        parts = (
-            _overall,
-            _comparisons,
-            _classes,
-            _precision_and_recall,
-            _skin_types,
-            _protocol,
-        )
-        for part in parts:
-            lines += [*part(results), ""]
-        lines += [f"Note: {note}." for note in notes(results)]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _csv_rows(results: Results) -> List[Dict[str, Any]]:
-    comparisons: Dict[str, Comparison] = {
-        one.second: one for one in results.comparisons if one.first == arms.REAL
-    }
-    rows: List[Dict[str, Any]] = []
-    for arm in results.arms:
+def _csv_rows(found: Results) -> Iterator[Dict[str, Any]]:
+    """Yields a row for each arm and condition."""
+    against_real = {one.second: one for one in found.comparisons if one.first == arms.REAL}
+    for arm in found.arms:
         for code, condition in enumerate(taxonomy.CONDITIONS):
             row: Dict[str, Any] = {
-                "test_set": results.test_set,
+                "test_set": found.test_set,
                 "arm": arm.name,
                 "condition": condition,
                 "test_images": arm.summary.support[code],
             }
-            for name in statistics.PER_CLASS:
+            for name in classification.PER_CLASS:
                 one = arm.summary.per_class[name][code]
                 row.update({name: one.value, f"{name}_low": one.low, f"{name}_high": one.high})
-            if arm.name in comparisons:
-                change = comparisons[arm.name].classes[code]
+            if arm.name in against_real:
+                change = against_real[arm.name].classes[code]
                 row.update(
                     f1_less_real=change.estimate.value,
                     f1_less_real_low=change.estimate.low,
@@ -204,77 +74,160 @@ def _csv_rows(results: Results) -> List[Dict[str, Any]]:
                     p=change.p,
                     p_holm=change.p_adjusted,
                 )
-            rows.append(row)
-    return rows
+            yield row
 
 
-def screen(results: Results) -> str:
+def screen_summary(found: Results) -> str:
     """Returns a short table and the verdict for the screen."""
-    lines = ["", _TEST_TITLES[results.test_set], ""]
+    lines = ["", _TEST_TITLES[found.test_set], ""]
     lines.append(f"  {'':26}" + "".join(f"{name:>26}" for name in _OVERALL_TITLES.values()))
-    for arm in results.arms:
-        cells = "".join(f"{arm.summary.overall[name]:.3f}".rjust(26) for name in statistics.OVERALL)
-        lines.append(f"  {arm.name:26.26}{cells}")
-    return "\n".join([*lines, "", verdict(results)])
+    for arm in found.arms:
+        cells = (f"{arm.summary.overall[name]:.3f}".rjust(26) for name in _OVERALL_TITLES)
+        lines.append(f"  {arm.name:26.26}{''.join(cells)}")
+    return "\n".join([*lines, "", results.verdict(found)])
 
 
-def write(
-    all_results: Sequence[Results],
-    output_dir: str,
-    overwrite: bool = False,
-) -> List[str]:
+def _main_arms(found: Results) -> List[ArmResult]:
+    return [arm for arm in found.arms if arm.protocol["ratio"] is None]
+
+
+def _points(estimates: Iterable[Estimate]) -> List[figures.Point]:
+    return [(one.value, one.low, one.high) for one in estimates]
+
+
+def draw_f1(found: Results) -> pyplot.Figure:
+    """Draws F1 by condition and arm, with intervals (paper, Figure 8).
+
+    Conditions without a test image are left out; those whose F1 changes significantly
+    with synthetic images carry a star.
+    """
+    shown = _main_arms(found)
+    support = np.array(shown[0].summary.support)
+    codes = sorted(np.flatnonzero(support), key=lambda code: -support[code])
+    changed = set()
+    for one in found.comparisons:
+        if (one.first, one.second) == (arms.REAL, arms.SYNTHETIC):
+            changed = {name for name, _ in one.significant_classes()}
+    figure, axes = pyplot.subplots(figsize=(7.5, 1.4 + 0.16 * len(codes) * (1 + len(shown))))
+    height = 0.8 / len(shown)
+    for number, arm in enumerate(shown):
+        points = _points(arm.summary.per_class["f1"][code] for code in codes)
+        axes.barh(
+            np.arange(len(codes)) + (number - (len(shown) - 1) / 2) * height,
+            [point[0] for point in points],
+            height,
+            xerr=figures.whiskers(points),
+            color=COLORS[arm.protocol["kind"]],
+            error_kw={"elinewidth": 0.8, "capsize": 1.5, "ecolor": "#333333"},
+            label=arm.name,
+        )
+    names = [taxonomy.CONDITIONS[code] for code in codes]
+    labels = [
+        f"{name}{' *' if name in changed else ''} (n = {support[code]})"
+        for name, code in zip(names, codes)
+    ]
+    axes.set_yticks(range(len(codes)), labels, fontsize=8)
+    axes.set_ylim(len(codes) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"F1; 95% interval from {classification.FEWEST_OF_CLASS} patients on")
+    figures.finish(axes, "x", loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
+    return figure
+
+
+def draw_confusion(found: Results) -> pyplot.Figure:
+    """Draws confusion matrices, by arm; rows are labels, numbers per cent of them."""
+    shown = _main_arms(found)
+    counted = sum(arm.confusion.sum(axis=0) + arm.confusion.sum(axis=1) for arm in shown)
+    present = np.flatnonzero(counted)
+    names = [taxonomy.CONDITIONS[code] for code in present]
+    columns = min(len(shown), 2)
+    rows = -(-len(shown) // columns)
+    side = 1.6 + 0.17 * len(present)
+    figure, grid = pyplot.subplots(
+        rows, columns, figsize=(columns * side + 1.0, rows * side), squeeze=False
+    )
+    for axes in grid.ravel()[len(shown) :]:
+        axes.set_visible(False)
+    for place, (axes, arm) in enumerate(zip(grid.ravel(), shown)):
+        counts = arm.confusion[np.ix_(present, present)].astype(float)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        shares[counts.sum(axis=1) == 0] = np.nan
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        if len(present) <= _MOST_CELLS_WITH_NUMBERS:
+            for (row, column), share in np.ndenumerate(shares):
+                if np.isfinite(share):
+                    style = {"fontsize": 6, "ha": "center", "va": "center"}
+                    color = "white" if share > 0.5 else "black"
+                    axes.text(column, row, f"{100 * share:.0f}", color=color, **style)
+        axes.set_title(arm.name, fontsize=9)
+        last, first = place >= len(shown) - columns, place % columns == 0
+        axes.set_xticks(range(len(present)), names if last else [], rotation=90, fontsize=6)
+        axes.set_yticks(range(len(present)), names if first else [], fontsize=6)
+        axes.set_ylabel("label" if first else "", fontsize=8)
+        axes.set_xlabel("prediction" if last else "", fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def draw_ratios(found: Results) -> pyplot.Figure:
+    """Draws top-1 and macro F1 over the ratio of synthetic images to photographs."""
+    shown = [found.arms[0], *(arm for arm in found.arms if arm.protocol["ratio"])]
+    ratios = [arm.protocol["ratio"] or 0.0 for arm in shown]
+    figure, axes = pyplot.subplots(figsize=(6.0, 3.8))
+    for name, title, color in (
+        ("top_1", "top-1 accuracy", figures.REAL),
+        ("macro_f1", "macro F1", figures.GENERATED),
+    ):
+        points = _points(arm.summary.overall[name] for arm in shown)
+        values, ends = [point[0] for point in points], figures.whiskers(points)
+        axes.errorbar(ratios, values, yerr=ends, fmt="o-", color=color, capsize=3, label=title)
+    axes.set_xlabel("synthetic images to one photograph")
+    axes.set_ylim(0, 1)
+    figures.finish(axes, fontsize=10)
+    return figure
+
+
+def protocol_of(all_results: Sequence[Results]) -> Dict[str, Any]:
+    """Returns what the numbers depend on."""
+    first = {one.test_set: one.arms[0].predictions.trainings[0] for one in all_results}
+    return {
+        "study": all_results[0].arms[0].protocol["study"],
+        "replicates": all_results[0].replicates,
+        "tests": {name: training["test"] for name, training in first.items()},
+    }
+
+
+def write_report(all_results: Sequence[Results], report: Report) -> None:
     """Writes augmentation.md, .csv, .json and figures.
 
     Args:
       all_results: one for each test set.
-      output_dir: folder.
-      overwrite: whether results of another experiment may be replaced.
-
-    Returns:
-      The paths.
-
-    Raises:
-      ValueError: results of another experiment are there.
+      report: of their protocol.
     """
-    folder = pathlib.Path(output_dir)
-    first = all_results[0]
-    protocol = {
-        "study": first.arms[0].protocol["study"],
-        "replicates": first.replicates,
-        "tests": {
-            results.test_set: results.arms[0].predictions.trainings[0]["test"]
-            for results in all_results
-        },
-    }
-    path = folder / "augmentation.json"
-    report.check(path, protocol, overwrite, "--workdir")
-    content = {
-        "verdict": {results.test_set: verdict(results) for results in all_results},
-        "notes": {results.test_set: notes(results) for results in all_results},
-        "results": {results.test_set: results.as_dict() for results in all_results},
-        "protocol": protocol,
-    }
-    report.write(path, content)
-    rows = [row for results in all_results for row in _csv_rows(results)]
-    files.write_text(folder / "augmentation.csv", pd.DataFrame(rows).to_csv(index=False))
-    files.write_text(folder / "augmentation.md", markdown(all_results))
-    paths = [str(folder / f"augmentation.{kind}") for kind in ("md", "csv", "json")]
-    for results in all_results:
-        paths += _draw(results, folder)
-    return paths
-
-
-def _draw(results: Results, folder: pathlib.Path) -> List[str]:
-    suffix = "" if results.test_set == "test" else f"_{results.test_set}"
-    paths = [
-        figures.draw_f1(results, str(folder / f"figure_8{suffix}.png")),
-        figures.draw_confusion(results, str(folder / f"confusion{suffix}.png")),
-    ]
-    if any(_ratio(arm) for arm in results.arms):
-        curve = str(folder / f"ratios{suffix}.png")
-        paths.append(figures.draw_ratios(results, curve))
-    return paths
-
-
-def _ratio(arm: ArmResult) -> float:
-    return arm.protocol["ratio"] or 0.0
+    report.write_markdown(
+        _TEMPLATE,
+        all_results=all_results,
+        titles=_TEST_TITLES,
+        overall=_OVERALL_TITLES,
+        verdict=results.verdict,
+        notes=results.notes,
+        difference=_difference,
+        p=_p,
+        weights=_weights,
+        fewest_of_class=classification.FEWEST_OF_CLASS,
+        smallest_group=results.SMALLEST_GROUP,
+    )
+    report.write_csv(pd.DataFrame([row for one in all_results for row in _csv_rows(one)]))
+    report.write_json(
+        {
+            "verdict": {one.test_set: results.verdict(one) for one in all_results},
+            "notes": {one.test_set: results.notes(one) for one in all_results},
+            "results": {one.test_set: one.as_dict() for one in all_results},
+        }
+    )
+    for one in all_results:
+        suffix = "" if one.test_set == "test" else f"_{one.test_set}"
+        report.write_figure(draw_f1(one), f"figure_8{suffix}")
+        report.write_figure(draw_confusion(one), f"confusion{suffix}")
+        if any(arm.protocol["ratio"] for arm in one.arms):
+            report.write_figure(draw_ratios(one), f"ratios{suffix}")

@@ -1,15 +1,15 @@
-"""What the stored predictions of the augmentation experiment say."""
+"""What the stored predictions of the augmentation experiment say, in numbers and words."""
 
 import dataclasses
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from evaluation.augmentation import arms as augmentation_arms
-from evaluation.augmentation import calibration
-from evaluation.augmentation import classification_statistics as statistics
-from evaluation.augmentation.classification_statistics import Difference, Summary
-from evaluation.augmentation.classifier_predictions import ArmPredictions
+from evaluation.augmentation import classification
+from evaluation.augmentation.arms import CLASS_WEIGHTS, OVERSAMPLED, REAL, SYNTHETIC
+from evaluation.augmentation.classification import Difference, Summary
+from evaluation.augmentation.predictions import ArmPredictions
+from evaluation.uncertainty import significance
 from evaluation.uncertainty.cluster_bootstrap import Estimate
 from preprocessing.data import taxonomy
 
@@ -29,7 +29,7 @@ class Comparison:
     Attributes:
       first: name of the arm that is compared with.
       second: name of the arm that is compared.
-      overall: differences by name of `classification_statistics.OVERALL`.
+      overall: differences by name of `classification.OVERALL`.
       classes: differences of F1 by condition code.
       t_test: p of the paired t-test on per-image correctness, the paper's test.
       mcnemar: p of McNemar's test on what the mean of an arm's trainings says.
@@ -110,7 +110,7 @@ class ArmResult:
                 condition: {
                     "test_images": self.summary.support[code],
                     **{name: self.summary.per_class[name][code].as_dict()
-                       for name in statistics.PER_CLASS},
+                       for name in classification.PER_CLASS},
                 }
                 for code, condition in enumerate(taxonomy.CONDITIONS)
             },
@@ -138,6 +138,17 @@ class Results:
     comparisons: Sequence[Comparison]
     replicates: int
 
+    @property
+    def majority_accuracy(self) -> float:
+        """The accuracy of always saying the test set's most common condition."""
+        support = self.arms[0].summary.support
+        return max(support) / sum(support)
+
+    def tested(self) -> List[Tuple[int, str]]:
+        """Returns code and name of the conditions with test images."""
+        support = self.arms[0].summary.support
+        return [(code, name) for code, name in enumerate(taxonomy.CONDITIONS) if support[code]]
+
     def comparison(self, first: str, second: str) -> Comparison:
         """Returns the comparison of two arms; KeyError where there is none."""
         for one in self.comparisons:
@@ -161,31 +172,28 @@ def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[int, Tuple[int, 
         number = int(rows.sum())
         estimate = Estimate(float("nan"))
         if number >= SMALLEST_GROUP:
-            summary = statistics.summarize(arm.select(rows).predictions(), replicates)
+            summary = classification.summarize_arm(arm.select(rows).predictions(), replicates)
             estimate = summary.overall["top_1"]
         found[int(skin_type)] = number, estimate
     return found
 
 
-def measure_arm(arm: ArmPredictions, replicates: int = statistics.REPLICATES) -> ArmResult:
+def measure_arm(arm: ArmPredictions, replicates: int = classification.REPLICATES) -> ArmResult:
     """Computes the numbers of one arm."""
     predictions = arm.predictions()
+    error, floor = classification.calibration_error, classification.calibration_floor
     return ArmResult(
         predictions=arm,
-        summary=statistics.summarize(predictions, replicates),
-        calibration=float(
-            np.mean([calibration.calibration_error(arm.labels, one) for one in arm.scores])
-        ),
-        calibration_floor=float(
-            np.mean([calibration.calibration_floor(one) for one in arm.scores])
-        ),
+        summary=classification.summarize_arm(predictions, replicates),
+        calibration=float(np.mean([error(arm.labels, one) for one in arm.scores])),
+        calibration_floor=float(np.mean([floor(one) for one in arm.scores])),
         skin_types=_by_skin_type(arm, replicates),
-        confusion=statistics.confusion(predictions).sum(axis=0),
+        confusion=classification.confusion_counts(predictions).sum(axis=0),
     )
 
 
-def compare(
-    first: ArmPredictions, second: ArmPredictions, replicates: int = statistics.REPLICATES
+def compare_arms(
+    first: ArmPredictions, second: ArmPredictions, replicates: int = classification.REPLICATES
 ) -> Comparison:
     """Compares two arms.
 
@@ -193,44 +201,122 @@ def compare(
       ValueError: they are not of the same test images.
     """
     ours, theirs = first.predictions(), second.predictions()
-    overall, classes = statistics.compare(ours, theirs, replicates)
+    overall, classes = classification.paired_differences(ours, theirs, replicates)
     labels = first.labels
     return Comparison(
         first=first.arm,
         second=second.arm,
         overall=overall,
         classes=classes,
-        t_test=statistics.paired_t_test(ours, theirs),
-        mcnemar=statistics.mcnemar(first.ensemble() == labels, second.ensemble() == labels),
+        t_test=classification.paired_t_test(ours, theirs),
+        mcnemar=significance.mcnemar(first.ensemble() == labels, second.ensemble() == labels),
     )
 
 
-def compute(
-    test_set: str, arms: Sequence[ArmPredictions], replicates: int = statistics.REPLICATES
+def compute_results(
+    test_set: str, arms: Sequence[ArmPredictions], replicates: int = classification.REPLICATES
 ) -> Results:
     """Computes all numbers of an experiment.
 
     Args:
       test_set: "test" or "extra".
-      arms: from `classifier_predictions.read`.
+      arms: from `predictions.read_predictions`.
       replicates: of the bootstraps.
 
     Raises:
       ValueError: there is no arm `real` to compare with.
     """
     by_name = {arm.arm: arm for arm in arms}
-    if augmentation_arms.REAL not in by_name:
-        raise ValueError(f"no predictions of the arm {augmentation_arms.REAL!r} to compare with")
-    pairs = [(augmentation_arms.REAL, name) for name in by_name if name != augmentation_arms.REAL]
-    if augmentation_arms.SYNTHETIC in by_name:
-        pairs += [
-            (control, augmentation_arms.SYNTHETIC)
-            for control in (augmentation_arms.OVERSAMPLED, augmentation_arms.CLASS_WEIGHTS)
-            if control in by_name
-        ]
+    if REAL not in by_name:
+        raise ValueError(f"no predictions of the arm {REAL!r} to compare with")
+    pairs = [(REAL, name) for name in by_name if name != REAL]
+    if SYNTHETIC in by_name:
+        pairs += [(one, SYNTHETIC) for one in (OVERSAMPLED, CLASS_WEIGHTS) if one in by_name]
     return Results(
         test_set=test_set,
         arms=[measure_arm(arm, replicates) for arm in arms],
-        comparisons=[compare(by_name[one], by_name[two], replicates) for one, two in pairs],
+        comparisons=[compare_arms(by_name[one], by_name[two], replicates) for one, two in pairs],
         replicates=replicates,
     )
+
+
+def verdict(results: Results) -> str:
+    """Says in words what the numbers say of synthetic images, and no more.
+
+    "Significant" is a bootstrapped paired difference whose p, corrected for the number
+    of conditions where it is of one, is below 0.05.
+    """
+    names = {arm.name for arm in results.arms}
+    if SYNTHETIC not in names:
+        return "No verdict on synthetic images: there is no arm real+synthetic."
+    sentences = []
+    majority = results.majority_accuracy
+    if max(arm.summary.overall["top_1"].value for arm in results.arms) <= majority:
+        sentences.append(
+            "No classifier is better than always naming the most common condition "
+            f"({majority:.3f}): they tell little of synthetic images."
+        )
+    comparison = results.comparison(REAL, SYNTHETIC)
+    sentences.append(f"Adding synthetic images changes {_changes(comparison)}.")
+    for control in (OVERSAMPLED, CLASS_WEIGHTS):
+        if control in names:
+            other = results.comparison(control, SYNTHETIC)
+            sentences.append(
+                f"Against {control}, which has the same frequencies without synthetic images: "
+                f"{_changes(other)}."
+            )
+    return " ".join(sentences)
+
+
+def _changes(comparison: Comparison) -> str:
+    top_1, macro_f1 = (comparison.overall[name] for name in ("top_1", "macro_f1"))
+    return (
+        f"top-1 accuracy by {_points(top_1)}, {_judged(top_1)}; macro F1 by {_points(macro_f1)}, "
+        f"{_judged(macro_f1)}; {_classes(comparison)}"
+    )
+
+
+def notes(results: Results) -> List[str]:
+    """Returns what a reader should know of conditions without photographs."""
+    real = results.arms[0]
+    trained = real.protocol["study"]["photographs"]
+    by_condition = list(zip(taxonomy.CONDITIONS, real.summary.support))
+    lines = []
+    for name, count in by_condition:
+        if count and name not in trained:
+            lines.append(
+                f"{name} has {count} test images and no photograph to train on: arms without "
+                "synthetic images of it can only err"
+            )
+    untested = [name for name, count in by_condition if name in trained and not count]
+    if untested:
+        lines.append(f"without a test image, so undefined: {', '.join(untested)}")
+    return lines
+
+
+def _points(one: Difference) -> str:
+    estimate = one.estimate
+    interval = ""
+    if np.isfinite(estimate.low):
+        interval = f" (95% interval {100 * estimate.low:+.1f} to {100 * estimate.high:+.1f})"
+    return f"{100 * estimate.value:+.1f} points{interval}"
+
+
+def _judged(one: Difference) -> str:
+    if not np.isfinite(one.p_adjusted):
+        return "too few patients to judge"
+    if not one.significant:
+        return f"no significant difference (p = {one.p_adjusted:.2g})"
+    way = "better" if one.estimate.value > 0 else "worse"
+    return f"significantly {way} (p = {one.p_adjusted:.2g})"
+
+
+def _classes(comparison: Comparison) -> str:
+    tested = sum(np.isfinite(one.p_adjusted) for one in comparison.classes)
+    if not tested:
+        return "F1 could not be tested in any condition"
+    changed = comparison.significant_classes()
+    if not changed:
+        return f"F1 differs significantly in none of {tested} conditions"
+    listed = ", ".join(f"{name} {one.estimate.value:+.2f}" for name, one in changed)
+    return f"F1 differs significantly in {len(changed)} of {tested} conditions: {listed}"

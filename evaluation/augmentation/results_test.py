@@ -4,54 +4,53 @@ import numpy as np
 from absl.testing import absltest
 from sklearn import metrics
 
-from evaluation.augmentation import classifier_predictions, classifier_testing
-from evaluation.augmentation import results as augmentation_results
+from evaluation.augmentation import predictions, results, testing
 from evaluation.augmentation.results import Results
 from preprocessing.data import taxonomy
 
 _REPLICATES = 400
 
 
-class AugmentationResultsTest(absltest.TestCase):
+class ResultsTest(absltest.TestCase):
     def _compute(self, accuracies, **options) -> Results:
         root = self.create_tempdir().full_path
-        classifier_testing.write_study(root, accuracies, **options)
-        arms = classifier_predictions.read(root)
-        return augmentation_results.compute("test", arms, _REPLICATES)
+        testing.write_predictions(root, accuracies, **options)
+        arms = predictions.read_predictions(root)
+        return results.compute_results("test", arms, _REPLICATES)
 
     def test_numbers_of_an_arm(self):
-        results = self._compute([0.6, 0.6, 0.6, 0.6], seeds=(5,))
-        arm = results.arms[0]
+        found = self._compute([0.6, 0.6, 0.6, 0.6], seeds=(5,))
+        arm = found.arms[0]
         self.assertEqual(arm.name, "real")
-        predictions = arm.predictions.predictions()
+        said = arm.predictions.predictions()
         self.assertAlmostEqual(
             arm.summary.overall["top_1"].value,
-            metrics.accuracy_score(predictions.labels, predictions.predicted[0]),
+            metrics.accuracy_score(said.labels, said.predicted[0]),
         )
         # 0.7 is said each time; the error is the distance to how often it is right.
-        self.assertAlmostEqual(arm.calibration, abs(0.7 - predictions.correct.mean()), places=5)
+        self.assertAlmostEqual(arm.calibration, abs(0.7 - said.correct.mean()), places=5)
         # Of 240 right with a chance of 0.7: mean absolute error sqrt(2 / pi * 0.21 / 240).
         self.assertAlmostEqual(arm.calibration_floor, 0.0236, delta=0.006)
         self.assertEqual(sorted(arm.skin_types), [1, 2, 3, 4, 5])
         number, estimate = arm.skin_types[3]
         of_type = arm.predictions.table["fitzpatrick"].to_numpy() == 3
         self.assertEqual(number, 48)
-        self.assertAlmostEqual(estimate.value, predictions.correct[0, of_type].mean())
+        self.assertAlmostEqual(estimate.value, said.correct[0, of_type].mean())
         self.assertEqual(arm.confusion.sum(), 240)
 
     def test_small_skin_types_are_listed_not_judged(self):
         root = self.create_tempdir().full_path
-        arm = classifier_testing.write_study(root, [0.5], seeds=(0,))[0]
-        table = classifier_testing.images()
+        arm = testing.write_predictions(root, [0.5], seeds=(0,))[0]
+        table = testing.images()
         table.loc[:9, "fitzpatrick"] = 6
-        classifier_predictions.write(
-            classifier_predictions.path_of(root, "real", "test", 0),
+        predictions.write_predictions(
+            predictions.path_of(root, "real", "test", 0),
             table,
-            classifier_testing.scores(table, 0.5, 0),
-            classifier_testing.training(arm, 0),
+            testing.scores(table, 0.5, 0),
+            testing.training(arm, 0),
         )
-        [arm] = classifier_predictions.read(root)
-        number, estimate = augmentation_results.measure_arm(arm, 50).skin_types[6]
+        [arm] = predictions.read_predictions(root)
+        number, estimate = results.measure_arm(arm, 50).skin_types[6]
         self.assertEqual(number, 10)
         self.assertTrue(np.isnan(estimate.value))
 
@@ -66,13 +65,65 @@ class AugmentationResultsTest(absltest.TestCase):
 
     def test_without_the_real_arm(self):
         root = self.create_tempdir().full_path
-        classifier_testing.write_study(root, [0.6, 0.6])
-        arms = classifier_predictions.read(root)
+        testing.write_predictions(root, [0.6, 0.6])
+        arms = predictions.read_predictions(root)
         with self.assertRaisesRegex(ValueError, "no predictions of the arm 'real'"):
-            augmentation_results.compute("test", arms[1:], 10)
-        only = augmentation_results.compute("test", arms[:1], 20)
+            results.compute_results("test", arms[1:], 10)
+        only = results.compute_results("test", arms[:1], 20)
         self.assertLen(only.arms, 1)
         self.assertEmpty(only.comparisons)
+
+
+class VerdictTest(absltest.TestCase):
+    def _compute(self, accuracies, **options) -> Results:
+        root = self.create_tempdir().full_path
+        testing.write_predictions(root, accuracies, **options)
+        return results.compute_results("test", predictions.read_predictions(root), 400)
+
+    def test_a_planted_improvement_is_found_and_told(self):
+        found = self._compute([0.5, 0.5, 0.5, 0.5], melanoma=0.95, seeds=(0, 1, 2))
+        comparison = found.comparison("real", "real+synthetic")
+        [(name, change)] = [
+            one for one in comparison.significant_classes() if one[1].estimate.value > 0.2
+        ]
+        self.assertEqual(name, "Melanoma")
+        self.assertLess(change.p_adjusted, 0.05)
+        text = results.verdict(found)
+        self.assertRegex(text, r"top-1 accuracy by \+1\d\.\d points \(95% interval \+.*better")
+        self.assertRegex(text, r"macro F1 by \+1\d\.\d points")
+        self.assertNotIn("No classifier is better", text)
+        self.assertRegex(text, r"Melanoma \+0\.\d\d")
+        self.assertRegex(text, r"Against real\+oversampled, .* significantly better")
+        self.assertRegex(text, r"Against real\+class_weights, ")
+
+    def test_no_difference_is_called_so(self):
+        found = self._compute([0.6] * 4)
+        text = results.verdict(found)
+        self.assertIn("no significant difference", text)
+        self.assertIn("F1 differs significantly in none of 4 conditions", text)
+        self.assertNotIn("better", text)
+
+    def test_harm_is_called_so(self):
+        text = results.verdict(self._compute([0.8, 0.4, 0.8, 0.8], seeds=(0,)))
+        self.assertRegex(text, r"by -\d\d\.\d points .*significantly worse")
+
+    def test_classifiers_that_learnt_nothing_are_told(self):
+        text = results.verdict(self._compute([0.2] * 4))
+        self.assertIn("No classifier is better than always naming the most common condition", text)
+        self.assertIn("(0.250)", text)
+
+    def test_conditions_without_photographs_are_noted(self):
+        self.assertEqual(
+            results.notes(self._compute([0.5] * 2, seeds=(0,))),
+            [
+                "Psoriasis has 60 test images and no photograph to train on: arms without "
+                "synthetic images of it can only err",
+                "without a test image, so undefined: Acne",
+            ],
+        )
+
+    def test_without_the_synthetic_arm(self):
+        self.assertIn("No verdict", results.verdict(self._compute([0.5])))
 
 
 if __name__ == "__main__":

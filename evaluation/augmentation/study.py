@@ -1,4 +1,4 @@
-"""An augmentation study: its settings and its images, checked before anything is trained.
+"""An augmentation study: its settings and images, checked first, and its trainings.
 
 WORKDIR holds `study.json` (what all trainings depend on), `trainings/<arm>/seed_<k>/`
 (weights and what became of them), `predictions/`, `logs/` for TensorBoard, `synthetic/`
@@ -7,28 +7,28 @@ may change.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
+import shutil
+import time
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import ml_collections
+import pandas as pd
+import tensorflow as tf
+import tqdm
 
-from common import files
-from evaluation.augmentation import (
-    classifier,
-    classifier_data,
-    classifier_input,
-    classifier_predictions,
-)
-from evaluation.augmentation.arms import Arm
-from evaluation.augmentation.classifier_data import Images
+from common import files, progress
+from evaluation.augmentation import arms, classifier, images, predictions
+from evaluation.augmentation.arms import Arm, Mixture
 from evaluation.augmentation.configs import paper
-from evaluation.augmentation.synthetic_sources import SyntheticSource
+from evaluation.augmentation.images import Images, SyntheticSource
 from preprocessing.data import records, taxonomy
 from training import building, run_directory
 
-_STUDY = "study.json"
+_STUDY, _WEIGHTS, _TRAINING = "study.json", "classifier.weights.h5", "training.json"
 TEST, EXTRA = "test", "extra"
 
 
@@ -41,7 +41,7 @@ class Study:
       config: as in `evaluation/augmentation/configs`.
       arms: from `arms.make_arms`.
       seeds: of the trainings; every arm is trained with each.
-      weights: see `classifier.build`.
+      weights: see `classifier.build_classifier`.
       synthetic: generated images; None for an experiment without.
       workdir: folder.
       extra_test: records of another data set, to test on as well.
@@ -67,25 +67,14 @@ class Study:
         if differences:
             raise ValueError(f"not a classifier's configuration: {'; '.join(differences)}")
         classifier.check_weights(self.weights)
-        # What cannot be is told before anything is painted or trained.
-        _ = self.training, self.jitter
-
-    @property
-    def training(self) -> classifier.Training:
-        """Returns how classifiers are trained."""
-        return classifier.Training(**self.config.training)
-
-    @property
-    def jitter(self) -> classifier_input.Jitter:
-        """Returns how images vary in training."""
-        return classifier_input.Jitter(**self.config.augmentation)
+        classifier.check_config(self.config)
 
     @property
     def predictions_dir(self) -> str:
-        """Returns the folder of stored predictions."""
+        """The folder of stored predictions."""
         return str(pathlib.Path(self.workdir) / "predictions")
 
-    def plan(self) -> List[classifier_predictions.Key]:
+    def plan(self) -> List[predictions.TrainingKey]:
         """Returns (arm, seed) of all trainings: all arms of a seed, then the next seed's."""
         return [(arm.name, seed) for seed in self.seeds for arm in self.arms]
 
@@ -123,26 +112,26 @@ def read_data(study: Study) -> Data:
         split, a patient or photograph that is to be tested on and trained on, or a
         workdir with another experiment.
     """
-    size = classifier_input.stored_size(study.config.model.input_size)
+    size = classifier.stored_size(study.config.model.input_size)
     cache = str(pathlib.Path(study.workdir) / "cache")
 
     def photographs(split: str) -> Images:
-        return classifier_data.read_images(study.data_dir, "full", split, size, cache)
+        return images.read_images(study.data_dir, "full", split, size, cache)
 
     train, validation, test = map(photographs, ("train", "validation", "test"))
     seen = [("train", train), ("validation", validation)]
-    classifier_data.check_separate(test, seen)
-    classifier_data.check_separate(validation, seen[:1], "validation")
+    images.check_separate(test, seen)
+    images.check_separate(validation, seen[:1], "validation")
     tests = {TEST: test}
     if study.extra_test:
-        tests[EXTRA] = classifier_data.read_every_split(study.extra_test, size, cache)
-        classifier_data.check_other_data(tests[EXTRA], seen, study.extra_test)
-    data = Data(train, validation, tests, classifier_data.none_of(train))
-    check_workdir(study, describe(study, data))
+        tests[EXTRA] = images.read_every_split(study.extra_test, size, cache)
+        images.check_other_data(tests[EXTRA], seen, study.extra_test)
+    data = Data(train, validation, tests, images.no_images_like(train))
+    _note_in_workdir(study, describe_study(study, data))
     if study.synthetic is None:
         return data
     study.synthetic.prepare()
-    synthetic = classifier_data.read_images(
+    synthetic = images.read_images(
         study.synthetic.data_dir, "crops", "train", size, cache, synthetic=True
     )
     return dataclasses.replace(data, synthetic=synthetic)
@@ -154,14 +143,14 @@ def _file_digest(weights: str) -> str:
     return hashlib.sha256(pathlib.Path(weights).read_bytes()).hexdigest()
 
 
-def describe(study: Study, data: Data) -> Dict[str, Any]:
+def describe_study(study: Study, data: Data) -> Dict[str, Any]:
     """Returns what all trainings of an experiment depend on."""
-    counts = classifier_data.class_counts(data.train)
+    counts = images.counts_by_condition(data.train)
     return {
         "config": study.config.to_dict(),
         "weights": _file_digest(study.weights),
-        "precision": building.choose_precision(study.training.precision),
-        "replicas": building.make_strategy(study.training.batch_size).num_replicas_in_sync,
+        "precision": building.choose_precision(study.config.training.precision),
+        "replicas": building.make_strategy(study.config.training.batch_size).num_replicas_in_sync,
         "dataset_digest": records.read_info(study.data_dir).digest,
         "photographs": {
             name: int(count) for name, count in zip(taxonomy.CONDITIONS, counts) if count
@@ -171,7 +160,7 @@ def describe(study: Study, data: Data) -> Dict[str, Any]:
     }
 
 
-def check_workdir(study: Study, description: Mapping[str, Any]) -> None:
+def _note_in_workdir(study: Study, description: Mapping[str, Any]) -> None:
     """Notes in the workdir what its trainings depend on.
 
     Raises:
@@ -189,5 +178,164 @@ def check_workdir(study: Study, description: Mapping[str, Any]) -> None:
                 f"{path}: of another experiment ({'; '.join(differences)}); choose another "
                 "--workdir"
             )
-    path.parent.mkdir(parents=True, exist_ok=True)
     files.write_json(path, description)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Training:
+    """A classifier of a study."""
+
+    study: Study
+    data: Data
+    arm: Arm
+    seed: int
+
+    def _folder(self, kind: str) -> pathlib.Path:
+        name = predictions.folder_name(self.arm.name)
+        return pathlib.Path(self.study.workdir, kind, name, f"seed_{self.seed}")
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights are there; `training.json` is written last."""
+        return (self._folder("trainings") / _TRAINING).exists()
+
+    def path_of(self, test: str) -> pathlib.Path:
+        """Returns the file of its predictions for a test set."""
+        return predictions.path_of(self.study.predictions_dir, self.arm.name, test, self.seed)
+
+    def missing_tests(self) -> List[str]:
+        """Returns the test sets without predictions."""
+        missing = []
+        for name, test in self.data.tests.items():
+            path = self.path_of(name)
+            if not path.exists():
+                missing.append(name)
+            elif predictions.read_training(path)["test"]["digest"] != test.digest:
+                if not self.study.overwrite:
+                    raise ValueError(
+                        f"{path}: of other test photographs; choose another --workdir or pass "
+                        "--overwrite"
+                    )
+                missing.append(name)
+        return missing
+
+    @functools.cached_property
+    def mixture(self) -> Mixture:
+        """What it draws from."""
+        labels = self.data.train.labels, self.data.synthetic.labels
+        return arms.mixture_of_arm(self.arm, *labels, self.study.config.data.synthetic_share)
+
+    def build(self) -> tf.keras.Model:
+        """Returns the classifier, untrained."""
+        tf.keras.backend.clear_session()
+        tf.keras.utils.set_random_seed(self.seed)
+        with building.make_strategy(self.study.config.training.batch_size).scope():
+            return classifier.build_classifier(
+                self.study.config, len(taxonomy.CONDITIONS), self.study.weights
+            )
+
+    def fit(self, model: tf.keras.Model, bar: tqdm.tqdm, description: Mapping[str, Any]) -> None:
+        """Trains, and stores the weights and what became of it."""
+        config, logs = self.study.config, self._folder("logs")
+        length = config.training.steps * config.training.batch_size
+        batches = classifier.training_batches(
+            (self.data.train, self.data.synthetic),
+            arms.draw_images(self.arm, self.mixture, length, self.seed),
+            arms.class_weights(self.arm, self.mixture, len(taxonomy.CONDITIONS)),
+            config,
+            self.seed,
+        )
+        count_step = tf.keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: bar.update(1))
+        count_step._supports_tf_logs = True  # else Keras waits for the loss of every step
+        shutil.rmtree(logs, ignore_errors=True)  # of a training that was stopped
+        callbacks = [count_step, tf.keras.callbacks.TensorBoard(str(logs))]
+        started = time.monotonic()
+        outcome = classifier.fit_classifier(model, batches, self.data.validation, config, callbacks)
+        seconds = round(time.monotonic() - started, 1)
+        folder = self._folder("trainings")
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f"tmp.{_WEIGHTS}"
+        model.save_weights(temporary)
+        temporary.replace(folder / _WEIGHTS)
+        content = {
+            "protocol": self._protocol(description),
+            "outcome": {**outcome, "seconds": seconds},
+        }
+        files.write_json(folder / _TRAINING, content)
+
+    def _protocol(self, description: Mapping[str, Any]) -> Dict[str, Any]:
+        shown = len(self.mixture.synthetic) if self.arm.kind == arms.SYNTHETIC else 0
+        return {
+            "study": dict(description),
+            "arm": self.arm.name,
+            "kind": self.arm.kind,
+            "ratio": self.arm.ratio,
+            "seed": self.seed,
+            "synthetic_images": shown,
+            "share": self.mixture.share,
+        }
+
+    def load(self, model: tf.keras.Model) -> None:
+        """Takes the stored weights."""
+        model.load_weights(self._folder("trainings") / _WEIGHTS)
+
+    def predict(self, model: tf.keras.Model) -> None:
+        """Stores what it says of the test sets that lack it."""
+        training = json.loads((self._folder("trainings") / _TRAINING).read_text(encoding="utf-8"))
+        for name in self.missing_tests():
+            test = self.data.tests[name]
+            predictions.write_predictions(
+                self.path_of(name),
+                _table(test),
+                classifier.predict_images(model, test, self.study.config.model.input_size),
+                {**training, "test": {"digest": test.digest, "images": len(test)}},
+            )
+
+
+def _table(test: Images) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "image_id": test.image_ids,
+            "case_id": test.case_ids,
+            "patient_id": test.patient_ids,
+            "condition": [taxonomy.name_of(label) for label in test.labels],
+            "fitzpatrick": test.skin_types,
+        }
+    )
+
+
+def train_arms(study: Study, data: Data) -> None:
+    """Trains what is not trained yet and stores the predictions of all test sets.
+
+    A study that was stopped goes on with the next training.
+
+    Args:
+      study: the experiment.
+      data: its images.
+
+    Raises:
+      ValueError: weights that are not MobileNet's, a training that diverges, or too few
+        synthetic images.
+    """
+    description = describe_study(study, data)
+    trainings = [_Training(study, data, arm, seed) for seed in study.seeds for arm in study.arms]
+    for one in trainings:
+        _ = one.mixture  # tells what cannot be before anything is trained
+    todo = [one for one in trainings if not one.trained or one.missing_tests()]
+    untrained = [one for one in todo if not one.trained]
+    steps = study.config.training.steps
+    tf.keras.mixed_precision.set_global_policy(description["precision"])
+    with progress.bar(total=steps * len(untrained), what="classifiers", unit="steps") as bar:
+        done = 0
+        for one in todo:
+            model = one.build()
+            if one.trained:
+                one.load(model)
+            else:
+                name = f"{one.arm.name}, seed {one.seed}, {done + 1} of {len(untrained)}"
+                bar.set_postfix_str(name)
+                one.fit(model, bar, description)
+                done += 1
+                bar.update(steps * done - bar.n)  # what early stopping saved
+            one.predict(model)
+    tf.keras.mixed_precision.set_global_policy("float32")

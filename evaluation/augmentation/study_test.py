@@ -1,11 +1,16 @@
+import dataclasses
+import pathlib
 import tempfile
 
+import numpy as np
 from absl.testing import absltest
 
-from evaluation.augmentation import arms
-from evaluation.augmentation import study as augmentation_study
+from evaluation.augmentation import images, predictions, testing
+from evaluation.augmentation.arms import make_arms
 from evaluation.augmentation.configs import demo, paper
-from evaluation.augmentation.study import Study
+from evaluation.augmentation.study import Study, read_data, train_arms
+from preprocessing.data import records
+from synthesis import trained_generator
 from training import testing_data
 
 
@@ -16,7 +21,7 @@ def _config(**training):
     return config
 
 
-class AugmentationStudyTest(absltest.TestCase):
+class StudyTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -29,7 +34,7 @@ class AugmentationStudyTest(absltest.TestCase):
         settings = {
             "data_dir": self.data_dir,
             "config": _config(),
-            "arms": arms.make_arms([], []),
+            "arms": make_arms([], []),
             "seeds": [0],
             "weights": "none",
             "synthetic": None,
@@ -38,8 +43,8 @@ class AugmentationStudyTest(absltest.TestCase):
         return Study(**{**settings, **fields})
 
     def test_reads_the_images_of_a_study(self):
-        study = self._study(arms=arms.make_arms(["real+synthetic"], []), seeds=[4, 2])
-        data = augmentation_study.read_data(study)
+        study = self._study(arms=make_arms(["real+synthetic"], []), seeds=[4, 2])
+        data = read_data(study)
         self.assertEqual((len(data.train), len(data.validation)), (24, 8))
         self.assertEqual({name: len(test) for name, test in data.tests.items()}, {"test": 8})
         self.assertEqual(data.train.pixels.shape[1:], (40, 40, 3))
@@ -49,19 +54,19 @@ class AugmentationStudyTest(absltest.TestCase):
 
     def test_a_workdir_holds_one_experiment(self):
         study = self._study()
-        augmentation_study.read_data(study)
-        augmentation_study.read_data(study)
+        read_data(study)
+        read_data(study)
         other = self._study(workdir=study.workdir, config=_config(learning_rate=1e-4))
         message = "config.training.learning_rate was 0.002, is 0.0001.; choose another --workdir"
         with self.assertRaisesRegex(ValueError, message):
-            augmentation_study.read_data(other)
+            read_data(other)
 
     def test_photographs_of_training_are_no_extra_test(self):
         extra = self.create_tempdir().full_path
         testing_data.write_dataset(extra, per_split=(3, 3, 3), digest="2" * 64)
         study = self._study(extra_test=extra)
         with self.assertRaisesRegex(ValueError, f"{extra}: photograph 'train0' is in train too"):
-            augmentation_study.read_data(study)
+            read_data(study)
 
     def test_bad_settings(self):
         with self.assertRaisesRegex(ValueError, r"seeds \[1, 1\] are not distinct"):
@@ -79,6 +84,99 @@ class AugmentationStudyTest(absltest.TestCase):
         ours, theirs = demo.get_config(), paper.get_config()
         for group in ("data", "model", "augmentation", "training"):
             self.assertEqual(sorted(ours[group]), sorted(theirs[group]))
+
+
+class TrainArmsTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        testing_data.train_run(folder.name, steps=2)
+        generator = trained_generator.load(str(cls.folder / "runs" / "small"))
+        cls.synthetic = images.planned_images(
+            generator, str(cls.folder / "data"), str(cls.folder / "synthetic"), 30, ["condition"]
+        )
+
+    def _study(self, arms=(), ratios=(), **fields):
+        settings = {
+            "data_dir": str(self.folder / "data"),
+            "config": _config(steps=4, batch_size=8, validate_every=2, precision="float32"),
+            "arms": make_arms(arms, ratios),
+            "seeds": [0],
+            "weights": "none",
+            "synthetic": self.synthetic,
+            "workdir": self.create_tempdir().full_path,
+        }
+        return Study(**{**settings, **fields})
+
+    def _other_data(self, seed):
+        """Writes records of noise, which resembles no photograph of training."""
+        folder = self.create_tempdir().full_path
+        testing_data.write_dataset(folder, per_split=(3, 3, 3), shards=1, digest=str(seed) * 64)
+        rng = np.random.default_rng(seed)
+        for split in ("train", "validation", "test"):
+            noise = [
+                records.Record(
+                    testing_data.png(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)),
+                    b"", 32, 32, (), "Acne", 1, f"{split}{i}", f"{split}{i}", f"{split}{i}",
+                )
+                for i in range(3)
+            ]  # fmt: skip
+            [shard] = records.list_shards(folder, "full", split)
+            testing_data.write_records(pathlib.Path(shard), noise)
+        return folder
+
+    def test_trains_every_arm_and_stores_what_it_says(self):
+        study = self._study(ratios=[0.5])
+        data = read_data(study)
+        train_arms(study, data)
+        self.assertEqual(
+            testing.files(study.predictions_dir),
+            [f"{arm}/test_seed_0.parquet"
+             for arm in ("real", "real_synthetic_x0.5")],
+        )  # fmt: skip
+        found = predictions.read_predictions(study.predictions_dir)
+        for arm in found:
+            self.assertEqual(arm.scores.shape, (1, 16, 27))
+            self.assertEqual(set(arm.table["patient_id"]), {f"test{i}" for i in range(16)})
+            self.assertIn(arm.trainings[0]["outcome"]["best_step"], (2, 4))
+        protocol = found[1].trainings[0]["protocol"]
+        self.assertEqual((protocol["arm"], protocol["synthetic_images"]), (
+            "real+synthetic x0.5", 12))  # fmt: skip
+        self.assertAlmostEqual(protocol["share"], 1 / 3)
+        self.assertEqual(protocol["study"]["photographs"], dict.fromkeys(
+            ("Acne", "Melanoma", "Vitiligo"), 8))  # fmt: skip
+        self.assertNotEmpty(list(pathlib.Path(study.workdir).glob("logs/real/seed_0/*/events.*")))
+
+        # What is there stays; a seed and a test set are added.
+        written = {path: path.stat().st_mtime_ns
+                   for path in pathlib.Path(study.workdir).rglob("*.[hp]*[5t]")}  # fmt: skip
+        extra = self._other_data(seed=2)
+        more = dataclasses.replace(study, seeds=[0, 3], arms=make_arms([], []), extra_test=extra)
+        train_arms(more, read_data(more))
+        self.assertLen(written, 4)
+        for path, when in written.items():
+            self.assertEqual(path.stat().st_mtime_ns, when)
+        [again] = predictions.read_predictions(study.predictions_dir, wanted=more.plan())
+        self.assertEqual(list(again.seeds), [0, 3])
+        self.assertFalse(np.array_equal(again.scores[0], again.scores[1]))
+        [other] = predictions.read_predictions(study.predictions_dir, "extra")
+        self.assertEqual(other.scores.shape, (2, 9, 27))
+        # Seed 0 was not trained again for it: its weights were kept.
+        self.assertEqual(other.trainings[0]["outcome"], found[0].trainings[0]["outcome"])
+
+        # Another extra set is refused.
+        different = dataclasses.replace(more, extra_test=self._other_data(seed=3))
+        with self.assertRaisesRegex(ValueError, "extra_seed_0.parquet: of other test photographs"):
+            train_arms(different, read_data(different))
+
+    def test_too_few_synthetic_images(self):
+        study = self._study(ratios=[5])
+        data = read_data(study)
+        with self.assertRaisesRegex(ValueError, "takes 120 synthetic images; there are 30"):
+            train_arms(study, data)
 
 
 if __name__ == "__main__":

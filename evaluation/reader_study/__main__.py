@@ -17,7 +17,6 @@ docs/how_to/run_a_reader_study.md says how to run a study.
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
-import dataclasses
 import os
 import socket
 import sys
@@ -49,15 +48,17 @@ def _build() -> Main:
     )
     condition = flags.DEFINE_list("condition", [], "Conditions to show; all of the generator.")
     readers = flags.DEFINE_integer("readers", StudyRequest.readers, "Number of readers.", 1)
-    for name, text in (
-        ("real", "Photographs of the realism test; 0 for no such test."),
-        ("synthetic", "Synthetic images of the realism test."),
-        ("repeats", "Of these, how many are shown twice."),
-        ("pairs", "Pairs of which one is real, with confidence."),
-        ("questions", "Questions of the relevance test."),
-        ("images_per_question", "Images in each; a multiple of 4."),
-    ):
-        flags.DEFINE_integer(name, getattr(Design, name), text)
+    numbers = {
+        name: flags.DEFINE_integer(name, getattr(Design, name), text)
+        for name, text in (
+            ("real", "Photographs of the realism test; 0 for no such test."),
+            ("synthetic", "Synthetic images of the realism test."),
+            ("repeats", "Of these, how many are shown twice."),
+            ("pairs", "Pairs of which one is real, with confidence."),
+            ("questions", "Questions of the relevance test."),
+            ("images_per_question", "Images in each; a multiple of 4."),
+        )
+    }
     image_pixels = flags.DEFINE_integer(
         "image_pixels", StudyRequest.image_pixels, "Rows and columns of every image file.", 16, 1024
     )
@@ -83,7 +84,7 @@ def _build() -> Main:
         if consent.value:
             agreed = page.read_consent(command_line.user_path(consent.value))
         request = StudyRequest(
-            Design(**{one.name: flags.FLAGS[one.name].value for one in dataclasses.fields(Design)}),
+            Design(**{name: flag.value for name, flag in numbers.items()}),
             readers.value,
             image_pixels.value,
             [taxonomy.canonical(name) for name in condition.value] or None,

@@ -1,12 +1,21 @@
+import gc
+from unittest import mock
+
 import numpy as np
 import scipy.stats
 from absl.testing import absltest, parameterized
 from sklearn import metrics
-from statsmodels.stats import contingency_tables
-from statsmodels.stats.multitest import multipletests
 
-from evaluation.augmentation import classification_statistics as stats
-from evaluation.augmentation.classification_statistics import Predictions
+from evaluation.augmentation.classification import (
+    Predictions,
+    calibration_error,
+    calibration_floor,
+    confusion_counts,
+    paired_differences,
+    paired_t_test,
+    summarize_arm,
+)
+from evaluation.uncertainty import significance
 
 
 def _random(seed, images=300, patients=100, classes=5, seeds=1, accuracy=0.6):
@@ -45,7 +54,7 @@ class SummaryTest(parameterized.TestCase):
     def test_equal_to_scikit_learn(self, seed):
         predictions = _random(seed)
         labels, predicted = predictions.labels, predictions.predicted[0]
-        summary = stats.summarize(predictions, replicates=10)
+        summary = summarize_arm(predictions, replicates=10)
         precision, recall, f1, support = metrics.precision_recall_fscore_support(
             labels, predicted, labels=range(5), zero_division=0
         )
@@ -59,13 +68,14 @@ class SummaryTest(parameterized.TestCase):
         ):
             self.assertAlmostEqual(summary.overall[name].value, value)
         np.testing.assert_array_equal(
-            stats.confusion(predictions)[0], metrics.confusion_matrix(labels, predicted)
+            confusion_counts(predictions)[0],
+            metrics.confusion_matrix(labels, predicted),
         )
 
     def test_a_class_without_test_images_is_undefined(self):
         labels = np.array([0, 0, 1, 1, 0, 1])
         predicted = np.array([[0, 0, 2, 0, 0, 0]])
-        summary = stats.summarize(Predictions(labels, predicted, 4, list("abcdef")), 50)
+        summary = summarize_arm(Predictions(labels, predicted, 4, list("abcdef")), 50)
         f1 = [one.value for one in summary.per_class["f1"]]
         np.testing.assert_allclose(f1, [0.75, 0.0, np.nan, np.nan])
         # Never predicted but there: 0, not undefined.
@@ -76,12 +86,12 @@ class SummaryTest(parameterized.TestCase):
 
     def test_seeds_are_averaged(self):
         one = _random(1, seeds=2)
-        parts = [stats.summarize(_with(one, row), 10).overall["top_1"].value
+        parts = [summarize_arm(_with(one, row), 10).overall["top_1"].value
                  for row in one.predicted]  # fmt: skip
-        self.assertAlmostEqual(stats.summarize(one, 10).overall["top_1"].value, np.mean(parts))
+        self.assertAlmostEqual(summarize_arm(one, 10).overall["top_1"].value, np.mean(parts))
 
     def test_few_patients_have_no_interval(self):
-        one = stats.summarize(_random(0, patients=2), 10).overall["top_1"]
+        one = summarize_arm(_random(0, patients=2), 10).overall["top_1"]
         self.assertTrue(np.isnan(one.low))
 
     def test_intervals_cover_the_truth(self):
@@ -94,7 +104,7 @@ class SummaryTest(parameterized.TestCase):
             right = rng.random(180) < chance
             labels = np.zeros(180, int)
             one = Predictions(labels, np.where(right, 0, 1)[None], 2, owners.tolist())
-            interval = stats.summarize(one, 400, seed).overall["top_1"]
+            interval = summarize_arm(one, 400, seed).overall["top_1"]
             covered += interval.low <= 0.6 <= interval.high
         self.assertBetween(covered, 87, 100)
 
@@ -105,7 +115,7 @@ class SummaryTest(parameterized.TestCase):
         )
         widths = []
         for predictions in (one, many):
-            interval = stats.summarize(predictions, 1000).overall["top_1"]
+            interval = summarize_arm(predictions, 1000).overall["top_1"]
             widths.append(interval.high - interval.low)
         self.assertAlmostEqual(widths[0], widths[1], delta=0.01)
 
@@ -122,11 +132,16 @@ class SummaryTest(parameterized.TestCase):
                 Predictions(*arguments)
 
 
-class CompareTest(parameterized.TestCase):
+class PairedDifferencesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        # statsmodels collects garbage at every correction, which takes longer than the rest.
+        self.enter_context(mock.patch.object(gc, "collect"))
+
     @parameterized.parameters(1, 3)
     def test_identical_arms_do_not_differ(self, seeds):
         one = _random(0, seeds=seeds)
-        overall, classes = stats.compare(one, one, 200)
+        overall, classes = paired_differences(one, one, 200)
         for difference in (*overall.values(), *classes):
             self.assertEqual(difference.estimate.value, 0.0)
             # Only other trainings, where there are several, could differ, to either side.
@@ -134,26 +149,26 @@ class CompareTest(parameterized.TestCase):
             self.assertEqual(difference.estimate.high > 0, seeds > 1)
             self.assertEqual(difference.p_adjusted, 1.0)
             self.assertFalse(difference.significant)
-        self.assertEqual(stats.paired_t_test(one, one), 1.0)
-        self.assertEqual(stats.mcnemar(one.correct[0], one.correct[0]), 1.0)
+        self.assertEqual(paired_t_test(one, one), 1.0)
+        self.assertEqual(significance.mcnemar(one.correct[0], one.correct[0]), 1.0)
 
     def test_a_planted_improvement_of_one_class_is_found(self):
         one = _random(2, images=1500, patients=500, accuracy=0.5)
         rng = np.random.default_rng(0)
         mended = (one.labels == 3) & (rng.random(1500) < 0.5)
         other = _with(one, np.where(mended, one.labels, one.predicted[0]))
-        overall, classes = stats.compare(one, other, 1000)
+        overall, classes = paired_differences(one, other, 1000)
         self.assertTrue(classes[3].significant)
         self.assertGreater(classes[3].estimate.low, 0)
         self.assertGreater(overall["top_1"].estimate.low, 0)
-        self.assertLess(stats.paired_t_test(one, other), 1e-6)
-        self.assertLess(stats.mcnemar(one.correct[0], other.correct[0]), 1e-6)
+        self.assertLess(paired_t_test(one, other), 1e-6)
+        self.assertLess(significance.mcnemar(one.correct[0], other.correct[0]), 1e-6)
 
     def test_chance_is_significant_as_often_as_it_should_be(self):
         # Trainings differ, some by much; the arms do not. Five of a hundred may be found.
         for spread, seeds in ((0.0, 1), (0.0, 3), (0.1, 2), (0.1, 3)):
             found = [
-                stats.compare(*_null(seed, spread, seeds), 400, seed)[0]["top_1"].significant
+                paired_differences(*_null(seed, spread, seeds), 400, seed)[0]["top_1"].significant
                 for seed in range(100)
             ]
             self.assertLessEqual(np.sum(found), 11, (spread, seeds))  # P < 0.01 at 5 %
@@ -162,7 +177,7 @@ class CompareTest(parameterized.TestCase):
         tested = found = 0
         for seed in range(60):
             one, other = _null(seed, 0.0, 1, images=100)  # 20 of each of five classes
-            _, classes = stats.compare(one, other, 400, seed)
+            _, classes = paired_differences(one, other, 400, seed)
             tested += sum(np.isfinite(change.p) for change in classes)
             found += sum(change.p < 0.05 for change in classes)
         self.assertGreater(tested, 150)
@@ -171,12 +186,12 @@ class CompareTest(parameterized.TestCase):
     def test_classes_of_few_patients_are_not_tested(self):
         labels = np.array([0] * 30 + [1] * 14)
         one = Predictions(labels, np.zeros((1, 44), int), 2, list(range(44)))
-        overall, classes = stats.compare(one, _with(one, labels), 400)
+        overall, classes = paired_differences(one, _with(one, labels), 400)
         self.assertEqual(classes[1].estimate.value, 1.0)
         self.assertTrue(np.isnan([classes[1].estimate.low, classes[1].p_adjusted]).all())
         self.assertEqual(classes[0].p_adjusted, classes[0].p)  # the only test
         self.assertTrue(overall["top_1"].significant)
-        self.assertTrue(np.isnan(stats.summarize(one, 50).per_class["f1"][1].low))
+        self.assertTrue(np.isnan(summarize_arm(one, 50).per_class["f1"][1].low))
 
     def test_trainings_that_differ_widen_the_interval(self):
         one = _random(0, images=900, patients=300, seeds=3)
@@ -187,26 +202,26 @@ class CompareTest(parameterized.TestCase):
             part = np.arange(900) < 900 * share
             bent[1, part] = (one.labels[part] + 1) % 5
             bent[2, part] = one.labels[part]
-            interval = stats.summarize(_with(one, bent), 1000).overall["top_1"]
+            interval = summarize_arm(_with(one, bent), 1000).overall["top_1"]
             widths.append(interval.high - interval.low)
         self.assertGreater(widths[1], 3 * widths[0])
 
     def test_too_few_replicates(self):
         one = _random(0)
         with self.assertRaisesRegex(ValueError, "replicates 199 are too few .* 5 .* at least 200"):
-            stats.compare(one, one, 199)
+            paired_differences(one, one, 199)
 
     def test_classes_without_test_images_are_no_tests(self):
         labels = np.array([0, 1] * 20)
         one = Predictions(labels, labels[None], 3, list(range(40)))
-        _, classes = stats.compare(one, _with(one, 1 - labels), 200)
+        _, classes = paired_differences(one, _with(one, 1 - labels), 200)
         self.assertTrue(np.isnan(classes[2].p_adjusted))
         self.assertFalse(classes[2].significant)
         self.assertAlmostEqual(classes[0].p_adjusted, 2 * classes[0].p)
 
     def test_other_test_images(self):
         with self.assertRaisesRegex(ValueError, "not of the same test images"):
-            stats.compare(_random(0), _random(1))
+            paired_differences(_random(0), _random(1))
 
 
 class TestsTest(parameterized.TestCase):
@@ -214,30 +229,34 @@ class TestsTest(parameterized.TestCase):
         one, other = _random(0), _random(5)
         other = _with(one, other.predicted)
         expected = scipy.stats.ttest_rel(*(1.0 * arm.correct[0] for arm in (one, other))).pvalue
-        self.assertAlmostEqual(stats.paired_t_test(one, other), expected)
+        self.assertAlmostEqual(paired_t_test(one, other), expected)
 
-    @parameterized.parameters((0, 0, 1.0), (5, 5, 1.0), (10, 0, 2 / 2**10), (1, 4, 0.375))
-    def test_mcnemar(self, gained, lost, expected):
-        first = np.array([False] * gained + [True] * lost + [True, False] * 7)
-        second = np.array([True] * gained + [False] * lost + [True, False] * 7)
-        self.assertAlmostEqual(stats.mcnemar(first, second), expected)
 
-    def test_holm(self):
-        np.testing.assert_allclose(
-            stats.holm([0.01, np.nan, 0.04, 0.03, 0.005]), [0.03, np.nan, 0.06, 0.06, 0.02]
-        )
-        np.testing.assert_allclose(stats.holm([0.9, 0.8]), [1.0, 1.0])
+class CalibrationTest(absltest.TestCase):
+    def test_sure_and_right_or_wrong(self):
+        scores = np.eye(3)[[0, 1, 2, 0]]
+        self.assertEqual(calibration_error(np.array([0, 1, 2, 0]), scores), 0.0)
+        self.assertEqual(calibration_error(np.array([1, 2, 0, 1]), scores), 1.0)
+        self.assertEqual(calibration_error(np.array([0, 1, 0, 1]), scores), 0.5)
 
-    def test_equal_to_statsmodels(self):
-        rng = np.random.default_rng(3)
-        p_values = rng.random(27) ** 3
-        np.testing.assert_allclose(stats.holm(p_values), multipletests(p_values, method="holm")[1])
-        for seed in range(5):
-            first, second = (rng.random(200) < chance for chance in (0.6, 0.65))
-            table = [[np.sum(first & second), np.sum(first & ~second)],
-                     [np.sum(~first & second), np.sum(~first & ~second)]]  # fmt: skip
-            expected = contingency_tables.mcnemar(table, exact=True).pvalue
-            self.assertAlmostEqual(stats.mcnemar(first, second), expected, msg=str(seed))
+    def test_sure_at_the_right_rate(self):
+        scores = np.tile([0.75, 0.25], (4, 1))
+        self.assertAlmostEqual(calibration_error(np.array([0, 0, 0, 1]), scores), 0.0)
+        self.assertAlmostEqual(calibration_error(np.array([1, 1, 1, 1]), scores), 0.75)
+
+    def test_the_floor_is_what_chance_alone_shows(self):
+        rng = np.random.default_rng(0)
+        chance = rng.uniform(0.5, 1.0, 200)
+        scores = np.stack([chance, 1 - chance], axis=1)
+        errors = [
+            calibration_error((rng.random(200) > chance).astype(int), scores) for _ in range(200)
+        ]
+        self.assertAlmostEqual(calibration_floor(scores), np.mean(errors), delta=0.006)
+
+    def test_not_probabilities(self):
+        for scores in (np.ones((2, 3)), np.array([[np.nan, 0, 0]] * 2)):
+            with self.assertRaisesRegex(ValueError, "not probabilities"):
+                calibration_error(np.array([0, 1]), scores)
 
 
 if __name__ == "__main__":

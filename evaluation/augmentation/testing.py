@@ -6,9 +6,8 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 import pandas as pd
 
-from evaluation.augmentation import arms as augmentation_arms
-from evaluation.augmentation import classifier_predictions
-from evaluation.augmentation.arms import Arm
+from evaluation.augmentation import predictions
+from evaluation.augmentation.arms import NAMES, REAL, SYNTHETIC, Arm, make_arms
 from preprocessing.data import taxonomy
 
 CONDITIONS = ("Melanoma", "Melanocytic Nevus", "Eczema", "Psoriasis")
@@ -60,7 +59,7 @@ def scores(
 
 def training(arm: Arm, seed: int, number: int = 240) -> Dict[str, Any]:
     """Returns what a file of predictions says of its training and its test."""
-    synthetic = arm.kind == augmentation_arms.SYNTHETIC
+    synthetic = arm.kind == SYNTHETIC
     return {
         "protocol": {
             "study": {
@@ -77,14 +76,14 @@ def training(arm: Arm, seed: int, number: int = 240) -> Dict[str, Any]:
             "ratio": arm.ratio,
             "seed": seed,
             "synthetic_images": 1000 if synthetic else 0,
-            "share": 0.0 if arm.kind == augmentation_arms.REAL else 0.5,
+            "share": 0.0 if arm.kind == REAL else 0.5,
         },
         "outcome": {"best_step": 100, "seconds": 1.0},
         "test": {"digest": "0" * 64, "images": number},
     }
 
 
-def write_study(
+def write_predictions(
     root: str,
     accuracies: Sequence[float],
     ratios: Sequence[float] = (),
@@ -105,15 +104,15 @@ def write_study(
     Returns:
       The arms.
     """
-    arms = augmentation_arms.make_arms(augmentation_arms.NAMES, ratios)
+    arms = make_arms(NAMES, ratios)
     for test in tests:
         table = images()
         for number, (arm, accuracy) in enumerate(zip(arms, accuracies)):
-            of_melanoma = melanoma if arm.kind == augmentation_arms.SYNTHETIC else None
+            of_melanoma = melanoma if arm.kind == SYNTHETIC else None
             for seed in seeds:
-                path = classifier_predictions.path_of(root, arm.name, test, seed)
+                path = predictions.path_of(root, arm.name, test, seed)
                 drawn = scores(table, accuracy, 100 * number + seed, of_melanoma)
-                classifier_predictions.write(path, table, drawn, training(arm, seed))
+                predictions.write_predictions(path, table, drawn, training(arm, seed))
     return arms
 
 

@@ -6,7 +6,7 @@ resemble each other, so the bootstrap draws patients, for two arms the same ones
 training: two or three seeds are too few to draw from, so each replicate adds the error of
 a mean of k numbers with the spread of the k trainings, Student's t with k - 1 degrees of
 freedom. Of one training nothing can be told of another; the interval is then of that
-training.
+training. Conditions are the classes here.
 
 Numbers of a class that no test image has are NaN: undefined, not 0. Classes of few
 patients have no interval and are not tested: resampling one or two patients knows
@@ -20,12 +20,14 @@ from typing import Dict, Hashable, Sequence, Tuple
 import numpy as np
 import scipy.stats
 
+from evaluation.uncertainty import cluster_bootstrap, significance
 from evaluation.uncertainty.cluster_bootstrap import FEWEST_CLUSTERS, LEVEL, Estimate
 
 PER_CLASS = ("precision", "recall", "f1")
 OVERALL = ("top_1", "balanced_accuracy", "macro_precision", "macro_f1")
 FEWEST_OF_CLASS = 15  # patients, for an interval or a test; at 12 chance is found too often
 REPLICATES = 2000
+_CALIBRATION_BINS = 15  # of equal width on (0, 1], as of Guo et al. 2017
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +76,8 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return _ratio(np.where(finite, values, 0.0).sum(axis=-1), finite.sum(axis=-1))
 
 
-def from_confusion(confusion: np.ndarray) -> Dict[str, np.ndarray]:
-    """Computes numbers of confusion matrices.
+def numbers_from_confusion(confusion: np.ndarray) -> Dict[str, np.ndarray]:
+    """Computes `PER_CLASS` and `OVERALL` numbers of confusion matrices.
 
     A class that was never predicted has precision 0, as in scikit-learn; a class without
     a test image has none of the three, and does not count in the means over classes.
@@ -103,7 +105,7 @@ def from_confusion(confusion: np.ndarray) -> Dict[str, np.ndarray]:
     }
 
 
-def confusion(predictions: Predictions) -> np.ndarray:
+def confusion_counts(predictions: Predictions) -> np.ndarray:
     """Returns counts [seeds, K, K], label by prediction."""
     number = predictions.num_classes
     cells = predictions.labels * number + predictions.predicted
@@ -129,12 +131,6 @@ def _patients_by_class(predictions: Predictions) -> np.ndarray:
     return np.bincount([label for label, _ in pairs], minlength=predictions.num_classes)
 
 
-def _draw_patients(number: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns how often each replicate draws each patient, float32 [R, P]."""
-    chances = np.full(number, 1.0 / number)
-    return rng.multinomial(number, chances, size=replicates).astype(np.float32)
-
-
 def _other_training(number: int, replicates: int, rng: np.random.Generator) -> np.ndarray:
     """Draws errors of a mean of numbers with standard error 1, [R]; 0 for one number.
 
@@ -146,16 +142,16 @@ def _other_training(number: int, replicates: int, rng: np.random.Generator) -> n
     return np.concatenate([half, -half])[:replicates]
 
 
-class _Arm:
-    """Numbers of an arm: as they are, by training, and by replicate."""
+class _Numbers:
+    """Numbers of an arm: means over its trainings, and their replicates."""
 
     def __init__(self, predictions: Predictions, drawn: np.ndarray, rng: np.random.Generator):
         number = predictions.num_classes
-        by_seed = from_confusion(confusion(predictions).astype(float))
+        by_seed = numbers_from_confusion(confusion_counts(predictions).astype(float))
         by_patient = _by_patient(predictions)
         seeds = len(by_patient)
-        flat = np.stack([drawn @ one for one in by_patient], axis=1)
-        replicates = from_confusion(flat.reshape(*flat.shape[:-1], number, number))
+        flat = np.stack([drawn.astype(np.float32) @ one for one in by_patient], axis=1)
+        replicates = numbers_from_confusion(flat.reshape(*flat.shape[:-1], number, number))
         errors = _other_training(seeds, len(drawn), rng)
         self._values, self._drawn = {}, {}
         for name, values in by_seed.items():
@@ -174,11 +170,12 @@ class _Arm:
         return self._drawn[name][:, place]
 
 
-def _interval(drawn: np.ndarray, lowest: float) -> Tuple[float, float]:
-    """Returns the percentile interval, within what the number can be."""
-    tail = 50.0 * (1.0 - LEVEL)
-    low, high = np.nanpercentile(drawn, (tail, 100.0 - tail))
-    return float(max(low, lowest)), float(min(high, 1.0))
+def _estimate(value: float, drawn: np.ndarray, lowest: float, known: bool) -> Estimate:
+    """Returns a number with its interval, within what it can be; without, where not `known`."""
+    if not known or not np.isfinite(value):
+        return Estimate(value)
+    low, high = cluster_bootstrap.interval_of(drawn)
+    return Estimate(value, max(low, lowest), min(high, 1.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +193,7 @@ class Summary:
     support: Tuple[int, ...]
 
 
-def summarize(predictions: Predictions, replicates: int = REPLICATES, seed: int = 0) -> Summary:
+def summarize_arm(predictions: Predictions, replicates: int = REPLICATES, seed: int = 0) -> Summary:
     """Computes an arm's numbers with 95% intervals.
 
     Args:
@@ -211,14 +208,12 @@ def summarize(predictions: Predictions, replicates: int = REPLICATES, seed: int 
     number = predictions.num_classes
     patients = len(set(predictions.patients))
     rng = np.random.default_rng([seed, 0xC1A5])
-    arm = _Arm(predictions, _draw_patients(patients, replicates, rng), rng)
+    drawn = cluster_bootstrap.draw_counts(patients, replicates, rng)
+    arm = _Numbers(predictions, drawn, rng)
     enough = _patients_by_class(predictions) >= FEWEST_OF_CLASS
 
     def estimate(name: str, place: int, known: bool) -> Estimate:
-        point = arm.value(name, place)
-        if not known or not np.isfinite(point):
-            return Estimate(point)
-        return Estimate(point, *_interval(arm.drawn(name, place), 0.0))
+        return _estimate(arm.value(name, place), arm.drawn(name, place), 0.0, known)
 
     return Summary(
         {name: estimate(name, 0, patients >= FEWEST_CLUSTERS) for name in OVERALL},
@@ -248,26 +243,6 @@ class Difference:
         return bool(self.p_adjusted < 1.0 - LEVEL)
 
 
-def _bootstrap_p(drawn: np.ndarray) -> float:
-    """Two-sided p of no difference; never 0, since replicates are finite."""
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return float("nan")
-    tail = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
-    return min(1.0, 2.0 * (tail + 1) / (len(drawn) + 1))
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Corrects for many tests (Holm 1979); NaN are no tests and stay NaN."""
-    given = np.asarray(p_values, float)
-    adjusted = np.full(given.shape, np.nan)
-    tested = np.flatnonzero(np.isfinite(given))
-    order = tested[np.argsort(given[tested], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(given[order] * factors), 1.0)
-    return adjusted
-
-
 def _check_paired(first: Predictions, second: Predictions) -> None:
     if (
         first.num_classes != second.num_classes
@@ -277,7 +252,7 @@ def _check_paired(first: Predictions, second: Predictions) -> None:
         raise ValueError("the arms are not of the same test images")
 
 
-def compare(
+def paired_differences(
     first: Predictions, second: Predictions, replicates: int = REPLICATES, seed: int = 0
 ) -> Tuple[Dict[str, Difference], Tuple[Difference, ...]]:
     """Bootstraps the paired differences of two arms.
@@ -309,23 +284,23 @@ def compare(
             f"least {needed}"
         )
     rng = np.random.default_rng([seed, 0xC1A5])
-    drawn = _draw_patients(patients, replicates, rng)
-    arms = [_Arm(arm, drawn, rng) for arm in (first, second)]
+    drawn = cluster_bootstrap.draw_counts(patients, replicates, rng)
+    one, other = (_Numbers(arm, drawn, rng) for arm in (first, second))
 
-    def difference(name: str, place: int, known: bool) -> Tuple[Estimate, float]:
-        point = arms[1].value(name, place) - arms[0].value(name, place)
-        if not known or not np.isfinite(point):
-            return Estimate(point), float("nan")
-        change = arms[1].drawn(name, place) - arms[0].drawn(name, place)
-        return Estimate(point, *_interval(change, -1.0)), _bootstrap_p(change)
+    def difference(name: str, place: int, known: bool) -> Difference:
+        change = other.drawn(name, place) - one.drawn(name, place)
+        value = other.value(name, place) - one.value(name, place)
+        estimate = _estimate(value, change, -1.0, known)
+        told = np.isfinite(estimate.low)
+        p = cluster_bootstrap.p_of_no_difference(change) if told else math.nan
+        return Difference(estimate, p, p)
 
-    overall = {name: difference(name, 0, patients >= FEWEST_CLUSTERS) for name in OVERALL}
     classes = [difference("f1", k, bool(enough[k])) for k in range(number)]
+    adjusted = significance.holm([change.p for change in classes])
     return (
-        {name: Difference(one, p, p) for name, (one, p) in overall.items()},
+        {name: difference(name, 0, patients >= FEWEST_CLUSTERS) for name in OVERALL},
         tuple(
-            Difference(one, p, float(adjusted))
-            for (one, p), adjusted in zip(classes, holm([p for _, p in classes]))
+            dataclasses.replace(change, p_adjusted=float(p)) for change, p in zip(classes, adjusted)
         ),
     )
 
@@ -343,14 +318,38 @@ def paired_t_test(first: Predictions, second: Predictions) -> float:
     return float(scipy.stats.ttest_rel(other, one).pvalue)
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the two-sided p of McNemar's exact test.
+def calibration_error(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Returns the expected calibration error of the top class (Guo et al. 2017).
 
     Args:
-      first: bool [N], whether an image is classified correctly.
-      second: the same of the other classifier.
+      labels: int [N].
+      scores: probabilities [N, K].
+
+    Raises:
+      ValueError: scores that are not probabilities.
     """
-    gained, lost = int(np.sum(second & ~first)), int(np.sum(first & ~second))
-    if not gained + lost:
-        return 1.0
-    return float(scipy.stats.binomtest(gained, gained + lost, 0.5).pvalue)
+    if not np.isfinite(scores).all() or not np.allclose(scores.sum(axis=1), 1.0, atol=1e-3):
+        raise ValueError("scores are not probabilities")
+    confidence = scores.max(axis=1)
+    correct = scores.argmax(axis=1) == labels
+    bins = np.ceil(confidence * _CALIBRATION_BINS).clip(1, _CALIBRATION_BINS).astype(int)
+    gaps = np.bincount(bins, weights=correct - confidence)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def calibration_floor(scores: np.ndarray, repeats: int = 100, seed: int = 0) -> float:
+    """Returns the calibration error that a perfectly calibrated classifier would show.
+
+    The error of a finite test set is above 0 for any classifier; this is the mean over
+    draws in which each image is right with the chance that its score says.
+
+    Args:
+      scores: probabilities [N, K].
+      repeats: draws.
+      seed: of the draws.
+    """
+    rng = np.random.default_rng([seed, 0xECE])
+    confidence, said = scores.max(axis=1), scores.argmax(axis=1)
+    wrong = np.full(len(scores), -1)
+    drawn = [np.where(rng.random(len(scores)) < confidence, said, wrong) for _ in range(repeats)]
+    return float(np.mean([calibration_error(labels, scores) for labels in drawn]))

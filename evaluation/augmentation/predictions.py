@@ -16,13 +16,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evaluation.augmentation import arms as augmentation_arms
-from evaluation.augmentation.classification_statistics import Predictions
+from common import files
+from evaluation.augmentation import arms
+from evaluation.augmentation.classification import Predictions
 from preprocessing.data import taxonomy
 
 _TRAINING = b"dermgan_training"
 _COLUMNS = ("image_id", "case_id", "patient_id", "condition", "fitzpatrick")
-Key = Tuple[str, int]  # arm and seed
+TrainingKey = Tuple[str, int]  # arm and seed
 _FILE = re.compile(r"^(?P<test_set>[a-z]+)_seed_(?P<seed>\d+)\.parquet$")
 
 
@@ -36,7 +37,7 @@ class ArmPredictions:
       table: a row per image: `image_id`, `case_id`, `patient_id`, `condition` and
         `fitzpatrick` (0 is unknown).
       scores: probabilities, float32 [seeds, N, K].
-      trainings: what each training was and came to; see `write`.
+      trainings: what each training was and came to; see `write_predictions`.
     """
 
     arm: str
@@ -79,7 +80,7 @@ def path_of(root: str, arm: str, test_set: str, seed: int) -> pathlib.Path:
     return pathlib.Path(root) / folder_name(arm) / f"{test_set}_seed_{seed}.parquet"
 
 
-def write(
+def write_predictions(
     path: pathlib.Path, table: pd.DataFrame, scores: np.ndarray, training: Mapping[str, Any]
 ) -> None:
     """Writes a file that appears under its name only when complete.
@@ -101,14 +102,13 @@ def write(
         frame[name] = scores[:, code].astype(np.float32)
     content = pa.Table.from_pandas(frame, preserve_index=False)
     content = content.replace_schema_metadata({_TRAINING: json.dumps(training, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    pq.write_table(content, temporary)
-    temporary.replace(path)
+    written = pa.BufferOutputStream()
+    pq.write_table(content, written)
+    files.write_bytes(path, written.getvalue().to_pybytes())
 
 
 def read_training(path: pathlib.Path) -> Dict[str, Any]:
-    """Reads what the training of a file was; see `write`.
+    """Reads what the training of a file was; see `write_predictions`.
 
     Raises:
       ValueError: not a file of predictions.
@@ -135,13 +135,13 @@ def _read_file(path: pathlib.Path) -> pd.DataFrame:
     return frame
 
 
-def read(
-    root: str, test_set: str = "test", wanted: Optional[Collection[Key]] = None
+def read_predictions(
+    root: str, test_set: str = "test", wanted: Optional[Collection[TrainingKey]] = None
 ) -> List[ArmPredictions]:
     """Reads the predictions of all arms.
 
     Args:
-      root: folder that `write` filled.
+      root: folder that `write_predictions` filled.
       test_set: "test" or "extra".
       wanted: trainings to read; all by default.
 
@@ -153,44 +153,39 @@ def read(
       ValueError: a file that is not of predictions, or files that do not belong together:
         of different test images, experiments or seeds.
     """
-    found: Dict[str, List[pathlib.Path]] = {}
+    found: Dict[str, Dict[int, Tuple[pathlib.Path, Dict[str, Any]]]] = {}
     for path in sorted(pathlib.Path(root).glob("*/*.parquet")):
         match = _FILE.match(path.name)
         if not match or match["test_set"] != test_set:
             continue
-        protocol = read_training(path)["protocol"]
-        if wanted is None or (protocol["arm"], protocol["seed"]) in wanted:
-            found.setdefault(protocol["arm"], []).append(path)
-    arms: List[ArmPredictions] = []
-    for arm, paths in found.items():
-        trainings = {path: read_training(path) for path in paths}
-        paths = sorted(paths, key=lambda path: trainings[path]["protocol"]["seed"])
-        frames = [_read_file(path) for path in paths]
-        tables = [frame[list(_COLUMNS)] for frame in frames]
-        for path, table in zip(paths, tables):
-            if not table.equals(arms[0].table if arms else tables[0]):
+        training = read_training(path)
+        arm, seed = (training["protocol"][name] for name in ("arm", "seed"))
+        if wanted is None or (arm, seed) in wanted:
+            found.setdefault(arm, {})[seed] = path, training
+    together: List[ArmPredictions] = []
+    for arm, by_seed in found.items():
+        seeds = sorted(by_seed)
+        frames: List[pd.DataFrame] = []
+        for path in (by_seed[seed][0] for seed in seeds):
+            frames.append(_read_file(path))
+            first = together[0].table if together else frames[0][list(_COLUMNS)]
+            if not frames[-1][list(_COLUMNS)].equals(first):
                 raise ValueError(f"{path}: of other test images than the files beside it")
-        arms.append(
-            ArmPredictions(
-                arm=arm,
-                seeds=[trainings[path]["protocol"]["seed"] for path in paths],
-                table=tables[0],
-                scores=np.stack([frame[list(taxonomy.CONDITIONS)].to_numpy() for frame in frames]),
-                trainings=[trainings[path] for path in paths],
-            )
-        )
-    _check_together(root, arms)
-    return sorted(arms, key=lambda one: augmentation_arms.order(one.trainings[0]["protocol"]))
+        scores = np.stack([frame[list(taxonomy.CONDITIONS)].to_numpy() for frame in frames])
+        trainings = [by_seed[seed][1] for seed in seeds]
+        together.append(ArmPredictions(arm, seeds, frames[0][list(_COLUMNS)], scores, trainings))
+    _check_together(root, together)
+    return sorted(together, key=lambda one: arms.order_of_arm(one.trainings[0]["protocol"]))
 
 
-def _check_together(root: str, arms: Sequence[ArmPredictions]) -> None:
-    for arm in arms:
-        first = arms[0]
-        if list(arm.seeds) != list(first.seeds):
+def _check_together(root: str, together: Sequence[ArmPredictions]) -> None:
+    for one in together:
+        first = together[0]
+        if list(one.seeds) != list(first.seeds):
             raise ValueError(
-                f"{root}: {arm.arm} has the seeds {list(arm.seeds)}, {first.arm} "
+                f"{root}: {one.arm} has the seeds {list(one.seeds)}, {first.arm} "
                 f"{list(first.seeds)}; arms are compared with equal seeds"
             )
-        for training in arm.trainings:
+        for training in one.trainings:
             if training["protocol"]["study"] != first.trainings[0]["protocol"]["study"]:
-                raise ValueError(f"{root}: {arm.arm} and {first.arm} are of two experiments")
+                raise ValueError(f"{root}: {one.arm} and {first.arm} are of two experiments")

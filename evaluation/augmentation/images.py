@@ -1,28 +1,38 @@
-"""Images for the classifier, decoded once and kept at one size on disk.
+"""The images of the experiment: photographs and generated ones, and what may not mix.
 
 The paper's classifier sees uncropped photographs: `full/` records. Generated images
 are `crops/` records. Both are scaled to a square (the aspect ratio is not kept, as
-usual for MobileNet), so that their shape does not tell them apart.
+usual for MobileNet), so that their shape does not tell them apart; decoded once, they
+are kept at one size on disk.
 """
 
 import dataclasses
 import hashlib
+import json
 import os
 import pathlib
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.data import record_errors, taxonomy
-from preprocessing.data import records as examples
+from preprocessing.data import record_errors, records, taxonomy
 from preprocessing.data.manifest import SPLITS
+from synthesis import generation, job_planning
+from synthesis.generation_request import Request
+from synthesis.trained_generator import TrainedGenerator
 
 _BATCH = 64
 # Correlation at 32x32. 200 photographs of HAM10000, scaled or encoded again (JPEG 40), all
 # have more than 0.992 with themselves; of 9 million pairs of other lesions none has 0.988.
 _SAME_PHOTOGRAPH = 0.99
-_TEXTS = ("image_id", "case_id", "patient_id")
+_COLUMNS = {  # of `Images`: field of the records
+    "labels": "condition/code",
+    "skin_types": "fitzpatrick",
+    "image_ids": "image_id",
+    "case_ids": "case_id",
+    "patient_ids": "patient_id",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,47 +66,42 @@ class Images:
         return hashlib.sha256("".join(self.digests.tolist()).encode()).hexdigest()
 
 
-def _decoded(serialized: tf.Tensor, kind: str, size: int) -> Dict[str, tf.Tensor]:
-    parse = examples.parse_crop if kind == "crops" else examples.parse_full
-    parsed = parse(serialized)
-    image = tf.cast(examples.decode_png(parsed["image/encoded"]), tf.float32)
-    image = tf.image.resize(image, (size, size), antialias=True)
-    names = ("image/encoded", "condition/code", "fitzpatrick", "synthetic", *_TEXTS)
-    return {
-        "pixels": tf.saturate_cast(tf.round(image), tf.uint8),
-        **{name: parsed[name] for name in names},
-    }
-
-
 def _batches(
     data_dir: str, kind: str, split: str, size: int
-) -> Iterable[Tuple[str, Dict[str, Any]]]:
-    for shard in examples.list_shards(data_dir, kind, split):
-        records = tf.data.TFRecordDataset(shard)
-        decoded = records.map(lambda one: _decoded(one, kind, size), tf.data.AUTOTUNE)
+) -> Iterable[Tuple[str, Dict[str, np.ndarray]]]:
+    """Yields batches of pixels and of the fields of records, with their file."""
+    parse = records.parse_crop if kind == "crops" else records.parse_full
+
+    def decode(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
+        parsed = parse(serialized)
+        image = tf.cast(records.decode_png(parsed["image/encoded"]), tf.float32)
+        image = tf.image.resize(image, (size, size), antialias=True)
+        names = ("image/encoded", "synthetic", *_COLUMNS.values())
+        pixels = tf.saturate_cast(tf.round(image), tf.uint8)
+        return {"pixels": pixels, **{name: parsed[name] for name in names}}
+
+    for shard in records.list_shards(data_dir, kind, split):
+        decoded = tf.data.TFRecordDataset(shard).map(decode, tf.data.AUTOTUNE)
         with record_errors.naming(shard, kind):
             for batch in decoded.batch(_BATCH).prefetch(2):
                 yield shard, {name: value.numpy() for name, value in batch.items()}
 
 
-def _read(
+def _decode_to_file(
     data_dir: str, kind: str, split: str, size: int, synthetic: bool, path: pathlib.Path
 ) -> Dict[str, np.ndarray]:
-    """Writes the pixels to a file and returns the columns of what is known of each image."""
-    columns: Dict[str, List[Any]] = {}
+    """Writes the pixels to a file and returns the other fields of `Images`."""
+    columns: Dict[str, List[Any]] = {name: [] for name in (*_COLUMNS, "digests")}
     with open(path, "wb") as file:
         for shard, batch in _batches(data_dir, kind, split, size):
             record_errors.check_synthetic(shard, split, bool(batch["synthetic"].any()))
-            kept = batch.pop("synthetic").astype(bool) == synthetic
-            batch = {name: values[kept] for name, values in batch.items()}
-            file.write(batch.pop("pixels").tobytes())
-            encoded = batch.pop("image/encoded")
-            columns.setdefault("digest", []).extend(
-                hashlib.sha256(one).hexdigest() for one in encoded
-            )
-            for name, values in batch.items():
-                texts = name in _TEXTS
-                columns.setdefault(name, []).extend(v.decode() if texts else v for v in values)
+            kept = batch["synthetic"].astype(bool) == synthetic
+            file.write(batch["pixels"][kept].tobytes())
+            encoded = batch["image/encoded"][kept]
+            columns["digests"] += [hashlib.sha256(one).hexdigest() for one in encoded]
+            for name, field in _COLUMNS.items():
+                values = batch[field][kept].tolist()
+                columns[name] += [v.decode() if isinstance(v, bytes) else v for v in values]
     return {name: np.array(values) for name, values in columns.items()}
 
 
@@ -117,16 +122,16 @@ def read_images(
       ValueError: no such records, corrupt ones, none of the kind that is wanted, or
         synthetic images outside the training split.
     """
-    info = examples.read_info(data_dir)
-    name = f"{kind}_{split}_{size}_{'synthetic' if synthetic else 'photographs'}"
-    stem = pathlib.Path(cache_dir) / f"{info.digest[:16]}_{name}"
+    digest = records.read_info(data_dir).digest
+    what = "synthetic" if synthetic else "photographs"
+    stem = pathlib.Path(cache_dir) / f"{digest[:16]}_{kind}_{split}_{size}_{what}"
     table, pixels = stem.with_suffix(".npz"), stem.with_suffix(".uint8")
     if not table.exists():
         stem.parent.mkdir(parents=True, exist_ok=True)
         temporary = stem.with_suffix(f".{os.getpid()}.tmp")
         try:
-            columns = _read(data_dir, kind, split, size, synthetic, temporary)
-            if not columns or not len(columns["digest"]):
+            columns = _decode_to_file(data_dir, kind, split, size, synthetic, temporary)
+            if not len(columns["digests"]):
                 what = "synthetic image" if synthetic else "photograph"
                 raise ValueError(f"{data_dir}: no {what} in {kind}/{split}")
             temporary.replace(pixels)
@@ -136,21 +141,13 @@ def read_images(
             np.savez(file, **columns)
         temporary.replace(table)
     columns = dict(np.load(table))
-    number = len(columns["digest"])
-    return Images(
-        pixels=np.memmap(pixels, np.uint8, "r", shape=(number, size, size, 3)),
-        labels=columns["condition/code"],
-        skin_types=columns["fitzpatrick"],
-        image_ids=columns["image_id"],
-        case_ids=columns["case_id"],
-        patient_ids=columns["patient_id"],
-        digests=columns["digest"],
-    )
+    shape = (len(columns["digests"]), size, size, 3)
+    return Images(pixels=np.memmap(pixels, np.uint8, "r", shape=shape), **columns)
 
 
 def read_every_split(data_dir: str, size: int, cache_dir: str) -> Images:
     """Reads the photographs of all splits, for a test set that nothing was trained on."""
-    info = examples.read_info(data_dir)
+    info = records.read_info(data_dir)
     splits = [split for split in SPLITS if info.count("full", split)]
     if not splits:
         raise ValueError(f"{data_dir}: no photograph in full/")
@@ -224,12 +221,110 @@ def _thumbnails(images: Images) -> np.ndarray:
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
-def none_of(images: Images) -> Images:
+def no_images_like(images: Images) -> Images:
     """Returns an empty set of images of the same size."""
-    fields = dataclasses.fields(images)
-    return Images(**{field.name: getattr(images, field.name)[:0] for field in fields})
+    fields = [field.name for field in dataclasses.fields(images)]
+    return Images(**{name: getattr(images, name)[:0] for name in fields})
 
 
-def class_counts(images: Images) -> np.ndarray:
+def counts_by_condition(images: Images) -> np.ndarray:
     """Returns the number of images by condition code, int64 [27]."""
     return np.bincount(images.labels, minlength=len(taxonomy.CONDITIONS))
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticSource:
+    """Generated images as records, there or still to be painted.
+
+    Attributes:
+      data_dir: what `//synthesis:generate` writes.
+      count: number of images.
+      protocol: what the images depend on.
+      job: what paints them, with its generator; None where they are there.
+    """
+
+    data_dir: str
+    count: int
+    protocol: Mapping[str, Any]
+    job: Optional[Tuple[generation.Job, TrainedGenerator]] = None
+
+    def prepare(self) -> None:
+        """Paints the images, or finds them painted; a job that was stopped goes on."""
+        if self.job:
+            generation.generate(*self.job)
+
+
+def _check_generator(digest: Optional[str], data_dir: str, name: str) -> None:
+    """Raises ValueError if a generator was trained on other records than the classifier's.
+
+    Another data set, or another split of the same, may hold test patients.
+    """
+    expected = records.read_info(data_dir).digest
+    if digest != expected:
+        raise ValueError(
+            f"{name}: the generator was trained on another data set ({str(digest)[:12]}) than "
+            f"{data_dir} ({expected[:12]}); it may have seen test patients"
+        )
+
+
+def given_images(synthetic_dir: str, data_dir: str) -> SyntheticSource:
+    """Takes images that are generated already.
+
+    Args:
+      synthetic_dir: what `//synthesis:generate` wrote.
+      data_dir: the classifier's records.
+
+    Raises:
+      ValueError: not such a folder, an unfinished job, or a generator of another data set.
+    """
+    path = pathlib.Path(synthetic_dir) / generation.MANIFEST
+    try:
+        manifest: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        source = manifest["generator"]
+        trained_on, count = source["training_data_digest"], int(manifest["images"])
+        protocol = {
+            "digest": manifest["dataset_digest"],
+            "images": count,
+            "generator_digest": source["digest"],
+        }
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{path}: no such file; {synthetic_dir} is not a finished job of //synthesis:generate"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not the manifest of generated images ({error!r})") from error
+    _check_generator(trained_on, data_dir, synthetic_dir)
+    return SyntheticSource(synthetic_dir, count, protocol)
+
+
+def planned_images(
+    generator: TrainedGenerator,
+    data_dir: str,
+    output_dir: str,
+    number: int,
+    balance: Sequence[str],
+    seed: int = 0,
+) -> SyntheticSource:
+    """Plans to paint the images.
+
+    Args:
+      generator: trained on `data_dir`.
+      data_dir: the classifier's records.
+      output_dir: folder of the job.
+      number: of images.
+      balance: axes along which to fill what training lacks; empty is as in training.
+      seed: of maps and images.
+
+    Raises:
+      ValueError: a generator of another data set, or a request that cannot be met.
+    """
+    _check_generator(generator.description["dataset"].get("digest"), data_dir, generator.run_dir)
+    request = Request(num_images=number, balance=tuple(balance))
+    job, _ = job_planning.plan(request, generator, data_dir, output_dir, seed=seed)
+    protocol = {
+        "images": number,
+        "balance": list(balance),
+        "seed": seed,
+        "generator_digest": generator.digest,
+    }
+    return SyntheticSource(output_dir, number, protocol, (job, generator))
