@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,9 +181,8 @@ class WholeRunTest(absltest.TestCase):
             if one.fate == EITHER and one.line not in cls.rejected
         }
 
-    def _records(self, kind, parse):
-        files = records.list_shards(str(self.output), kind, "train")
-        return [parse(data) for data in tf.data.TFRecordDataset(files)]
+    def _records(self, kind):
+        return list(records.read(str(self.output), kind, "train"))
 
     def test_each_row_is_used_or_reported(self):
         for one in self.expected:
@@ -199,24 +197,21 @@ class WholeRunTest(absltest.TestCase):
             self.assertRegex(row["reason"], r"^[^\n\r]{5,320}$")
 
     def test_everything_good_is_written_once(self):
-        for kind, parse in (("full", records.parse_full), ("crops", records.parse_crop)):
-            written = [one["image_id"].numpy().decode() for one in self._records(kind, parse)]
+        for kind in ("full", "crops"):
+            written = [one.image_id for one in self._records(kind)]
             self.assertCountEqual(written, self.used)
         self.assertEqual(records.read_info(str(self.output)).count("full", "train"), len(written))
 
     def test_the_box_lies_on_the_lesion(self):
         sure = {one.image_id: one.name for one in self.expected if one.fate == USED}
-        width, height = testing_hostile.SIZE
-        expected = np.divide(
-            (LESION.y0, LESION.x0, LESION.y1, LESION.x1), (height, width, height, width)
-        )
-        for one in self._records("full", records.parse_full):
-            name = sure.get(one["image_id"].numpy().decode())
+        shares = np.divide(LESION, testing_hostile.SIZE * 2)
+        for one in self._records("full"):
+            name = sure.get(one.image_id)
             if name is not None:
                 with self.subTest(name):
-                    image = Image.open(io.BytesIO(one["image/encoded"].numpy()))
-                    self.assertTrue(_shows_the_lesion(image))
-                    np.testing.assert_allclose(one["boxes"].numpy(), [expected], rtol=1e-6)
+                    self.assertTrue(_shows_the_lesion(Image.fromarray(one.image())))
+                    expected = shares * ((one.width, one.height) * 2)
+                    np.testing.assert_allclose(one.boxes, [expected], rtol=1e-6)
 
     def test_no_metadata_is_in_any_file(self):
         photograph = (self.folder / "exif_6.jpg").read_bytes()

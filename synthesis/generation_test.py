@@ -8,8 +8,7 @@ import tempfile
 
 from absl.testing import absltest
 
-from preprocessing.data import manifest as cases
-from preprocessing.data import records as examples
+from preprocessing.data import manifest, records
 from preprocessing.data.manifest import Box
 from preprocessing.sharding import pipeline, plans
 from synthesis import generation, layouts, painting, trained_generator
@@ -95,7 +94,7 @@ class GenerateTest(absltest.TestCase):
         self.assertEqual(manifest["images"], 20)
         self.assertGreater(manifest["difference_between_images_of_a_map"], 0)
         self.assertEqual(manifest["generator"]["digest"], self.generator.digest)
-        info = examples.read_info(self.output)
+        info = records.read_info(self.output)
         self.assertEqual(info.count("crops", "train"), 20)
         expected = collections.Counter(layout.condition for layout in self.layouts)
         self.assertEqual(
@@ -106,7 +105,7 @@ class GenerateTest(absltest.TestCase):
         batch = next(iter(input_pipeline.training_stream(self.output, info, inputs)))
         self.assertEqual(batch["image"].shape, (4, 32, 32, 3))
         with self.assertRaisesRegex(ValueError, "no test records"):
-            examples.list_shards(self.output, "crops", "test")
+            records.list_shards(self.output, "crops", "test")
 
     def test_workers_do_not_matter(self):
         generation.generate(self._job(), self.generator)
@@ -155,7 +154,7 @@ class GenerateTest(absltest.TestCase):
     def test_png_and_manifest_that_preprocess_reads(self):
         generation.generate(self._job(png=True), self.generator)
         path = os.path.join(self.output, "cases.csv")
-        rows, rejections = cases.read_cases(path)
+        rows, rejections = manifest.read_cases(path)
         self.assertEmpty(rejections)
         self.assertLen(rows, 10)
         self.assertTrue(all(row.synthetic and row.split == "train" for row in rows))

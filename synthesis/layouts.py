@@ -8,12 +8,11 @@ semantic maps": sizes, shapes, numbers and places of boxes as the training split
 
 import dataclasses
 import math
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
-import tensorflow as tf
 
-from preprocessing.data import maps, record_errors, records, taxonomy
+from preprocessing.data import maps, records, taxonomy
 from preprocessing.data.manifest import Box
 
 _ENOUGH = 5  # Fewer layouts of a condition say too little about its spread.
@@ -40,49 +39,17 @@ class Layout:
         return maps.encode(self.skin_type, code, self.boxes, image_size, image_size)
 
 
-def read_crops(
-    data_dir: str, split: str, conditions: Optional[Iterable[str]] = None
-) -> Iterator[Mapping[str, tf.Tensor]]:
-    """Yields the parsed crops of a split, in the order of the records.
-
-    Args:
-      data_dir: what `//preprocessing:preprocess` wrote.
-      split: "train", "validation" or "test".
-      conditions: those to keep; all by default.
-
-    Raises:
-      ValueError: no records, none of the conditions, a corrupt file, or a synthetic
-        image outside the training split.
-    """
-    wanted = set(taxonomy.CONDITIONS if conditions is None else conditions)
-    found = False
-    for shard in records.list_shards(data_dir, "crops", split):
-        with record_errors.naming(shard, "crop"):
-            for serialized in tf.data.TFRecordDataset(shard):
-                parsed = records.parse_crop(serialized)
-                record_errors.check_synthetic(shard, split, bool(parsed["synthetic"]))
-                if parsed["condition"].numpy().decode() in wanted:
-                    found = True
-                    yield parsed
-    if not found:
-        raise ValueError(f"{data_dir}: no {split} crop of the wanted conditions")
-
-
-def layout_of(parsed: Mapping[str, tf.Tensor]) -> Layout:
-    """Returns what a parsed crop shows."""
-    height, width = int(parsed["image/height"]), int(parsed["image/width"])
-    boxes = tuple(
-        Box(x0 * width, y0 * height, x1 * width, y1 * height)
-        for y0, x0, y1, x1 in parsed["boxes"].numpy().astype(np.float64)
-    )
-    return Layout(parsed["condition"].numpy().decode(), int(parsed["fitzpatrick"]), boxes)
+def layout_of(record: records.Record) -> Layout:
+    """Returns what a crop shows."""
+    return Layout(record.condition, record.fitzpatrick, record.boxes)
 
 
 def read_layouts(
     data_dir: str, split: str, conditions: Optional[Iterable[str]] = None
 ) -> List[Layout]:
-    """Reads the layouts of a split's crops; arguments and errors of `read_crops`."""
-    return [layout_of(parsed) for parsed in read_crops(data_dir, split, conditions)]
+    """Reads the layouts of a split's crops; arguments and errors of `records.read`."""
+    read = records.read(data_dir, "crops", split, conditions, images=False)
+    return [layout_of(record) for record in read]
 
 
 def _moved(box: Box, image_size: int, rng: np.random.Generator) -> Box:

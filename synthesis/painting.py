@@ -288,6 +288,8 @@ def _records(
             synthetic=True,
             seed=seed,
             generator_digest=plan.generator_digest,
+            fitzpatrick_source="requested",
+            code_source=records.DRAWN_CODE,
         )
         done.append((number, record, tfrecords.frame(records.serialize(record)), image))
     return done

@@ -5,10 +5,9 @@ import shutil
 import tempfile
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest
 
-from preprocessing.data import records as examples
+from preprocessing.data import records
 from preprocessing.data.manifest import Box
 from synthesis import painting, provenance, trained_generator
 from synthesis.layouts import Layout
@@ -31,7 +30,7 @@ class PaintingTest(absltest.TestCase):
             os.makedirs(os.path.join(self.folder, name))
         layouts = [Layout("Acne", 1 + i, (Box(2 + i, 3, 12 + i, 15),)) for i in range(5)]
         self.plan = painting.ShardPlan(
-            name=examples.shard_name("train", 0, 1),
+            name=records.shard_name("train", 0, 1),
             folder=self.folder,
             run_dir=self.run_dir,
             step=2,
@@ -46,45 +45,46 @@ class PaintingTest(absltest.TestCase):
 
     def _records(self, plan):
         path = os.path.join(plan.folder, "crops", plan.name)
-        return [examples.parse_crop(record) for record in tf.data.TFRecordDataset(path)]
+        return list(records.read_file(path, "crops"))
 
     def test_records_and_files(self):
         summary = painting.write_shard(self.plan)
-        records = self._records(self.plan)
-        self.assertLen(records, 10)
+        painted = self._records(self.plan)
+        self.assertLen(painted, 10)
         self.assertEqual(summary.images, 10)
         self.assertEqual(summary.counts, {"Acne": {str(t): 2 for t in range(1, 6)}})
         self.assertLen(summary.differences, 5)
         self.assertGreater(min(summary.differences), 0)
-        for number, record in enumerate(records):
-            self.assertEqual(int(record["synthetic"]), 1)
+        for number, record in enumerate(painted):
+            self.assertTrue(record.synthetic)
             seed = painting.image_seed(7, 100 + number)
-            self.assertEqual(int(record["seed"]), seed)
-            drawn = examples.decode_png(record["map/encoded"]).numpy()
+            self.assertEqual(record.seed, seed)
+            said = (record.fitzpatrick_source, record.code_source, record.generator_digest)
+            self.assertEqual(said, ("requested", "drawn", self.generator.digest))
+            drawn = record.semantic_map()
             layout = self.plan.layouts[number // 2]
             np.testing.assert_array_equal(drawn, layout.draw(32))
-            encoded = record["image/encoded"].numpy()
             mark = provenance.Provenance(self.generator.digest, seed)
-            self.assertEqual(provenance.read(encoded), mark)
+            self.assertEqual(provenance.read(record.image_png), mark)
             expected = self.generator.generate(drawn[None], np.array([seed]))[0]
-            image = examples.decode_png(encoded).numpy()
-            self.assertLessEqual(np.abs(image.astype(int) - expected).max(), 1)
+            self.assertLessEqual(np.abs(record.image().astype(int) - expected).max(), 1)
             name = f"synthetic_{100 + number:08d}.png"
-            self.assertEqual(pathlib.Path(self.folder, "images", name).read_bytes(), encoded)
+            self.assertEqual(
+                pathlib.Path(self.folder, "images", name).read_bytes(), record.image_png
+            )
 
     def test_an_image_does_not_depend_on_its_shard(self):
         painting.write_shard(self.plan)
         whole = self._records(self.plan)
         part = dataclasses.replace(
             self.plan,
-            name=examples.shard_name("train", 0, 2),
+            name=records.shard_name("train", 0, 2),
             first=104,
             layouts=self.plan.layouts[2:4],
         )
         painting.write_shard(part)
         for ours, theirs in zip(self._records(part), whole[4:8]):
-            self.assertEqual(ours["image/encoded"], theirs["image/encoded"])
-            self.assertEqual(ours["image_id"], theirs["image_id"])
+            self.assertEqual(ours, theirs)
 
     def test_finished_shards_are_not_written_again(self):
         painting.write_shard(self.plan)

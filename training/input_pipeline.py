@@ -5,14 +5,16 @@ example decides its shuffling and its augmentation, so a run that starts at step
 n sees exactly what an uninterrupted run sees from step n on.
 """
 
+import collections
 import dataclasses
+import itertools
 from typing import Dict, List, Optional, Sequence, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from model.images import to_float
-from preprocessing.data import records as examples
-from preprocessing.data import taxonomy
+from preprocessing.data import records, taxonomy
 
 # Records read at once, from different files.
 _INTERLEAVED_FILES = 8
@@ -47,7 +49,7 @@ class InputConfig:
             raise ValueError(f"jitter {self.jitter} is below 1; 1 is off")
 
 
-def select_conditions(info: examples.DatasetInfo, selection: str) -> Tuple[str, ...]:
+def select_conditions(info: records.DatasetInfo, selection: str) -> Tuple[str, ...]:
     """Returns the conditions a selection stands for, in the taxonomy's order.
 
     Args:
@@ -85,27 +87,21 @@ def select_conditions(info: examples.DatasetInfo, selection: str) -> Tuple[str, 
     return tuple(chosen)
 
 
-def count_examples(info: examples.DatasetInfo, split: str, conditions: Sequence[str]) -> int:
+def count_examples(info: records.DatasetInfo, split: str, conditions: Sequence[str]) -> int:
     """Returns the number of crops of the chosen conditions in a split."""
     by_condition = info.counts["crops"].get(split, {})
     return sum(sum(by_condition.get(name, {}).values()) for name in conditions)
 
 
-def _serialized(shards: tf.Tensor, codes: Sequence[int]) -> tf.data.Dataset:
+def _serialized(shards: tf.Tensor, conditions: Sequence[str]) -> tf.data.Dataset:
     """Records of the chosen conditions, still serialized, in the order of the shards."""
-
-    def chosen(serialized: tf.Tensor) -> tf.Tensor:
-        feature = {"condition/code": tf.io.FixedLenFeature([], tf.int64)}
-        code = tf.io.parse_single_example(serialized, feature)["condition/code"]
-        return tf.reduce_any(code == tf.constant(codes, tf.int64))
-
-    files = tf.data.Dataset.from_tensor_slices(shards)
-    records = files.interleave(tf.data.TFRecordDataset, cycle_length=_INTERLEAVED_FILES)
-    return records if len(codes) == len(taxonomy.CONDITIONS) else records.filter(chosen)
+    every = len(conditions) == len(taxonomy.CONDITIONS)
+    codes = None if every else [taxonomy.code(name) for name in conditions]
+    return records.stream(shards, codes, _INTERLEAVED_FILES)
 
 
 def _shuffled(
-    shards: Sequence[str], codes: Sequence[int], buffer: int, seed: int, epoch: tf.Tensor
+    shards: Sequence[str], conditions: Sequence[str], buffer: int, seed: int, epoch: tf.Tensor
 ) -> tf.data.Dataset:
     """Records in an order that is a function of seed and epoch.
 
@@ -114,21 +110,18 @@ def _shuffled(
     a run could only be resumed by repeating all epochs before.
     """
     key = tf.stack([tf.constant(seed, tf.int64), epoch])
-    records = _serialized(tf.random.experimental.stateless_shuffle(tf.constant(shards), key), codes)
+    files = tf.random.experimental.stateless_shuffle(tf.constant(shards), key)
 
     def shuffle(block: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
         block_key = tf.random.experimental.stateless_fold_in(key, block)
         return tf.random.experimental.stateless_shuffle(serialized, block_key)
 
-    return records.batch(buffer).enumerate(start=1).map(shuffle).unbatch()
+    return _serialized(files, conditions).batch(buffer).enumerate(start=1).map(shuffle).unbatch()
 
 
 def _decode(serialized: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-    parsed = examples.parse_crop(serialized)
-    return (
-        examples.decode_png(parsed["map/encoded"]),
-        examples.decode_png(parsed["image/encoded"]),
-    )
+    parsed = records.parse(serialized, ["map/encoded", "image/encoded"])
+    return records.decode_png(parsed["map/encoded"]), records.decode_png(parsed["image/encoded"])
 
 
 def augment(
@@ -179,7 +172,7 @@ def _batches(pairs: tf.data.Dataset, batch_size: int, image_size: int) -> tf.dat
 
 
 def training_stream(
-    data_dir: str, info: examples.DatasetInfo, config: InputConfig, start_step: int = 0
+    data_dir: str, info: records.DatasetInfo, config: InputConfig, start_step: int = 0
 ) -> tf.data.Dataset:
     """Returns the endless stream of training batches.
 
@@ -200,15 +193,14 @@ def training_stream(
     """
     conditions = select_conditions(info, config.conditions)
     steps = steps_per_epoch(info, config)
-    shards = examples.list_shards(data_dir, "crops", "train")
-    codes = [taxonomy.code(name) for name in conditions]
+    shards = records.list_shards(data_dir, "crops", "train")
     epoch_size = steps * config.batch_size
     start_epoch, start_batch = divmod(start_step, steps)
 
     def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
-        records = _shuffled(shards, codes, config.shuffle_buffer, config.seed, epoch)
+        shuffled = _shuffled(shards, conditions, config.shuffle_buffer, config.seed, epoch)
         first = epoch * epoch_size
-        numbered = tf.data.Dataset.zip((tf.data.Dataset.range(first, first + epoch_size), records))
+        numbered = tf.data.Dataset.zip((tf.data.Dataset.range(first, first + epoch_size), shuffled))
         skip = tf.where(epoch == start_epoch, start_batch * config.batch_size, 0)
         return numbered.skip(tf.cast(skip, tf.int64))
 
@@ -223,7 +215,7 @@ def training_stream(
 
 
 def validation_batches(
-    data_dir: str, info: examples.DatasetInfo, config: InputConfig, most: int = 2048
+    data_dir: str, info: records.DatasetInfo, config: InputConfig, most: int = 2048
 ) -> Optional[tf.data.Dataset]:
     """Returns the validation split once, unaugmented, in a fixed order.
 
@@ -239,13 +231,12 @@ def validation_batches(
     conditions = select_conditions(info, config.conditions)
     if count_examples(info, "validation", conditions) < config.batch_size:
         return None
-    codes = [taxonomy.code(name) for name in conditions]
-    shards = examples.list_shards(data_dir, "crops", "validation")
-    pairs = _serialized(shards, codes).take(most).map(_decode, tf.data.AUTOTUNE)
+    shards = records.list_shards(data_dir, "crops", "validation")
+    pairs = _serialized(shards, conditions).take(most).map(_decode, tf.data.AUTOTUNE)
     return _batches(pairs, config.batch_size, info.image_size)
 
 
-def steps_per_epoch(info: examples.DatasetInfo, config: InputConfig) -> int:
+def steps_per_epoch(info: records.DatasetInfo, config: InputConfig) -> int:
     """Returns the number of full batches in the training split.
 
     Raises:
@@ -261,7 +252,7 @@ def steps_per_epoch(info: examples.DatasetInfo, config: InputConfig) -> int:
 
 
 def fixed_examples(
-    data_dir: str, info: examples.DatasetInfo, conditions: Sequence[str], number: int
+    data_dir: str, info: records.DatasetInfo, conditions: Sequence[str], number: int
 ) -> Dict[str, tf.Tensor]:
     """Returns validation examples that show the range of the data.
 
@@ -279,28 +270,20 @@ def fixed_examples(
       `map` and `image`, uint8 [number or fewer, S, S, 3].
     """
     split = "validation" if count_examples(info, "validation", conditions) else "train"
-    codes = [taxonomy.code(name) for name in conditions]
-    shards = examples.list_shards(data_dir, "crops", split)
-    candidates: Dict[int, List[Tuple[int, bytes]]] = {}
-    for serialized in _serialized(shards, codes).take(4096):
-        parsed = examples.parse_crop(serialized)
-        entry = (int(parsed["fitzpatrick"]), serialized.numpy())
-        candidates.setdefault(int(parsed["condition/code"]), []).append(entry)
-    chosen: List[bytes] = []
-    shown = dict.fromkeys(taxonomy.FITZPATRICK_TYPES, 0)
+    candidates: Dict[str, List[records.Record]] = {}
+    for record in itertools.islice(records.read(data_dir, "crops", split, conditions), 4096):
+        candidates.setdefault(record.condition, []).append(record)
+    chosen: List[records.Record] = []
+    shown: collections.Counter[int] = collections.Counter()
     while len(chosen) < number and candidates:
-        for code in sorted(candidates):
-            queue = candidates[code]
-            skin_type, serialized = min(queue, key=lambda entry: shown[entry[0]])
-            queue.remove((skin_type, serialized))
-            shown[skin_type] += 1
-            chosen.append(serialized)
+        for name in sorted(candidates, key=taxonomy.code)[: number - len(chosen)]:
+            queue = candidates[name]
+            record = queue.pop(min(range(len(queue)), key=lambda i: shown[queue[i].fitzpatrick]))
+            shown[record.fitzpatrick] += 1
+            chosen.append(record)
             if not queue:
-                del candidates[code]
-            if len(chosen) == number:
-                break
-    pairs = [_decode(tf.constant(serialized)) for serialized in chosen]
+                del candidates[name]
     return {
-        "map": tf.stack([pair[0] for pair in pairs]),
-        "image": tf.stack([pair[1] for pair in pairs]),
+        "map": tf.constant(np.stack([record.semantic_map() for record in chosen])),
+        "image": tf.constant(np.stack([record.image() for record in chosen])),
     }

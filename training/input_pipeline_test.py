@@ -1,7 +1,6 @@
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from preprocessing.data import maps, records
@@ -65,11 +64,8 @@ class TrainingStreamTest(parameterized.TestCase):
 
     def test_mirror_and_jitter_can_be_off(self):
         stored = {}
-        for shard in records.list_shards(self.folder, "crops", "train"):
-            for serialized in tf.data.TFRecordDataset(shard):
-                parsed = records.parse_crop(serialized)
-                drawn = records.decode_png(parsed["map/encoded"]).numpy()
-                stored[drawn.tobytes()] = records.decode_png(parsed["image/encoded"]).numpy()
+        for record in records.read(self.folder, "crops", "train"):
+            stored[record.semantic_map().tobytes()] = record.image()
         for batch in _take(self._stream(jitter=1.0, mirror=False), 6):
             for drawn, image in zip(batch["map"], batch["image"]):
                 key = np.uint8(np.round((drawn + 1) * 127.5)).tobytes()

@@ -10,12 +10,10 @@ from typing import Any, Iterable, Sequence
 
 import ml_collections
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from common import files
-from preprocessing.data import maps, taxonomy
-from preprocessing.data import records as examples
+from preprocessing.data import maps, records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
 from training import experiment
 from training.configs import demo
@@ -35,11 +33,9 @@ def png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def write_records(path: pathlib.Path, records: Iterable[examples.Record]) -> None:
+def write_records(path: pathlib.Path, crops: Iterable[records.Record]) -> None:
     """Writes a record file."""
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
-            writer.write(examples.serialize(record))
+    path.write_bytes(b"".join(tfrecords.frame(records.serialize(crop)) for crop in crops))
 
 
 def write_dataset(
@@ -49,7 +45,7 @@ def write_dataset(
     per_split: Sequence[int] = (24, 8, 8),
     shards: int = 2,
     digest: str = "0" * 64,
-) -> examples.DatasetInfo:
+) -> records.DatasetInfo:
     """Writes records whose photographs are grey skin with a disc in the box.
 
     A photograph's `full/` record holds the same image as its crop.
@@ -63,7 +59,7 @@ def write_dataset(
       digest: that `dataset.json` names.
 
     Returns:
-      The description, as `examples.read_info` reads it.
+      The description, as `records.read_info` reads it.
     """
     root = pathlib.Path(folder)
     for kind in ("crops", "full"):
@@ -71,7 +67,7 @@ def write_dataset(
     rng = np.random.default_rng(0)
     counts: dict = {"crops": {}, "full": {}}
     for split, number in zip(("train", "validation", "test"), per_split):
-        records = []
+        crops = []
         for index in range(number):
             condition = conditions[index % len(conditions)]
             skin_type = 1 + index % 6
@@ -83,7 +79,7 @@ def write_dataset(
             ] = 20
             drawn = maps.encode(skin_type, taxonomy.code(condition), [box], image_size, image_size)
             name = f"{split}{index}"
-            record = examples.Record(
+            crop = records.Record(
                 png(image),
                 png(drawn),
                 image_size,
@@ -95,16 +91,16 @@ def write_dataset(
                 name,
                 name,
             )
-            records.append(record)
+            crops.append(crop)
             for by_split in counts.values():
                 by_type = by_split.setdefault(split, {}).setdefault(condition, {})
                 by_type[str(skin_type)] = by_type.get(str(skin_type), 0) + 1
         for shard in range(shards):
-            name = examples.shard_name(split, shard, shards)
-            write_records(root / "crops" / name, records[shard::shards])
-            whole = [dataclasses.replace(record, map_png=b"") for record in records[shard::shards]]
+            name = records.shard_name(split, shard, shards)
+            write_records(root / "crops" / name, crops[shard::shards])
+            whole = [dataclasses.replace(crop, map_png=b"") for crop in crops[shard::shards]]
             write_records(root / "full" / name, whole)
-    info = examples.DatasetInfo(
+    info = records.DatasetInfo(
         image_size=image_size,
         full_size=image_size,
         taxonomy=taxonomy.CONDITIONS,

@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.data import record_errors, records, taxonomy
+from preprocessing.data import records, taxonomy
 from preprocessing.data.manifest import SPLITS
 from synthesis import generation, job_planning
 from synthesis.generation_request import Request
@@ -70,19 +70,17 @@ def _batches(
     data_dir: str, kind: str, split: str, size: int
 ) -> Iterable[Tuple[str, Dict[str, np.ndarray]]]:
     """Yields batches of pixels and of the fields of records, with their file."""
-    parse = records.parse_crop if kind == "crops" else records.parse_full
+    names = ("image/encoded", "synthetic", *_COLUMNS.values())
 
     def decode(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
-        parsed = parse(serialized)
+        parsed = records.parse(serialized, names)
         image = tf.cast(records.decode_png(parsed["image/encoded"]), tf.float32)
         image = tf.image.resize(image, (size, size), antialias=True)
-        names = ("image/encoded", "synthetic", *_COLUMNS.values())
-        pixels = tf.saturate_cast(tf.round(image), tf.uint8)
-        return {"pixels": pixels, **{name: parsed[name] for name in names}}
+        return {"pixels": tf.saturate_cast(tf.round(image), tf.uint8), **parsed}
 
     for shard in records.list_shards(data_dir, kind, split):
-        decoded = tf.data.TFRecordDataset(shard).map(decode, tf.data.AUTOTUNE)
-        with record_errors.naming(shard, kind):
+        decoded = records.stream([shard]).map(decode, tf.data.AUTOTUNE)
+        with records.naming(shard, kind):
             for batch in decoded.batch(_BATCH).prefetch(2):
                 yield shard, {name: value.numpy() for name, value in batch.items()}
 
@@ -94,7 +92,7 @@ def _decode_to_file(
     columns: Dict[str, List[Any]] = {name: [] for name in (*_COLUMNS, "digests")}
     with open(path, "wb") as file:
         for shard, batch in _batches(data_dir, kind, split, size):
-            record_errors.check_synthetic(shard, split, bool(batch["synthetic"].any()))
+            records.check_synthetic(shard, split, bool(batch["synthetic"].any()))
             kept = batch["synthetic"].astype(bool) == synthetic
             file.write(batch["pixels"][kept].tobytes())
             encoded = batch["image/encoded"][kept]

@@ -7,14 +7,13 @@ content, and yields its pixels as often as they are wanted.
 import dataclasses
 import hashlib
 import re
-from typing import Callable, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from preprocessing.data import records
-from synthesis import layouts as map_sampler
-from synthesis.layouts import Layout
+from synthesis.layouts import Layout, draw, layout_of
 from synthesis.trained_generator import TrainedGenerator
 
 _DEMO_IMAGE = re.compile(r"^demo_\d+_\d+$")
@@ -69,31 +68,29 @@ def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] =
     Raises:
       ValueError: no such records, or corrupt ones, or no photograph among them.
     """
-    kept: List[bytes] = []
-    layouts: List[Layout] = []
-    patients: List[str] = []
-    image_ids: List[str] = []
-    digest = hashlib.sha256()
-    for parsed in map_sampler.read_crops(data_dir, split, conditions):
-        if parsed["synthetic"]:
-            continue
-        encoded = parsed["image/encoded"].numpy()
-        digest.update(hashlib.sha256(encoded).digest())
-        kept.append(encoded)
-        layouts.append(map_sampler.layout_of(parsed))
-        patients.append(parsed["patient_id"].numpy().decode())
-        image_ids.append(parsed["image_id"].numpy().decode())
+    crops = records.read(data_dir, "crops", split, conditions)
+    kept = [record for record in crops if not record.synthetic]
     if not kept:
         raise ValueError(
             f"{data_dir}: the {split} crops of the wanted conditions are all synthetic"
         )
 
+    encoded = tf.constant([record.image_png for record in kept])
+    digest = hashlib.sha256()
+    for record in kept:
+        digest.update(hashlib.sha256(record.image_png).digest())
+
     def dataset() -> tf.data.Dataset:
-        encoded = tf.data.Dataset.from_tensor_slices(tf.constant(kept))
-        return encoded.map(records.decode_png, num_parallel_calls=tf.data.AUTOTUNE)
+        images = tf.data.Dataset.from_tensor_slices(encoded)
+        return images.map(records.decode_png, num_parallel_calls=tf.data.AUTOTUNE)
 
     return ImageSet(
-        split, digest.hexdigest(), tuple(layouts), tuple(patients), tuple(image_ids), dataset
+        split,
+        digest.hexdigest(),
+        tuple(map(layout_of, kept)),
+        tuple(record.patient_id for record in kept),
+        tuple(record.image_id for record in kept),
+        dataset,
     )
 
 
@@ -113,7 +110,7 @@ def generated_images(
       name: for messages.
       batch_size: images painted at once.
     """
-    maps = map_sampler.draw(layouts, generator.image_size)
+    maps = draw(layouts, generator.image_size)
     seeds = np.arange(len(layouts), dtype=np.int64) + (np.int64(seed) << np.int64(32))
     digest = hashlib.sha256(generator.digest.encode())
     digest.update(maps.tobytes())
@@ -148,5 +145,5 @@ def first(images: ImageSet, number: int) -> ImageSet:
 
 def is_demo_dataset(data_dir: str, conditions: Optional[Iterable[str]] = None) -> bool:
     """Tells by the first test crop whether records are of the procedural demo cases."""
-    first = next(map_sampler.read_crops(data_dir, "test", conditions))
-    return bool(_DEMO_IMAGE.match(first["image_id"].numpy().decode()))
+    first = next(records.read(data_dir, "crops", "test", conditions, images=False))
+    return bool(_DEMO_IMAGE.match(first.image_id))

@@ -1,15 +1,15 @@
+import dataclasses
 import os
 import shutil
 import tempfile
 from unittest import mock
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest
 
 from evaluation.features import image_sets
-from synthesis import layouts as map_sampler
-from synthesis import trained_generator
+from preprocessing.data import records
+from synthesis import layouts, trained_generator
 from training import testing_data
 
 
@@ -35,14 +35,14 @@ class ImageSetsTest(absltest.TestCase):
             self.assertEqual(outside.tolist(), [250 - 35 * layout.skin_type] * 3)
 
     def test_synthetic_images_are_no_photographs(self):
-        read = map_sampler.read_crops
+        read = records.read
         for of_each, left in ((2, 12), (1, None)):
 
             def some_synthetic(*args, of_each=of_each):
-                for index, parsed in enumerate(read(*args)):
-                    yield {**parsed, "synthetic": tf.constant(int(index % of_each == 0))}
+                for index, record in enumerate(read(*args)):
+                    yield dataclasses.replace(record, synthetic=index % of_each == 0)
 
-            with mock.patch.object(map_sampler, "read_crops", some_synthetic):
+            with mock.patch.object(records, "read", some_synthetic):
                 if left:
                     self.assertLen(image_sets.real_images(self.data_dir, "train"), left)
                     continue
@@ -59,14 +59,14 @@ class ImageSetsTest(absltest.TestCase):
 
     def test_generated(self):
         generator = trained_generator.load(self.result.workdir)
-        layouts = map_sampler.read_layouts(self.data_dir, "validation")[:5]
-        images = image_sets.generated_images(generator, layouts, seed=2, batch_size=5)
+        sources = layouts.read_layouts(self.data_dir, "validation")[:5]
+        images = image_sets.generated_images(generator, sources, seed=2, batch_size=5)
         expected = generator.generate(
-            map_sampler.draw(layouts, 32), np.arange(5, dtype=np.int64) + 2 * 2**32
+            layouts.draw(sources, 32), np.arange(5, dtype=np.int64) + 2 * 2**32
         )
         np.testing.assert_array_equal(images.pixels(), expected)
         np.testing.assert_array_equal(images.pixels(), expected)  # may be read again
-        other = image_sets.generated_images(generator, layouts, seed=3)
+        other = image_sets.generated_images(generator, sources, seed=3)
         self.assertNotEqual(images.digest, other.digest)
 
     def test_first(self):

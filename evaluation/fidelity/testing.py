@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from skimage import color
 
-from preprocessing.data import maps, records, taxonomy
+from preprocessing.data import maps, records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
 
 # ITA by skin type, degrees; [0] is not a type.
@@ -115,14 +115,11 @@ def write_dataset(
     skin_types: Sequence[int] = taxonomy.FITZPATRICK_TYPES,
 ) -> None:
     """Writes records of skin of `TONES` with a lesion in a box; a patient has two crops."""
-    import tensorflow as tf
-
     root = pathlib.Path(folder)
     (root / "crops").mkdir(parents=True, exist_ok=True)
     code = taxonomy.code(condition)
     for seed, (split, number) in enumerate(zip(("train", "validation", "test"), per_split)):
-        path = root / "crops" / records.shard_name(split, 0, 1)
-        with tf.io.TFRecordWriter(str(path)) as writer:
+        with open(root / "crops" / records.shard_name(split, 0, 1), "wb") as file:
             for index, box in enumerate(boxes_at(size, number, seed)):
                 skin_type = skin_types[index // 2 % len(skin_types)]
                 off = 3.0 * (-1) ** (index // 2 // len(skin_types))  # people of a type differ
@@ -140,7 +137,7 @@ def write_dataset(
                     f"{split}{index // 2}",
                     name,
                 )
-                writer.write(records.serialize(record))
+                file.write(tfrecords.frame(records.serialize(record)))
     splits = ("train", "validation", "test")
     crops = {split: {condition: {"1": number}} for split, number in zip(splits, per_split)}
     info = records.DatasetInfo(

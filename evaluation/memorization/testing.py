@@ -1,13 +1,11 @@
 """Patterned records and a generator that copies them, for the tests of the audit."""
 
 import functools
-import io
 import pathlib
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from evaluation.features import networks
 from evaluation.memorization import study
@@ -32,12 +30,6 @@ def _network() -> networks.FeatureNetwork:
     return networks.embedded_network()
 
 
-def _png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
 def write_records(
     folder: str, per_split: Sequence[int] = (60, 20, 100), shared_patient: bool = False
 ) -> Dict[str, np.ndarray]:
@@ -55,21 +47,22 @@ def write_records(
     images = {}
     for seed, (split, number) in enumerate(zip(("train", "validation", "test"), per_split)):
         images[split] = patterns(number, seed)
+        crops = []
+        for index, image in enumerate(images[split]):
+            owner = f"{split}_{index // 2}"
+            if shared_patient and split == "test" and index < 2:
+                owner = "train_0"
+            condition, box = CONDITIONS[index % 2], Box(4, 4, 20, 20)
+            code, skin_type = taxonomy.code(condition), 1 + index % 6
+            drawn = maps.encode(skin_type, code, [box], SIZE, SIZE)
+            name = f"{split}{index}"
+            crop = records.Record(
+                *(testing_data.png(image), testing_data.png(drawn), SIZE, SIZE, (box,)),
+                *(condition, skin_type, name, owner, name),
+            )
+            crops.append(crop)
         path = pathlib.Path(folder, "crops", records.shard_name(split, 0, 1))
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for index, image in enumerate(images[split]):
-                owner = f"{split}_{index // 2}"
-                if shared_patient and split == "test" and index < 2:
-                    owner = "train_0"
-                condition, box = CONDITIONS[index % 2], Box(4, 4, 20, 20)
-                code, skin_type = taxonomy.code(condition), 1 + index % 6
-                drawn = maps.encode(skin_type, code, [box], SIZE, SIZE)
-                name = f"{split}{index}"
-                record = records.Record(
-                    *(_png(image), _png(drawn), SIZE, SIZE, (box,)),
-                    *(condition, skin_type, name, owner, name),
-                )
-                writer.write(records.serialize(record))
+        testing_data.write_records(path, crops)
     return images
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import pathlib
@@ -10,9 +11,7 @@ import urllib.request
 from evaluation.reader_study import answer_key, build, pictures, testing
 from evaluation.reader_study.build import StudyRequest
 from evaluation.reader_study.design import Design
-from preprocessing.data import records, tfrecords
-from preprocessing.data.manifest import Box
-from synthesis import layouts
+from preprocessing.data import records
 from training import testing_data, testing_programs
 
 _SMALL = [
@@ -25,6 +24,7 @@ _SMALL = [
     "--readers=3",
     "--image_pixels=32",
 ]
+_IDS = ("case_id", "patient_id", "image_id")
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -116,29 +116,17 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
     def _records(self, synthetic, image_size=testing_data.IMAGE_SIZE):
         """Writes records as of //synthesis:generate: 7 of Acne and 7 of Melanoma."""
         folder = pathlib.Path(self.create_tempdir().full_path)
-        info = testing_data.write_dataset(
+        testing_data.write_dataset(
             str(folder), image_size, ("Acne", "Melanoma"), (14, 1, 1), shards=1
         )
         shard = folder / "crops" / records.shard_name("train", 0, 1)
         painted = [
-            records.serialize(
-                records.Record(
-                    image_png=one["image/encoded"].numpy(),
-                    map_png=one["map/encoded"].numpy(),
-                    height=info.image_size,
-                    width=info.image_size,
-                    boxes=(Box(0, 0, 4, 4),),
-                    condition=one["condition"].numpy().decode(),
-                    fitzpatrick=int(one["fitzpatrick"]),
-                    case_id=f"synthetic_{number}",
-                    patient_id=f"synthetic_{number}",
-                    image_id=f"synthetic_{number}",
-                    synthetic=synthetic,
-                )
+            dataclasses.replace(
+                record, synthetic=synthetic, **dict.fromkeys(_IDS, f"synthetic_{number}")
             )
-            for number, one in enumerate(layouts.read_crops(str(folder), "train"))
+            for number, record in enumerate(records.read(str(folder), "crops", "train"))
         ]
-        shard.write_bytes(b"".join(map(tfrecords.frame, painted)))
+        testing_data.write_records(shard, painted)
         return str(folder)
 
     def test_shows_generated_records(self):

@@ -85,10 +85,9 @@ class RecordPainter:
         info = records.read_info(folder)
         self.image_size = info.image_size
         self.source = {"records": folder, "digest": info.digest}
-        for parsed in layouts.read_crops(folder, "train"):
-            if not parsed["synthetic"]:
-                name = parsed["image_id"].numpy().decode()
-                raise ValueError(f"{folder}: {name} is not marked as synthetic")
+        for record in records.read(folder, "crops", "train", images=False):
+            if not record.synthetic:
+                raise ValueError(f"{folder}: {record.image_id} is not marked as synthetic")
         self._crops = crop_choice.list_crops(folder, "train")
         self.conditions = tuple(crop_choice.by_condition(self._crops))
 

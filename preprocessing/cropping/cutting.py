@@ -68,6 +68,9 @@ def _record(
         patient_id=row.patient_id,
         image_id=row.image_id,
         synthetic=row.synthetic,
+        fitzpatrick_source=row.skin_type_source,
+        ita=row.ita,
+        monk=row.monk,
     )
 
 

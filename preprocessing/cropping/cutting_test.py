@@ -101,7 +101,18 @@ class ProcessPhotographTest(parameterized.TestCase):
         self.assertIn(reason, done.rejections[0].reason)
 
     def test_unknown_type_is_zero_in_full(self):
-        self.assertEqual(self.process(fitzpatrick=None).full[0].fitzpatrick, 0)
+        (full,) = self.process(fitzpatrick=None).full
+        self.assertEqual((full.fitzpatrick, full.fitzpatrick_source), (0, "unknown"))
+
+    def test_records_say_where_the_skin_type_is_from(self):
+        done = self.process()
+        for record in done.full + done.crops:
+            self.assertEqual(record.fitzpatrick_source, "annotated")
+            self.assertEqual((record.ita, record.monk), (None, None))
+        done = self.process(fitzpatrick_source="pair", ita=12.5, monk=4)
+        for record in done.full + done.crops:
+            self.assertEqual(record.fitzpatrick_source, "pair")
+            self.assertEqual((record.ita, record.monk), (12.5, 4))
 
     def test_no_metadata_reaches_the_records(self):
         exif = Image.Exif()

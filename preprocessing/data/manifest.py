@@ -1,7 +1,8 @@
 """The case manifest, `cases.csv`: one row per photograph.
 
 Columns: `case_id, patient_id, image_id, image, condition, fitzpatrick, rois` and
-optionally `split` and `synthetic`. Other columns are carried along untouched.
+optionally `split`, `synthetic`, `fitzpatrick_source`, `ita` and `monk`. Other columns are
+carried along untouched.
 """
 
 import collections
@@ -35,7 +36,16 @@ REQUIRED_COLUMNS = (
     "fitzpatrick",
     "rois",
 )
+_OPTIONAL_COLUMNS = ("split", "synthetic", "fitzpatrick_source", "ita", "monk")
 SPLITS = ("train", "validation", "test")
+DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
+UNKNOWN = "unknown"
+# Who says a skin type: annotators; the person; a pair of types of which the darker was
+# taken, or the one nearest to the ITA; the ITA alone; who ordered a generated image.
+SKIN_TYPE_SOURCES = (
+    *("annotated", "self_reported", "pair", "pair_estimated", "estimated", "requested"),
+    UNKNOWN,
+)
 # Far more lesions than anybody marks; the time to group boxes grows faster than their
 # number.
 MAX_ROIS = 500
@@ -68,6 +78,9 @@ class Photograph:
       rois: boxes in pixels of the photograph after EXIF orientation.
       split: "train", "validation" or "test" where the manifest fixes it.
       synthetic: whether a program made the image; such an image is for training only.
+      fitzpatrick_source: one of `SKIN_TYPE_SOURCES`, or "" where the manifest does not say.
+      ita: individual typology angle of the skin, degrees; None where not measured.
+      monk: Monk skin tone, 1..10; None where not annotated.
       extra: the manifest's other columns.
       row: line of the file the entry starts on; 0 for one that was not read.
     """
@@ -81,8 +94,18 @@ class Photograph:
     rois: Tuple[Box, ...] = ()
     split: Optional[str] = None
     synthetic: bool = False
+    fitzpatrick_source: str = ""
+    ita: Optional[float] = None
+    monk: Optional[int] = None
     extra: Mapping[str, str] = dataclasses.field(default_factory=dict)
     row: int = 0
+
+    @property
+    def skin_type_source(self) -> str:
+        """Who says the skin type, one of `SKIN_TYPE_SOURCES`."""
+        if self.fitzpatrick is None:
+            return UNKNOWN
+        return self.fitzpatrick_source or ("requested" if self.synthetic else "annotated")
 
 
 class Rejection(NamedTuple):
@@ -140,21 +163,34 @@ def format_rois(boxes: Iterable[Box]) -> str:
     return ";".join(" ".join(f"{value:.12g}" for value in box) for box in boxes)
 
 
-def parse_fitzpatrick(text: str) -> Optional[int]:
-    """Parses a skin type; empty is unknown, "3" and "3.0" are type 3.
-
-    Raises:
-      ValueError: anything else.
-    """
+def _parse_number(column: str, text: str, low: int, high: int) -> Optional[float]:
+    """Parses a number from low to high, or nothing."""
     if not text.strip():
         return None
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if value not in taxonomy.FITZPATRICK_TYPES:
-        raise ValueError(f"fitzpatrick: {text!r} is not 1..6 or empty")
-    return int(value)
+    if not low <= value <= high:
+        raise ValueError(f"{column}: {text!r} is not {low}..{high} or empty")
+    return value
+
+
+def _parse_step(column: str, text: str, last: int) -> Optional[int]:
+    """Parses a step of a scale that starts with 1; "3" and "3.0" are step 3."""
+    value = _parse_number(column, text, 1, last)
+    if value is not None and value != int(value):
+        raise ValueError(f"{column}: {text!r} is not 1..{last} or empty")
+    return None if value is None else int(value)
+
+
+def parse_fitzpatrick(text: str) -> Optional[int]:
+    """Parses a skin type; empty is unknown, "3" and "3.0" are type 3.
+
+    Raises:
+      ValueError: anything else.
+    """
+    return _parse_step("fitzpatrick", text, taxonomy.FITZPATRICK_TYPES[-1])
 
 
 def _parse_synthetic(text: str) -> bool:
@@ -190,7 +226,11 @@ def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photogr
     synthetic = _parse_synthetic(cells.get("synthetic", ""))
     if synthetic and split not in (None, "train"):
         raise ValueError(f"split: a synthetic image may be in 'train' only, not in {split!r}")
-    known = {*REQUIRED_COLUMNS, "split", "synthetic"}
+    source = cells.get("fitzpatrick_source", "")
+    if source and source not in SKIN_TYPE_SOURCES:
+        valid = ", ".join(SKIN_TYPE_SOURCES)
+        raise ValueError(f"fitzpatrick_source: {source!r} is not one of {valid} or empty")
+    known = {*REQUIRED_COLUMNS, *_OPTIONAL_COLUMNS}
     return Photograph(
         case_id=cells["case_id"],
         patient_id=cells["patient_id"],
@@ -201,6 +241,9 @@ def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photogr
         rois=parse_rois(cells["rois"]),
         split=split,
         synthetic=synthetic,
+        fitzpatrick_source=source,
+        ita=_parse_number("ita", cells.get("ita", ""), -180, 180),
+        monk=_parse_step("monk", cells.get("monk", ""), 10),
         extra={key: value for key, value in cells.items() if key not in known},
         row=row,
     )
@@ -337,8 +380,16 @@ def read_cases(
 
 def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
     """Writes a manifest that `read_cases` reads back unchanged."""
-    extra = list(dict.fromkeys(key for photograph in photographs for key in photograph.extra))
-    marks = ["synthetic"] if any(photograph.synthetic for photograph in photographs) else []
+    known = {*REQUIRED_COLUMNS, *_OPTIONAL_COLUMNS}
+    extra = [key for row in photographs for key in row.extra if key not in known]
+    extra = list(dict.fromkeys(extra))
+    said: Dict[str, List[object]] = {
+        "synthetic": [int(row.synthetic) for row in photographs],
+        "fitzpatrick_source": [row.fitzpatrick_source for row in photographs],
+        "ita": ["" if row.ita is None else f"{row.ita:.12g}" for row in photographs],
+        "monk": [row.monk or "" for row in photographs],
+    }
+    said = {name: cells for name, cells in said.items() if any(cells)}
     rows = (
         [
             photograph.case_id,
@@ -349,12 +400,12 @@ def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
             photograph.fitzpatrick or "",
             format_rois(photograph.rois),
             photograph.split or "",
-            *(int(photograph.synthetic) for _ in marks),
+            *(cells[number] for cells in said.values()),
             *(photograph.extra.get(key, "") for key in extra),
         ]
-        for photograph in photographs
+        for number, photograph in enumerate(photographs)
     )
-    write_csv(path, [*REQUIRED_COLUMNS, "split", *marks, *extra], rows)
+    write_csv(path, [*REQUIRED_COLUMNS, "split", *said, *extra], rows)
 
 
 def write_csv(

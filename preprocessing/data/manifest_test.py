@@ -80,6 +80,44 @@ class ReadCasesTest(parameterized.TestCase):
             [one.synthetic for one in manifest.read_cases(path)[0]], [False, True, True]
         )
 
+    def test_what_is_said_of_the_skin(self):
+        path = self._write(
+            GOOD + ",estimated,35.25,",
+            "c,p1,i1,a.jpg,Acne,,,,,,7",
+            "c,p2,i2,a.jpg,Acne,2,,,,-180,10.0",
+            "c,p3,i3,a.jpg,Acne,2,,,guessed,,",
+            "c,p4,i4,a.jpg,Acne,2,,,,steep,",
+            "c,p5,i5,a.jpg,Acne,2,,,,,2.5",
+            "c,p6,i6,a.jpg,Acne,2,,,,,11",
+            header=f"{HEADER},fitzpatrick_source,ita,monk",
+        )
+        photographs, rejections = manifest.read_cases(path)
+        self.assertEqual(
+            [(one.skin_type_source, one.ita, one.monk) for one in photographs],
+            [("estimated", 35.25, None), ("unknown", None, 7), ("annotated", -180.0, 10)],
+        )
+        reasons = [rejection.reason.split(" is not ") for rejection in rejections]
+        self.assertEqual(
+            [(rejection.row, what) for rejection, (what, _) in zip(rejections, reasons)],
+            [
+                (5, "fitzpatrick_source: 'guessed'"),
+                (6, "ita: 'steep'"),
+                (7, "monk: '2.5'"),
+                (8, "monk: '11'"),
+            ],
+        )
+        self.assertEqual(reasons[1][1], "-180..180 or empty")
+        manifest.write_cases(path, photographs)
+        again, _ = manifest.read_cases(path)
+        self.assertEqual(
+            [dataclasses.replace(one, row=0) for one in again],
+            [dataclasses.replace(one, row=0) for one in photographs],
+        )
+
+    def test_a_generated_image_has_the_skin_type_that_was_asked_for(self):
+        row = Photograph("c", "p", "i", "a.png", "Acne", 2, synthetic=True)
+        self.assertEqual(row.skin_type_source, "requested")
+
     def test_symlink_out_of_the_folder(self):
         path = pathlib.Path(self._write(GOOD, "c,p,i,away/a.jpg,Acne,3,,"))
         (path.parent / "away").symlink_to(self.create_tempdir().full_path)

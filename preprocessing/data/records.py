@@ -1,4 +1,4 @@
-"""The TFRecord schema, shared by the writer and every reader.
+"""The TFRecord schema: one writer and one reader.
 
 A data set directory holds
 
@@ -8,27 +8,59 @@ A data set directory holds
 
 Box features use the names of the TF Object Detection API. Images and maps are
 PNG: lossless, because FID is sensitive to JPEG.
+
+`read` yields records in their order, for programs that look at each; `stream` and
+`parse` are for `tf.data` pipelines. Only they import TensorFlow: writers start in a
+tenth of the time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
+import io
 import json
+import math
 import pathlib
 import re
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+
+import numpy as np
+from PIL import Image
 
 from preprocessing.data import taxonomy, tfrecords
-from preprocessing.data.manifest import SPLITS, Box
+from preprocessing.data.manifest import SKIN_TYPE_SOURCES, SPLITS, UNKNOWN, Box
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 UNKNOWN_SKIN_TYPE = 0
-_BOX_SIDES = ("ymin", "xmin", "ymax", "xmax")
+DRAWN_CODE = "drawn"
 _SHARD = re.compile(r"^(?P<split>\w+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
+_BOX_SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
+# What a record holds beside its boxes: its value where a record may leave it out, else
+# its type.
+_FEATURES: Mapping[str, Any] = {
+    "image/encoded": bytes,
+    "image/height": int,
+    "image/width": int,
+    "condition": bytes,
+    "condition/code": int,
+    "fitzpatrick": int,
+    "fitzpatrick/source": bytes,
+    "case_id": bytes,
+    "patient_id": bytes,
+    "image_id": bytes,
+    "map/encoded": bytes,  # of crops only
+    "ita": math.nan,
+    "monk": 0,
+    "synthetic": 0,
+    "seed": 0,
+    "generator/digest": b"",
+    "code/source": b"",
+}
+_READ_AT_ONCE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +75,18 @@ class Record:
       boxes: ROI boxes in pixels of this image.
       condition: an entry of `taxonomy.CONDITIONS`.
       fitzpatrick: 1..6, or `UNKNOWN_SKIN_TYPE` (possible in `full/` only).
-      case_id: see `cases.Photograph`.
-      patient_id: see `cases.Photograph`.
-      image_id: see `cases.Photograph`; the crops of a photograph share it.
+      case_id: see `manifest.Photograph`.
+      patient_id: see `manifest.Photograph`.
+      image_id: see `manifest.Photograph`; the crops of a photograph share it.
       synthetic: whether a program made the image.
       seed: that a generated image was painted with.
       generator_digest: sha256 of the generator, as hex; "" where it is not known.
+      fitzpatrick_source: one of `manifest.SKIN_TYPE_SOURCES`; written as "unknown" where
+        the skin type is.
+      ita: individual typology angle of the skin, degrees; None where not measured.
+      monk: Monk skin tone, 1..10; None where not annotated.
+      code_source: of a generated image's code: `DRAWN_CODE`, or the pseudonym of the
+        photograph whose code was used; "" where it is not known.
     """
 
     image_png: bytes
@@ -64,11 +102,25 @@ class Record:
     synthetic: bool = False
     seed: int = 0
     generator_digest: str = ""
+    fitzpatrick_source: str = "annotated"
+    ita: Optional[float] = None
+    monk: Optional[int] = None
+    code_source: str = ""
+
+    def image(self) -> np.ndarray:
+        """Decodes the photograph, uint8 [H, W, 3]."""
+        return np.asarray(Image.open(io.BytesIO(self.image_png)).convert("RGB"))
+
+    def semantic_map(self) -> np.ndarray:
+        """Decodes the map, uint8 [H, W, 3]."""
+        return np.asarray(Image.open(io.BytesIO(self.map_png)).convert("RGB"))
 
 
 def serialize(record: Record) -> bytes:
     """Returns the record as a serialized `tf.train.Example`, byte-stable."""
     width, height = record.width, record.height
+    source = record.fitzpatrick_source if record.fitzpatrick else UNKNOWN
+    assert source in SKIN_TYPE_SOURCES, source
     features: Dict[str, tfrecords.Feature] = {
         "image/encoded": record.image_png,
         "image/height": height,
@@ -80,64 +132,68 @@ def serialize(record: Record) -> bytes:
         "condition": record.condition.encode(),
         "condition/code": taxonomy.code(record.condition),
         "fitzpatrick": record.fitzpatrick,
+        "fitzpatrick/source": source.encode(),
         "case_id": record.case_id.encode(),
         "patient_id": record.patient_id.encode(),
         "image_id": record.image_id.encode(),
     }
     if record.map_png:
         features["map/encoded"] = record.map_png
+    if record.ita is not None:
+        features["ita"] = [record.ita]
+    if record.monk is not None:
+        features["monk"] = record.monk
     if record.synthetic:
         features["synthetic"] = 1
         features["seed"] = record.seed
         features["generator/digest"] = record.generator_digest.encode()
+        features["code/source"] = record.code_source.encode()
     return tfrecords.encode_example(features)
 
 
-@functools.lru_cache(maxsize=None)
-def _schema(with_map: bool) -> Mapping[str, Any]:
-    import tensorflow as tf  # Only readers need it; writers start in a tenth of the time.
-
-    texts = ("image/encoded", "condition", "case_id", "patient_id", "image_id")
-    numbers = ("image/height", "image/width", "condition/code", "fitzpatrick")
-    features: Dict[str, Any] = {name: tf.io.FixedLenFeature([], tf.string) for name in texts}
-    features.update({name: tf.io.FixedLenFeature([], tf.int64) for name in numbers})
-    # Photographs do not carry these.
-    features["synthetic"] = tf.io.FixedLenFeature([], tf.int64, 0)
-    features["seed"] = tf.io.FixedLenFeature([], tf.int64, 0)
-    features["generator/digest"] = tf.io.FixedLenFeature([], tf.string, "")
-    for side in _BOX_SIDES:
-        features[f"image/object/bbox/{side}"] = tf.io.VarLenFeature(tf.float32)
-    if with_map:
-        features["map/encoded"] = tf.io.FixedLenFeature([], tf.string)
-    return features
-
-
-def _parse(serialized: tf.Tensor, with_map: bool) -> Dict[str, tf.Tensor]:
-    import tensorflow as tf
-
-    parsed = tf.io.parse_single_example(serialized, _schema(with_map))
-    boxes = [tf.sparse.to_dense(parsed.pop(f"image/object/bbox/{side}")) for side in _BOX_SIDES]
-    parsed["boxes"] = tf.stack(boxes, axis=-1)
-    return parsed
-
-
-def parse_crop(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """Parses a `crops/` record; images stay encoded.
+def stream(
+    shards: tf.Tensor, codes: Optional[Iterable[int]] = None, files_at_once: int = 1
+) -> tf.data.Dataset:
+    """Returns the serialized records of files, for `parse`.
 
     Args:
-      serialized: string scalar.
+      shards: string [N], e.g. of `list_shards`.
+      codes: of the conditions to keep; all by default.
+      files_at_once: from how many files records are taken in turn.
+    """
+    import tensorflow as tf
+
+    files = tf.data.Dataset.from_tensor_slices(shards)
+    serialized = files.interleave(tf.data.TFRecordDataset, cycle_length=files_at_once)
+    if codes is None:
+        return serialized
+    wanted = tf.constant(list(codes), tf.int64)
+    return serialized.filter(
+        lambda one: tf.reduce_any(parse(one, ["condition/code"])["condition/code"] == wanted)
+    )
+
+
+def parse(serialized: tf.Tensor, names: Iterable[str]) -> Dict[str, tf.Tensor]:
+    """Parses records; images stay encoded.
+
+    Args:
+      serialized: string [B], or one scalar.
+      names: features of the schema, but for the boxes.
 
     Returns:
-      The features of the schema by name (scalars), with the four box features
-      joined as `boxes`, float32 [N, 4], rows (ymin, xmin, ymax, xmax) in [0, 1],
-      the order of `tf.image`.
+      By name, bytes, int64 or float32 [B], or scalars.
     """
-    return _parse(serialized, with_map=True)
+    import tensorflow as tf
 
-
-def parse_full(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """Parses a `full/` record; as `parse_crop`, without a map."""
-    return _parse(serialized, with_map=False)
+    types = {bytes: tf.string, int: tf.int64, float: tf.float32}
+    schema = {}
+    for name in names:
+        default = _FEATURES[name]
+        if isinstance(default, type):
+            schema[name] = tf.io.FixedLenFeature([], types[default])
+        else:
+            schema[name] = tf.io.FixedLenFeature([], types[type(default)], default)
+    return tf.io.parse_example(serialized, schema)
 
 
 def decode_png(encoded: tf.Tensor) -> tf.Tensor:
@@ -145,6 +201,127 @@ def decode_png(encoded: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.ensure_shape(tf.io.decode_png(encoded, channels=3), [None, None, 3])
+
+
+@contextlib.contextmanager
+def naming(path: str, kind: str) -> Iterator[None]:
+    """Turns TensorFlow's errors about a record file into `ValueError`s of one line.
+
+    Args:
+      path: of the file that is read within.
+      kind: "crops" or "full".
+
+    Raises:
+      ValueError: the file is truncated or corrupt, or its records are of another kind.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        raise ValueError(f"{path}: truncated or corrupt TFRecord") from error
+    except tf.errors.InvalidArgumentError as error:
+        reason = " ".join(error.message.rpartition("}} ")[2].partition(" [Op:")[0].split())
+        name = "crop" if kind == "crops" else kind
+        raise ValueError(f"{path}: not a {name} record: {reason}") from error
+
+
+def read_file(
+    path: str, kind: str, images: bool = True, at_once: int = _READ_AT_ONCE
+) -> Iterator[Record]:
+    """Yields the records of a file in their order, `at_once` parsed together; see `read`."""
+    import tensorflow as tf
+
+    left_out = {"condition/code"}
+    if kind == "full":
+        left_out.add("map/encoded")
+    if not images:
+        left_out.add("image/encoded")
+    names = [name for name in _FEATURES if name not in left_out]
+    sides = {name: tf.io.RaggedFeature(tf.float32) for name in _BOX_SIDES}
+    with naming(path, kind):
+        batches = tf.data.TFRecordDataset(path).batch(at_once).prefetch(1)
+        for serialized in batches:
+            boxes = tf.io.parse_example(serialized, sides)
+            columns = {name: v.numpy().tolist() for name, v in parse(serialized, names).items()}
+            size = (columns["image/width"], columns["image/height"])
+            columns["boxes"] = _pixel_boxes([boxes[side] for side in _BOX_SIDES], *size)
+            for values in zip(*columns.values()):
+                yield _record(dict(zip(columns, values)))
+
+
+def _pixel_boxes(
+    sides: Iterable[tf.RaggedTensor], widths: List[int], heights: List[int]
+) -> List[Tuple[Box, ...]]:
+    sides = list(sides)
+    ends = sides[0].row_splits.numpy()
+    shares = np.stack([side.values.numpy() for side in sides], axis=-1).astype(np.float64)
+    size = np.stack([widths, heights] * 2, axis=-1)
+    pixels = (shares * np.repeat(size, np.diff(ends), axis=0)).tolist()
+    return [
+        tuple(Box(*box) for box in pixels[start:end]) for start, end in zip(ends[:-1], ends[1:])
+    ]
+
+
+def _record(values: Mapping[str, Any]) -> Record:
+    return Record(
+        image_png=values.get("image/encoded", b""),
+        map_png=values.get("map/encoded", b""),
+        height=values["image/height"],
+        width=values["image/width"],
+        boxes=values["boxes"],
+        condition=values["condition"].decode(),
+        fitzpatrick=values["fitzpatrick"],
+        case_id=values["case_id"].decode(),
+        patient_id=values["patient_id"].decode(),
+        image_id=values["image_id"].decode(),
+        synthetic=bool(values["synthetic"]),
+        seed=values["seed"],
+        generator_digest=values["generator/digest"].decode(),
+        fitzpatrick_source=values["fitzpatrick/source"].decode(),
+        ita=None if math.isnan(values["ita"]) else values["ita"],
+        monk=values["monk"] or None,
+        code_source=values["code/source"].decode(),
+    )
+
+
+def check_synthetic(path: str, split: str, synthetic: bool) -> None:
+    """Raises ValueError for a synthetic image outside the training split."""
+    if synthetic and split != "train":
+        raise ValueError(f"{path}: holds synthetic images; a {split} split is of photographs only")
+
+
+def read(
+    data_dir: str,
+    kind: str,
+    split: str,
+    conditions: Optional[Iterable[str]] = None,
+    images: bool = True,
+) -> Iterator[Record]:
+    """Yields the records of a split in their order.
+
+    Args:
+      data_dir: what `//preprocessing:preprocess` or `//synthesis:generate` wrote.
+      kind: "crops" or "full".
+      split: "train", "validation" or "test".
+      conditions: those to keep; all by default.
+      images: whether to read the photographs; without, `image_png` is empty.
+
+    Raises:
+      ValueError: no records, none of the conditions, a corrupt file, or a synthetic
+        image outside the training split.
+    """
+    wanted = set(taxonomy.CONDITIONS if conditions is None else conditions)
+    found = False
+    for shard in list_shards(data_dir, kind, split):
+        for record in read_file(shard, kind, images):
+            check_synthetic(shard, split, record.synthetic)
+            if record.condition in wanted:
+                found = True
+                yield record
+    if not found:
+        what = "crop" if kind == "crops" else "photograph"
+        raise ValueError(f"{data_dir}: no {split} {what} of the wanted conditions")
 
 
 def shard_name(split: str, index: int, count: int) -> str:
@@ -228,14 +405,21 @@ def read_info(data_dir: str) -> DatasetInfo:
     path = pathlib.Path(data_dir) / "dataset.json"
     if not path.is_file():
         raise ValueError(f"{path}: no such file; make a data set with //preprocessing:preprocess")
+    names = {field.name for field in dataclasses.fields(DatasetInfo)}
+    info = None
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        version = fields.pop("format_version")
-        info = DatasetInfo(**{**fields, "taxonomy": tuple(fields["taxonomy"])})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        version = int(fields["format_version"])
+        if version == FORMAT_VERSION:  # Keys that this program does not know are for others.
+            known = {name: value for name, value in fields.items() if name in names}
+            info = DatasetInfo(**{**known, "taxonomy": tuple(known["taxonomy"])})
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not a data set description ({error})") from error
-    if version != FORMAT_VERSION:
-        raise ValueError(f"{path}: format version {version}, this program reads {FORMAT_VERSION}")
+    if info is None:
+        cure = "; run preprocess again" if version < FORMAT_VERSION else ""
+        raise ValueError(
+            f"{path}: format version {version}, this program reads {FORMAT_VERSION}{cure}"
+        )
     if info.taxonomy != taxonomy.CONDITIONS:
         ours, theirs = set(taxonomy.CONDITIONS), set(info.taxonomy)
         what = f"lacks {sorted(ours - theirs)}, adds {sorted(theirs - ours)}"

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import pathlib
@@ -6,10 +7,10 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 from PIL import Image
 
-from preprocessing.data import records, taxonomy
+from preprocessing.data import records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
 
 
@@ -20,12 +21,19 @@ def _png(array):
 
 
 _PIXELS = np.random.default_rng(0).integers(0, 256, (4, 8, 3), np.uint8)
+_GENERATED = {
+    "synthetic": True,
+    "seed": -5,
+    "generator_digest": "ab" * 32,
+    "fitzpatrick_source": "requested",
+    "code_source": records.DRAWN_CODE,
+}
 
 
 def _record(**changes):
     fields = {
         "image_png": _png(_PIXELS),
-        "map_png": _png(np.zeros_like(_PIXELS)),
+        "map_png": _png(255 - _PIXELS),
         "height": 4,
         "width": 8,
         "boxes": (Box(1, 2, 3, 4), Box(0, 0, 8, 4)),
@@ -38,37 +46,128 @@ def _record(**changes):
     return records.Record(**{**fields, **changes})
 
 
-class RecordTest(absltest.TestCase):
-    def test_a_crop_is_read_back(self):
-        parsed = records.parse_crop(tf.constant(records.serialize(_record())))
-        self.assertEqual(parsed["condition"].numpy(), b"Melanoma")
-        self.assertEqual(parsed["condition/code"].numpy(), taxonomy.code("Melanoma"))
-        self.assertEqual(parsed["fitzpatrick"].numpy(), 5)
-        self.assertEqual(parsed["patient_id"].numpy(), b"p")
-        np.testing.assert_allclose(
-            parsed["boxes"], [[0.5, 0.125, 1.0, 0.375], [0.0, 0.0, 1.0, 1.0]]
-        )
-        np.testing.assert_array_equal(records.decode_png(parsed["image/encoded"]), _PIXELS)
-        self.assertEqual(records.decode_png(parsed["map/encoded"]).shape, (4, 8, 3))
+class _FilesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-    def test_parses_in_a_graph(self):
-        dataset = tf.data.Dataset.from_tensors(records.serialize(_record()))
-        parsed = next(iter(dataset.map(records.parse_crop)))
-        self.assertEqual(parsed["boxes"].shape, (2, 4))
+    def _write(self, *written, name="train-00000-of-00001.tfrecord", kind="crops"):
+        path = self.folder / kind / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(tfrecords.frame(records.serialize(one)) for one in written))
+        return str(path)
 
-    def test_a_photograph_has_no_map_and_may_lack_boxes(self):
-        serialized = records.serialize(_record(map_png=b"", boxes=(), fitzpatrick=0))
-        parsed = records.parse_full(tf.constant(serialized))
-        self.assertEqual(parsed["boxes"].shape, (0, 4))
-        self.assertNotIn("map/encoded", parsed)
-        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "map/encoded"):
-            records.parse_crop(tf.constant(serialized))
+    def _read(self, kind="crops", split="train", **options):
+        return list(records.read(str(self.folder), kind, split, **options))
+
+
+class ReadTest(_FilesTest):
+    @parameterized.named_parameters(
+        ("crop", {}),
+        ("without_boxes", {"boxes": ()}),
+        ("measured", {"ita": -31.5, "monk": 10, "fitzpatrick_source": "pair_estimated"}),
+        ("unknown_skin_type", {"fitzpatrick": 0, "fitzpatrick_source": "unknown"}),
+        ("generated", _GENERATED),
+    )
+    def test_round_trip(self, changes):
+        # More than are parsed at once, with other numbers of boxes beside it.
+        written = [_record(image_id=str(n), boxes=(Box(0, 0, n % 8 + 1, 4),)) for n in range(130)]
+        written[70] = _record(**changes)
+        self._write(*written)
+        self.assertEqual(self._read(), written)
+        without = [dataclasses.replace(one, image_png=b"") for one in written]
+        self.assertEqual(self._read(images=False), without)
+
+    def test_a_photograph_has_no_map(self):
+        written = _record(map_png=b"")
+        path = self._write(written, kind="full")
+        self.assertEqual(self._read("full"), [written])
+        with self.assertRaisesRegex(
+            ValueError, f"^{path}: not a crop record: .*map/encoded.* could not be found.*$"
+        ):
+            list(records.read_file(path, "crops"))
+
+    def test_an_unknown_skin_type_has_no_source(self):
+        self._write(_record(fitzpatrick=0))
+        self.assertEqual(self._read()[0].fitzpatrick_source, "unknown")
+
+    def test_pictures(self):
+        np.testing.assert_array_equal(_record().image(), _PIXELS)
+        np.testing.assert_array_equal(_record().semantic_map(), 255 - _PIXELS)
+
+    def test_conditions_are_chosen(self):
+        written = [_record(condition=("Acne", "Melanoma")[n % 2], case_id=str(n)) for n in range(6)]
+        self._write(*written)
+        self.assertEqual(self._read(conditions=["Acne"]), written[::2])
+        with self.assertRaisesRegex(ValueError, "no train crop of the wanted conditions"):
+            self._read(conditions=["Cyst"])
+
+    def test_files_are_read_in_their_order(self):
+        for number in (1, 0):
+            name = records.shard_name("test", number, 2)
+            self._write(_record(image_id=str(number)), _record(image_id="x"), name=name)
+        self.assertEqual([one.image_id for one in self._read(split="test")], ["0", "x", "1", "x"])
+
+    def test_synthetic_images_are_for_training(self):
+        written = _record(**_GENERATED)
+        self._write(written)
+        self._write(written, name="test-00000-of-00001.tfrecord")
+        self.assertEqual(self._read(), [written])
+        with self.assertRaisesRegex(ValueError, "test-00000.*: holds synthetic images; a test"):
+            self._read(split="test")
+
+    def test_a_corrupt_file_is_named(self):
+        path = pathlib.Path(self._write(_record(), _record()))
+        content = path.read_bytes()
+        for wrong in (content[:-9], content[:20] + b"x" + content[21:], b"no record at all"):
+            path.write_bytes(wrong)
+            with self.assertRaisesRegex(ValueError, f"^{path}: truncated or corrupt TFRecord$"):
+                self._read()
+
+    def test_records_of_another_schema_are_named(self):
+        path = pathlib.Path(self._write())
+        path.write_bytes(tfrecords.frame(tfrecords.encode_example({"condition/code": 3})))
+        with self.assertRaisesRegex(ValueError, f"^{path}: not a crop record: [^\n]*not be found"):
+            self._read()
+
+    def test_other_errors_pass(self):
+        with self.assertRaises(KeyError), records.naming("x", "full"):
+            raise KeyError("y")
 
     def test_writing_needs_no_tensorflow(self):
         code = "import sys, preprocessing.data.records; sys.exit('tensorflow' in sys.modules)"
         subprocess.run(
             [sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)}
         )
+
+
+class StreamTest(_FilesTest):
+    def test_parses_batches_and_single_records_in_a_graph(self):
+        written = [_record(monk=n or None, condition="Acne") for n in range(3)]
+        stream = records.stream([self._write(*written)])
+        names = ["condition/code", "monk", "image/encoded", "ita", "case_id"]
+        (batch,) = stream.batch(3).map(lambda one: records.parse(one, names))
+        self.assertEqual(batch["monk"].numpy().tolist(), [0, 1, 2])
+        self.assertEqual(batch["case_id"].numpy().tolist(), [b"c"] * 3)
+        self.assertTrue(np.isnan(batch["ita"]).all())
+        for single in stream.map(lambda one: records.parse(one, names)):
+            self.assertEqual(single["condition/code"], taxonomy.code("Acne"))
+            np.testing.assert_array_equal(records.decode_png(single["image/encoded"]), _PIXELS)
+
+    def test_chooses_conditions_and_takes_files_in_turn(self):
+        names = ["Acne", "Cyst", "Acne"]
+        paths = [
+            self._write(
+                *(_record(condition=name, image_id=f"{file}{n}") for n, name in enumerate(names)),
+                name=records.shard_name("train", file, 2),
+            )
+            for file in range(2)
+        ]
+        codes = [taxonomy.code("Acne")]
+        for files_at_once, expected in ((1, "00 02 10 12"), (2, "00 10 02 12")):
+            stream = records.stream(tf.constant(paths), codes, files_at_once)
+            read = [records.parse(one, ["image_id"])["image_id"].numpy().decode() for one in stream]
+            self.assertEqual(" ".join(read), expected)
 
 
 class ShardsTest(absltest.TestCase):
@@ -120,6 +219,10 @@ class DatasetInfoTest(absltest.TestCase):
         self.assertEqual(self.info.count("crops", "train"), 5)
         self.assertEqual(self.info.count("crops", "test"), 0)
 
+    def test_keys_of_later_programs_are_ignored(self):
+        self._write(json.dumps({**json.loads(self.info.to_json()), "licence": "CC BY 4.0"}))
+        self.assertEqual(records.read_info(str(self.folder)), self.info)
+
     def test_bad_descriptions(self):
         with self.assertRaisesRegex(ValueError, "no such file; make a data set"):
             records.read_info(str(self.folder))
@@ -127,8 +230,13 @@ class DatasetInfoTest(absltest.TestCase):
         for text, message in (
             ("{", "not a data set description"),
             ("[]", "not a data set description"),
-            (json.dumps({"format_version": 1}), "not a data set description"),
-            (json.dumps({**fields, "format_version": 9}), "format version 9, this program reads 1"),
+            ("{}", "not a data set description"),
+            (json.dumps({"format_version": 2}), "not a data set description"),
+            (
+                json.dumps({**fields, "format_version": 1}),
+                "dataset.json: format version 1, this program reads 2; run preprocess again$",
+            ),
+            (json.dumps({**fields, "format_version": 9}), "version 9, this program reads 2$"),
             (
                 json.dumps({**fields, "taxonomy": ["Warts", *taxonomy.CONDITIONS[1:]]}),
                 r"another taxonomy: lacks \['Acne'\], adds \['Warts'\]",

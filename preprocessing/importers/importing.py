@@ -70,15 +70,14 @@ def _skin_type(entry: Entry, estimate: Optional[int]) -> Tuple[Optional[int], st
 
 def _completed(entry: Entry, path: str, found: Measured) -> Photograph:
     skin_type, source = _skin_type(entry, found.estimate[0] if found.estimate else None)
-    extra = {"roi_source": found.roi_source, "fitzpatrick_source": source}
-    if found.estimate:
-        extra["ita"] = f"{found.estimate[1]:.1f}"
     return dataclasses.replace(
         entry.photograph,
         image=path,
         fitzpatrick=skin_type,
         rois=found.rois,
-        extra={**extra, **entry.photograph.extra},
+        fitzpatrick_source=source,
+        ita=round(found.estimate[1], 1) if found.estimate else None,
+        extra={"roi_source": found.roi_source, **entry.photograph.extra},
     )
 
 
@@ -167,9 +166,7 @@ def import_photographs(
         unmapped=collections.Counter(one.reason for one in rejections if one.stage == "label"),
         unused_overrides=mapping.unused_overrides(),
         roi_sources=collections.Counter(row.extra["roi_source"] for row in kept),
-        skin_type_sources=collections.Counter(
-            row.extra["fitzpatrick_source"] or "unknown" for row in kept
-        ),
+        skin_type_sources=collections.Counter(row.skin_type_source for row in kept),
         agreement=_compare(skin_types),
         notes=contents.notes,
     )

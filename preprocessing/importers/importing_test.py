@@ -67,10 +67,10 @@ class ImportTest(parameterized.TestCase):
         self.assertEqual(first.image, "HAM10000_images_part_1/ISIC_0000000.jpg")
         self.assertEqual(first.rois, (Box(40, 30, 70, 50),))
         self.assertEqual(first.fitzpatrick, 3)
-        self.assertEqual(first.extra["fitzpatrick_source"], "estimated")
+        self.assertEqual(first.fitzpatrick_source, "estimated")
         self.assertEqual(first.extra["roi_source"], "mask")
         self.assertEqual((first.extra["age"], first.extra["dx"]), ("50", "akiec"))
-        self.assertAlmostEqual(float(first.extra["ita"]), 35, delta=6)
+        self.assertAlmostEqual(first.ita, 35, delta=6)
 
     def test_pad_ufes_20(self):
         _pad(self.folder)
@@ -78,9 +78,9 @@ class ImportTest(parameterized.TestCase):
         by_id = {photograph.image_id: photograph for photograph in report.photographs}
         self.assertCountEqual(by_id, ["PAT_0_0_7", "PAT_1_1_7", "PAT_2_2_7", "PAT_3_3_7"])
         self.assertEqual(by_id["PAT_0_0_7"].fitzpatrick, 2)
-        self.assertEqual(by_id["PAT_0_0_7"].extra["fitzpatrick_source"], "annotated")
+        self.assertEqual(by_id["PAT_0_0_7"].fitzpatrick_source, "annotated")
         self.assertIsNone(by_id["PAT_1_1_7"].fitzpatrick)
-        self.assertEqual(by_id["PAT_1_1_7"].extra["fitzpatrick_source"], "")
+        self.assertEqual(by_id["PAT_1_1_7"].fitzpatrick_source, "")
         self.assertEqual(by_id["PAT_1_1_7"].extra["roi_source"], "skin")
         x0, y0, x1, y1 = by_id["PAT_1_1_7"].rois[0]
         self.assertGreater((x1 - x0) * (y1 - y0), 0.9 * 120 * 90)
@@ -153,7 +153,7 @@ class ImportTest(parameterized.TestCase):
         (self.folder / "ddi_metadata.csv").write_text("\n".join(lines))
         rows = self._import("ddi").photographs
         self.assertEqual([row.fitzpatrick for row in rows], [2, 4, 6, 2, None])
-        sources = [row.extra["fitzpatrick_source"] for row in rows]
+        sources = [row.fitzpatrick_source for row in rows]
         self.assertEqual(sources, ["pair"] * 4 + [""])
         report = self._import("ddi", estimate_skin_type=True)
         # The estimate is 3; the nearest type of each pair.

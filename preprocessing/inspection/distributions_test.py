@@ -58,7 +58,7 @@ class SkinTest(absltest.TestCase):
             _look(skin_type=1, ita=50.0),  # type 2
             _look(skin_type=None, ita=-40.0),  # type 6
             _look(skin_type=5, ita=None),
-            _look(skin_type=2, ita=60.0, extra={"fitzpatrick_source": "estimated"}),  # type 1
+            _look(skin_type=2, ita=60.0, fitzpatrick_source="estimated"),  # type 1
         ]
         self.assertEqual(distributions.annotated_types(looks).counts, [1, 0, 1, 0, 1, 0, 2])
         self.assertEqual(distributions.estimated_types(looks).counts, [1, 1, 1, 0, 0, 1, 1])

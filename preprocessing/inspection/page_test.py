@@ -26,7 +26,7 @@ def _look(n, condition, skin_type, **fields):
 def _inspection():
     """Twelve photographs of Acne, one of Vitiligo that says nothing of itself."""
     looks = [_look(n, "Acne", 1 + n % 6) for n in range(11)]
-    looks.append(_look(11, "Acne", 6, extra={"fitzpatrick_source": "estimated"}))
+    looks.append(_look(11, "Acne", 6, fitzpatrick_source="estimated"))
     looks.append(_look(12, "Vitiligo", None)._replace(size=(90, 120)))
     looks[3] = looks[3]._replace(row=Photograph("c", "<b>p</b>", "i3", "", "Acne", 4))
     buffer = io.BytesIO()

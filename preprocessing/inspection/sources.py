@@ -56,8 +56,8 @@ class Look(NamedTuple):
     @property
     def has_annotated_type(self) -> bool:
         """Whether a skin type is given that was not estimated on import."""
-        source = self.row.extra.get("fitzpatrick_source", "")
-        return self.row.fitzpatrick is not None and not source.endswith("estimated")
+        known = self.row.fitzpatrick is not None
+        return known and not self.row.skin_type_source.endswith("estimated")
 
 
 class Inspection(NamedTuple):
@@ -211,43 +211,30 @@ def from_manifest(
     return inspection
 
 
-def _full_records(data_dir: str, info: records.DatasetInfo) -> Iterator[Tuple[str, dict]]:
-    """Yields (split, parsed record with NumPy values)."""
-    # A manifest is looked at without TensorFlow.
-    import tensorflow as tf
-
-    from preprocessing.data import record_errors
-
+def _full_records(data_dir: str, info: records.DatasetInfo) -> Iterator[Tuple[str, records.Record]]:
+    """Yields (split, record)."""
     for split in manifest.SPLITS:
         if info.count("full", split):
-            for path in records.list_shards(data_dir, "full", split):
-                shard = tf.data.TFRecordDataset(path).map(records.parse_full)
-                with record_errors.naming(path, "full"):
-                    for parsed in shard.as_numpy_iterator():
-                        yield split, parsed
+            for record in records.read(data_dir, "full", split):
+                yield split, record
 
 
-def _decoded(parsed: dict) -> Image.Image:
-    return Image.open(io.BytesIO(parsed["image/encoded"])).convert("RGB")
-
-
-def _look_at_record(split: str, parsed: dict) -> Look:
-    width, height = int(parsed["image/width"]), int(parsed["image/height"])
-    boxes = [
-        Box(x0 * width, y0 * height, x1 * width, y1 * height)
-        for y0, x0, y1, x1 in parsed["boxes"].tolist()
-    ]
+def _look_at_record(split: str, record: records.Record) -> Look:
     row = Photograph(
-        case_id=parsed["case_id"].decode(),
-        patient_id=parsed["patient_id"].decode(),
-        image_id=parsed["image_id"].decode(),
+        case_id=record.case_id,
+        patient_id=record.patient_id,
+        image_id=record.image_id,
         image="",
-        condition=parsed["condition"].decode(),
-        fitzpatrick=int(parsed["fitzpatrick"]) or None,
+        condition=record.condition,
+        fitzpatrick=record.fitzpatrick or None,
         split=split,
-        synthetic=bool(parsed["synthetic"]),
+        synthetic=record.synthetic,
+        fitzpatrick_source=record.fitzpatrick_source,
+        ita=record.ita,
+        monk=record.monk,
     )
-    return _look(row, split, _decoded(parsed), (width, height), boxes)
+    image = Image.fromarray(record.image())
+    return _look(row, split, image, (record.width, record.height), record.boxes)
 
 
 def _read_rejections(path: pathlib.Path) -> List[manifest.Rejection]:
@@ -277,7 +264,7 @@ def from_records(data_dir: str, find_duplicates: bool = True) -> Inspection:
     """
     info = records.read_info(data_dir)
     total = sum(info.count("full", split) for split in manifest.SPLITS)
-    looks = [_look_at_record(*record) for record in _seen(_full_records(data_dir, info), total)]
+    looks = [_look_at_record(*one) for one in _seen(_full_records(data_dir, info), total)]
     if not looks:
         raise ValueError(f"{data_dir}: no full/ records")
     inspection = Inspection(
@@ -290,8 +277,7 @@ def from_records(data_dir: str, find_duplicates: bool = True) -> Inspection:
         {split: info.count("crops", split) for split in manifest.SPLITS},
     )
     wanted = inspection.wanted()
-    for _, parsed in _full_records(data_dir, info):
-        image_id = parsed["image_id"].decode()
-        if image_id in wanted:
-            inspection.pictures[image_id] = _jpeg(_decoded(parsed))
+    for _, record in _full_records(data_dir, info):
+        if record.image_id in wanted:
+            inspection.pictures[record.image_id] = _jpeg(Image.fromarray(record.image()))
     return inspection

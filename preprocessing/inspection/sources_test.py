@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import pathlib
 
@@ -33,11 +34,11 @@ def _write_data(folder):
         _picture(n, tone, size).save(folder / f"{n}.png")
         width, height = size
         box = Box(width // 2, height // 4, width * 3 // 4, height // 2)
-        extra = {"fitzpatrick_source": "estimated" if n == 0 else "annotated"}
-        condition = ("Acne", "Melanoma")[n % 2]
-        rows.append(
-            Photograph(f"c{n}", f"p{n}", f"i{n}", f"{n}.png", condition, tone, (box,), extra=extra)
+        row = Photograph(
+            f"c{n}", f"p{n}", f"i{n}", f"{n}.png", ("Acne", "Melanoma")[n % 2], tone, (box,)
         )
+        source = "estimated" if n == 0 else "annotated"
+        rows.append(dataclasses.replace(row, fitzpatrick_source=source))
     mirrored = _picture(4, 3, (320, 240)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     mirrored.save(folder / "copy.png")
     rows += [
@@ -117,6 +118,7 @@ class InspectionTest(absltest.TestCase):
             other = by_id[look.row.image_id]
             self.assertEqual(other.row.fitzpatrick, look.row.fitzpatrick)
             self.assertEqual(other.estimated_type, look.estimated_type)
+            self.assertEqual(other.has_annotated_type, look.has_annotated_type)
             np.testing.assert_allclose(other.boxes, look.boxes, atol=1e-6)
         pair = [by.row.image_id for by in (found.looks[n] for n in found.pairs[0][:2])]
         self.assertCountEqual(pair, ["i4", "copy"])
@@ -135,8 +137,7 @@ class InspectionTest(absltest.TestCase):
 
 
 def _look(n, condition, skin_type, source=""):
-    extra = {"fitzpatrick_source": source}
-    row = Photograph("c", f"p{n}", f"i{n}", "", condition, skin_type, extra=extra)
+    row = Photograph("c", f"p{n}", f"i{n}", "", condition, skin_type, fitzpatrick_source=source)
     return Look(row, "train", (4, 3), (), None, np.zeros((32, 32), np.uint8))
 
 

@@ -2,7 +2,6 @@ import csv
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest
 from PIL import Image
 
@@ -55,11 +54,9 @@ class KeepTogetherTest(absltest.TestCase):
 
     def _records(self, work, kind):
         """Yields (split, image id, bytes) of all records."""
-        parse = {"crops": records.parse_crop, "full": records.parse_full}[kind]
         for path in sorted((work / kind).iterdir()):
-            for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                image_id = parse(data)["image_id"].numpy().decode()
-                yield path.name.partition("-")[0], image_id, data
+            for record in records.read_file(str(path), kind):
+                yield path.name.partition("-")[0], record.image_id, records.serialize(record)
 
     def test_moves_photographs_and_tells(self):
         work, names = self._write()
@@ -119,8 +116,8 @@ class KeepTogetherTest(absltest.TestCase):
 
     def _of(self, work, name):
         return [
-            (name.partition("-")[0], records.parse_crop(data)["image_id"].numpy().decode())
-            for data in tf.data.TFRecordDataset(str(work / "crops" / name)).as_numpy_iterator()
+            (name.partition("-")[0], record.image_id)
+            for record in records.read_file(str(work / "crops" / name), "crops")
         ]
 
     def test_nothing_to_move(self):

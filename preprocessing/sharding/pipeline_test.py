@@ -7,14 +7,11 @@ import shutil
 from unittest import mock
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest
 from apache_beam.runners.portability import local_job_service
 from PIL import Image
 
-from preprocessing.data import manifest as cases
-from preprocessing.data import maps
-from preprocessing.data import records as examples
+from preprocessing.data import manifest, maps, records, taxonomy
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import pipeline
 
@@ -45,7 +42,7 @@ def _write_data(folder, count=40):
     rows.append(Photograph("c", "q1", "untyped", "1.jpg", "Acne", None, rows[0].rois))
     rows.append(Photograph("c", "q2", "outside", "2.jpg", "Acne", 1, (Box(0, 0, 90, 10),)))
     path = folder / "cases.csv"
-    cases.write_cases(str(path), rows)
+    manifest.write_cases(str(path), rows)
     with open(path, "a", encoding="utf-8") as file:
         file.write("c,q3,akne,0.jpg,Akne,1,,\n")
     return str(path)
@@ -71,27 +68,24 @@ class PreprocessTest(absltest.TestCase):
         cls.info = pipeline.preprocess(cls.manifest, cls.output, _SETTINGS, overwrite=True)
 
     def test_records_are_what_the_info_says(self):
-        self.assertEqual(examples.read_info(self.output), self.info)
+        self.assertEqual(records.read_info(self.output), self.info)
         total = {"crops": 0, "full": 0}
-        for kind, parse in (("crops", examples.parse_crop), ("full", examples.parse_full)):
-            for split in cases.SPLITS:
-                files = examples.list_shards(self.output, kind, split)
-                records = [parse(data) for data in tf.data.TFRecordDataset(files)]
-                self.assertLen(records, self.info.count(kind, split))
-                total[kind] += len(records)
+        for kind in total:
+            for split in manifest.SPLITS:
+                found = list(records.read(self.output, kind, split))
+                self.assertLen(found, self.info.count(kind, split))
+                total[kind] += len(found)
         self.assertEqual(total, {"crops": 40, "full": 41})
 
     def test_maps_decode_to_condition_and_skin_type(self):
-        files = examples.list_shards(self.output, "crops", "train")
-        for data in tf.data.TFRecordDataset(files):
-            parsed = examples.parse_crop(data)
-            decoded = maps.decode(examples.decode_png(parsed["map/encoded"]).numpy())
-            self.assertEqual(decoded.skin_type, parsed["fitzpatrick"].numpy())
-            self.assertEqual(decoded.condition_code, parsed["condition/code"].numpy())
-            ymin, xmin, ymax, xmax = (parsed["boxes"].numpy()[0] * 32).round().astype(int)
-            self.assertTrue(decoded.roi[ymin:ymax, xmin:xmax].all())
-            self.assertEqual(decoded.roi.sum(), (ymax - ymin) * (xmax - xmin))
-            image = examples.decode_png(parsed["image/encoded"]).numpy().mean(axis=-1)
+        for record in records.read(self.output, "crops", "train"):
+            decoded = maps.decode(record.semantic_map())
+            self.assertEqual(decoded.skin_type, record.fitzpatrick)
+            self.assertEqual(decoded.condition_code, taxonomy.code(record.condition))
+            x0, y0, x1, y1 = (round(side) for side in record.boxes[0])
+            self.assertTrue(decoded.roi[y0:y1, x0:x1].all())
+            self.assertEqual(decoded.roi.sum(), (y1 - y0) * (x1 - x0))
+            image = record.image().mean(axis=-1)
             self.assertLess(image[decoded.roi].mean(), 0.8 * image[~decoded.roi].mean())
 
     def test_nothing_is_dropped_silently(self):
@@ -114,10 +108,9 @@ class PreprocessTest(absltest.TestCase):
 
     def test_near_duplicates_across_patients_share_a_split(self):
         split_of = {}
-        for split in cases.SPLITS:
-            files = examples.list_shards(self.output, "full", split)
-            for data in tf.data.TFRecordDataset(files):
-                split_of[examples.parse_full(data)["image_id"].numpy().decode()] = split
+        for split in manifest.SPLITS:
+            for record in records.read(self.output, "full", split):
+                split_of[record.image_id] = split
         with open(os.path.join(self.output, "duplicates.csv"), newline="") as file:
             pairs = list(csv.DictReader(file))
         # Photograph 1 is there under two patients.
@@ -185,7 +178,7 @@ class PreprocessTest(absltest.TestCase):
         self.assertEqual(_digests(output), _digests(self.output))
 
     def _plans(self, settings):
-        rows = cases.read_cases(self.manifest)[0]
+        rows = manifest.read_cases(self.manifest)[0]
         return list(pipeline.plan_shards(rows, str(self.root / "data"), settings))
 
     def test_what_another_manifest_or_setting_made_is_removed(self):
@@ -258,12 +251,12 @@ class PreprocessTest(absltest.TestCase):
         self.assertFalse(os.path.exists(output))
 
     def test_no_usable_photograph(self):
-        manifest = self.root / "data" / "none.csv"
-        cases.write_cases(
-            str(manifest), [Photograph("c", "p", "i", "none.jpg", "Acne", 1, (Box(0, 0, 1, 1),))]
+        path = self.root / "data" / "none.csv"
+        manifest.write_cases(
+            str(path), [Photograph("c", "p", "i", "none.jpg", "Acne", 1, (Box(0, 0, 1, 1),))]
         )
         with self.assertRaisesRegex(ValueError, r"no usable photograph; .*none\.jpg: no such file"):
-            pipeline.preprocess(str(manifest), str(self.root / "nothing"), _SETTINGS)
+            pipeline.preprocess(str(path), str(self.root / "nothing"), _SETTINGS)
 
 
 if __name__ == "__main__":

@@ -29,15 +29,10 @@ class Crop:
 
 
 def list_crops(data_dir: str, split: str) -> List[Crop]:
-    """Lists the crops of a split in the order of the records; errors of `read_crops`."""
+    """Lists the crops of a split in the order of the records; errors of `records.read`."""
     return [
-        Crop(
-            index,
-            layouts.layout_of(parsed),
-            parsed["patient_id"].numpy().decode(),
-            parsed["image_id"].numpy().decode(),
-        )
-        for index, parsed in enumerate(layouts.read_crops(data_dir, split))
+        Crop(index, layouts.layout_of(record), record.patient_id, record.image_id)
+        for index, record in enumerate(records.read(data_dir, "crops", split, images=False))
     ]
 
 
@@ -49,8 +44,8 @@ def read_photographs(data_dir: str, split: str, crops: Sequence[Crop]) -> List[n
     """
     wanted = {crop.index for crop in crops}
     found = {
-        index: records.decode_png(parsed["image/encoded"]).numpy()
-        for index, parsed in enumerate(layouts.read_crops(data_dir, split))
+        index: record.image()
+        for index, record in enumerate(records.read(data_dir, "crops", split))
         if index in wanted
     }
     return [found[crop.index] for crop in crops]

@@ -26,12 +26,12 @@ class ReadTest(absltest.TestCase):
         self.assertLen(crops, 8)
         chosen = [crops[5], crops[0]]
         photographs = crop_choice.read_photographs(folder, "test", chosen)
-        parsed = list(layouts.read_crops(folder, "test"))
+        read = list(records.read(folder, "crops", "test"))
         for crop, photograph in zip(chosen, photographs):
-            expected = parsed[crop.index]
-            self.assertEqual(crop.image_id, expected["image_id"].numpy().decode())
+            expected = read[crop.index]
+            self.assertEqual(crop.image_id, expected.image_id)
             self.assertEqual(crop.layout, layouts.layout_of(expected))
-            np.testing.assert_array_equal(photograph, records.decode_png(expected["image/encoded"]))
+            np.testing.assert_array_equal(photograph, expected.image())
         self.assertEqual(crop_choice.read_photographs(folder, "test", []), [])
 
 
