@@ -41,7 +41,7 @@ def _by_scipy(first: np.ndarray, second: np.ndarray) -> float:
     return float(means @ means + np.trace(one) + np.trace(two) - 2.0 * np.trace(root))
 
 
-def measure(number: int, dimension: int, trials: int) -> Tuple[float, float, float]:
+def measure_seconds(number: int, dimension: int, trials: int) -> Tuple[float, float, float]:
     """Returns seconds of ours, seconds of scipy, and the largest relative difference."""
     reference = _features(number, dimension, 0)
     pool = _features(2 * number, dimension, 1) + 0.01
@@ -73,7 +73,7 @@ def main(_: Sequence[str]) -> None:
         )
     )
     for text in _NUM_IMAGES.value:
-        ours, theirs, difference = measure(int(text), dimension, trials)
+        ours, theirs, difference = measure_seconds(int(text), dimension, trials)
         print(f"{text:>8}{ours:10.1f}{theirs:10.1f}{ours / theirs:14.2f}{difference:22.1e}")
 
 

@@ -48,6 +48,11 @@ def finish(
         axes.legend(**{"frameon": False, "fontsize": 8, **legend})
 
 
+def plus_minus(mean: float, interval: float) -> Point:
+    """Returns the point of a mean and what is added to and taken from it."""
+    return mean, mean - interval, mean + interval
+
+
 def whiskers(points: Sequence[Point]) -> np.ndarray:
     """Returns the lengths of intervals below and above, [2, N]; NaN, which draws none."""
     value, low, high = np.array(points, float).reshape(-1, 3).T

@@ -172,8 +172,7 @@ class Report:
 
     def show(self, text: str, next_step: str) -> None:
         """Prints a table, where everything is, and what to do next."""
-        print(text)
-        print("\n" + "\n".join(self.paths))
+        print("\n".join([text.rstrip("\n"), "", *self.paths]))
         print(f"next: {next_step}")
 
 

@@ -15,20 +15,21 @@ also fid_every_checkpoint.csv and .png.
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import os
-from typing import List, Sequence
+from typing import Sequence
 
 from absl import flags
 
+from common.report import Report
 from evaluation.features import feature_flags
-from evaluation.frechet import evaluator as frechet_evaluation
-from evaluation.frechet import figures, protocol
+from evaluation.frechet import report
+from evaluation.frechet.evaluator import FrechetEvaluator
+from evaluation.frechet.protocol import TrialProtocol
 from synthesis import run_flags, trained_generator
 
-_DEFAULTS = protocol.Protocol()
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
 _OUTPUT_DIR = run_flags.define_evaluation_dir()
-_TRIALS = flags.DEFINE_integer("trials", _DEFAULTS.trials, "Resamplings.")
+_TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.")
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_images", 0, "N of every trial; by default nine tenths of half the test photographs."
 )
@@ -36,10 +37,10 @@ _NUM_GENERATED = flags.DEFINE_integer(
     "num_generated", 0, "Images to paint; by default twice the test photographs."
 )
 _PARTINGS = flags.DEFINE_integer(
-    "partings", _DEFAULTS.partings, "Random partings of the test patients, which take turns."
+    "partings", TrialProtocol.partings, "Random partings of the test patients, which take turns."
 )
 _SMALLEST_GROUP = flags.DEFINE_integer(
-    "smallest_group", _DEFAULTS.smallest_group, "Images a condition or skin type needs."
+    "smallest_group", TrialProtocol.smallest_group, "Images a condition or skin type needs."
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and trials.")
 _REAL_SPLIT = flags.DEFINE_string("real_split", "test", "Photographs to compare with.")
@@ -59,12 +60,11 @@ def main(_: Sequence[str]) -> None:
     if _EVERY_CHECKPOINT.value:
         command_line.exclude("every_checkpoint", ("step",))
         steps = [step for step, _ in trained_generator.list_checkpoints(run_dir)]
-    evaluator = frechet_evaluation.Evaluator(
+    evaluator = FrechetEvaluator(
         data_dir,
         generator.conditions,
-        feature_flags.network(data_dir, generator.conditions),
-        feature_flags.feature_settings(),
-        protocol.Protocol(
+        feature_flags.extractor(data_dir, generator.conditions),
+        TrialProtocol(
             trials=_TRIALS.value,
             num_images=_NUM_IMAGES.value,
             partings=_PARTINGS.value,
@@ -76,23 +76,18 @@ def main(_: Sequence[str]) -> None:
         _MAP_SPLIT.value,
         with_diversity=True,
     )
-    frechet_evaluation.check_output(evaluator.describe(generator), output_dir, _OVERWRITE.value)
-    evaluations: List[frechet_evaluation.Evaluation] = []
+    protocol = evaluator.describe(generator)
+    results = Report(output_dir, "fid", protocol, _OVERWRITE.value)
+    evaluations = []
     for step in steps:
         evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
-        frechet_evaluation.log(evaluations[-1], output_dir)
-    path = frechet_evaluation.write(evaluations[-1], output_dir)
-    pictures = [figures.draw(evaluations[-1], os.path.join(output_dir, "fid.png"))]
-    print(frechet_evaluation.table(evaluations[-1]))
+        report.write_scalars(evaluations[-1], results)
+    report.write(evaluations[-1], results)
     if len(evaluations) > 1:
-        frame = figures.training_frame(evaluations)
-        name = evaluations[0].distance_name
-        pictures.append(
-            figures.write_training_curve(frame, name, output_dir, figures.EVERY_CHECKPOINT)
-        )
-        print(figures.training_table(evaluations))
-    print(f"\n{path}\n" + "\n".join(pictures))
-    print(f"next: tensorboard --logdir {os.path.dirname(run_dir)}")
+        frame = report.training_frame(evaluations)
+        name = evaluations[-1].distance_name
+        report.write_training_curve(frame, name, results, report.EVERY_CHECKPOINT)
+    results.show(report.table(evaluations), f"tensorboard --logdir {os.path.dirname(run_dir)}")
 
 
 if __name__ == "__main__":

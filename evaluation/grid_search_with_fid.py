@@ -20,8 +20,8 @@ import numpy as np
 from absl import flags
 
 from evaluation.features import feature_flags
-from evaluation.frechet import evaluator as frechet_evaluation
-from evaluation.frechet.protocol import Protocol
+from evaluation.frechet.evaluator import FrechetEvaluator
+from evaluation.frechet.protocol import TrialProtocol
 from preprocessing.data import records
 from synthesis import trained_generator
 from training import configurations, experiment, grid_search, input_pipeline
@@ -36,13 +36,12 @@ _NUM_GENERATED = flags.DEFINE_integer(
 def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Objective:
     info = records.read_info(data_dir)
     conditions = input_pipeline.select_conditions(info, config.data.conditions)
-    network = feature_flags.network(data_dir, conditions)
-    evaluator = frechet_evaluation.Evaluator(
+    extractor = feature_flags.extractor(data_dir, conditions)
+    evaluator = FrechetEvaluator(
         data_dir,
         conditions,
-        network,
-        feature_flags.feature_settings(),
-        Protocol(trials=_TRIALS.value),
+        extractor,
+        TrialProtocol(trials=_TRIALS.value),
         _NUM_GENERATED.value,
         real_split="validation",
     )
@@ -52,9 +51,13 @@ def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Obj
         return float(np.mean(evaluation.overall.generated["frechet"]))
 
     # Numbers of another protocol must not be taken for these when a search continues.
-    protocol = {**feature_flags.feature_settings().protocol(network), "trials": _TRIALS.value}
-    protocol["num_generated"] = _NUM_GENERATED.value
+    protocol = {
+        **extractor.protocol,
+        "trials": _TRIALS.value,
+        "num_generated": _NUM_GENERATED.value,
+    }
     digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:6]
+    network = extractor.network
     name = "fid" if network.is_canonical else f"frechet_{network.layer}"
     return Objective(f"{name}_{digest}", distance)
 

@@ -19,8 +19,9 @@ import ml_collections
 from absl import flags
 
 from evaluation.features import feature_flags
-from evaluation.frechet import callback, evaluator
-from evaluation.frechet.protocol import Protocol
+from evaluation.frechet.callback import FidCallback
+from evaluation.frechet.evaluator import FrechetEvaluator
+from evaluation.frechet.protocol import TrialProtocol
 from preprocessing.data import records
 from training import configurations, input_pipeline, train
 
@@ -33,9 +34,7 @@ _FID_EVERY = flags.DEFINE_integer(
 _TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
 
 
-def _make_callback(
-    workdir: str, data_dir: str, config: ml_collections.ConfigDict
-) -> callback.FidCallback:
+def _make_callback(workdir: str, data_dir: str, config: ml_collections.ConfigDict) -> FidCallback:
     saved_every = config.training.checkpoint_every
     every = saved_every if _FID_EVERY.value is None else _FID_EVERY.value
     if every < 1 or every % saved_every:
@@ -45,28 +44,22 @@ def _make_callback(
         )
     info = records.read_info(data_dir)
     conditions = input_pipeline.select_conditions(info, config.data.conditions)
-    network = feature_flags.network(data_dir, conditions)
+    extractor = feature_flags.extractor(data_dir, conditions)
+    trials = TrialProtocol(trials=_TRIALS.value)
 
-    def make_evaluator() -> evaluator.Evaluator:
-        return evaluator.Evaluator(
-            data_dir,
-            conditions,
-            network,
-            feature_flags.feature_settings(),
-            Protocol(trials=_TRIALS.value),
-            real_split="validation",
-        )
+    def make_evaluator() -> FrechetEvaluator:
+        return FrechetEvaluator(data_dir, conditions, extractor, trials, real_split="validation")
 
-    return callback.FidCallback(workdir, make_evaluator, every)
+    return FidCallback(workdir, make_evaluator, every)
 
 
 def main(_: Sequence[str]) -> None:
     """Reads the flags and trains."""
-    made: List[callback.FidCallback] = []
+    made: List[FidCallback] = []
 
     def make_callbacks(
         workdir: str, data_dir: str, config: ml_collections.ConfigDict
-    ) -> List[callback.FidCallback]:
+    ) -> List[FidCallback]:
         made.append(_make_callback(workdir, data_dir, config))
         return made
 

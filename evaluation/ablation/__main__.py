@@ -21,10 +21,10 @@ from ml_collections import config_flags
 
 from evaluation.ablation import report, study
 from evaluation.features import feature_flags
-from evaluation.frechet import evaluator as frechet_evaluation
-from evaluation.frechet.protocol import Protocol
+from evaluation.frechet.evaluator import FrechetEvaluator
+from evaluation.frechet.protocol import TrialProtocol
 from preprocessing.data import records
-from synthesis import trained_generator
+from synthesis import run_flags, trained_generator
 from training import configurations, demo_data, input_pipeline
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -43,11 +43,9 @@ _VARIANTS = flags.DEFINE_list(
     "variants", list(study.VARIANTS), "Models to train; the full one comes first."
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Of the trainings; every model is trained with each.")
-_TRIALS = flags.DEFINE_integer("trials", Protocol().trials, "Resamplings.")
+_TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.")
 _NUM_IMAGES = flags.DEFINE_integer("num_images", 0, "N of every trial; see //evaluation:fid.")
-_OVERWRITE = flags.DEFINE_bool(
-    "overwrite", False, "Replace a table by another protocol or of other models."
-)
+_OVERWRITE = run_flags.define_overwrite("a table by another protocol or of other models")
 
 
 def _seeds() -> List[int]:
@@ -75,7 +73,7 @@ def _conditions(data_dir: str, given: Sequence[study.Model]) -> Tuple[str, ...]:
 
 def _given_models() -> List[study.Model]:
     command_line.exclude("run_dirs", ("config.", "variants", "seeds"))
-    run_dirs = study.parse_run_dirs(_RUN_DIRS.value)
+    run_dirs = study.parse_run_dirs(_RUN_DIRS.value or [])
     return study.given_models(
         [(variant, command_line.user_path(path)) for variant, path in run_dirs]
     )
@@ -97,29 +95,25 @@ def main(_: Sequence[str]) -> None:
     data_dir = _choose_data_dir(given)
     models = given or _models_to_train(workdir)
     conditions = _conditions(data_dir, given)
-    evaluator = frechet_evaluation.Evaluator(
+    evaluator = FrechetEvaluator(
         data_dir,
         conditions,
-        feature_flags.network(data_dir, conditions),
-        feature_flags.feature_settings(),
-        Protocol(trials=_TRIALS.value, num_images=_NUM_IMAGES.value),
+        feature_flags.extractor(data_dir, conditions),
+        TrialProtocol(trials=_TRIALS.value, num_images=_NUM_IMAGES.value),
     )
-    report.check_output(evaluator.protocol, models, workdir, _OVERWRITE.value)
+    results = report.open_report(evaluator, models, workdir, _OVERWRITE.value)
     ready: Iterable[study.Model] = given
     if not given:
         ready = study.train_models(_CONFIG.value, data_dir, models)
     measured: List[study.Measured] = []
-    paths: List[str] = []
     try:
         for model in ready:
-            measured.append(study.measure(model, evaluator))
-            paths = report.write(measured, workdir)  # after each: a table so far
+            measured.append(study.measure_model(model, evaluator))
+            report.write(measured, results)  # after each: a table so far
     except KeyboardInterrupt:
         print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
         sys.exit(130)
-    print("\n" + report.markdown(report.rows(measured), measured))
-    print("\n".join(paths))
-    print(f"next: tensorboard --logdir {workdir}")
+    results.show("\n" + report.markdown(measured), f"tensorboard --logdir {workdir}")
 
 
 if __name__ == "__main__":

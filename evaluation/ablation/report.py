@@ -1,19 +1,19 @@
 """Table 1: the full model and its ablations, with intervals, paired comparisons and sizes."""
 
 import dataclasses
-import json
 import pathlib
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
-from common import figures, files, report
+from common import figures
+from common.report import Report, render
 from evaluation.ablation.study import FULL, TITLES, VARIANTS, Measured, Model
-from evaluation.frechet import distances
+from evaluation.frechet.evaluator import FrechetEvaluator
+from evaluation.uncertainty import intervals
 
-_OF_ONE_MODEL = ("generated_digest", "generator_digest")
+_TABLE = pathlib.Path(__file__).with_name("ablation.md.jinja")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +46,13 @@ class Row:
             "seeds": len(self.seeds),
         }
         for metric, values in self.values.items():
-            one = distances.interval(values.ravel())
+            one = intervals.mean_of_trials(values.ravel())
             entry[metric], entry[f"{metric}_interval"] = one["mean"], one["interval"]
         for seed, values in zip(self.seeds, self.values["frechet"]):
             entry[f"frechet_seed_{seed}"] = float(values.mean())
         if self.difference is not None:
-            one = distances.interval(self.difference.ravel())
-            entry["difference"] = one["mean"]
-            entry["difference_interval"] = one["interval"]
+            one = intervals.mean_of_trials(self.difference.ravel())
+            entry["difference"], entry["difference_interval"] = one["mean"], one["interval"]
             entry["difference_low"], entry["difference_high"] = self.difference_of_seeds()
         return entry
 
@@ -66,14 +65,10 @@ class Row:
         """
         if self.difference is None or len(self.difference) < 2:
             return None, None
-        means = self.difference.mean(axis=1)
-        low, high = scipy.stats.t.interval(
-            0.95, len(means) - 1, loc=means.mean(), scale=scipy.stats.sem(means)
-        )
-        return float(low), float(high)
+        return intervals.student(self.difference.mean(axis=1))
 
 
-def rows(measured: Sequence[Measured]) -> List[Row]:
+def make_rows(measured: Sequence[Measured]) -> List[Row]:
     """Sums the models up, one row per variant, the floor first.
 
     Args:
@@ -84,7 +79,7 @@ def rows(measured: Sequence[Measured]) -> List[Row]:
     full = {one.model.seed: one for one in measured if one.model.variant == FULL}
     floor = measured[0].evaluation.overall.floor
     floor_values = {name: np.array([values]) for name, values in floor.items()}
-    table = [Row("real", "real photographs", None, (), floor_values, None)]
+    rows = [Row("real", "real photographs", None, (), floor_values, None)]
     for variant in VARIANTS:
         ours = [one for one in measured if one.model.variant == variant]
         if not ours:
@@ -97,16 +92,15 @@ def rows(measured: Sequence[Measured]) -> List[Row]:
             difference = values["frechet"] - [
                 full[seed].evaluation.overall.generated["frechet"] for seed in seeds
             ]
-        parameters = ours[0].parameters
-        table.append(Row(variant, TITLES[variant], parameters, seeds, values, difference))
-    return table
+        rows.append(Row(variant, TITLES[variant], ours[0].parameters, seeds, values, difference))
+    return rows
 
 
 def _digits(value: float) -> int:
     return 3 if abs(value) < 10 else 1
 
 
-def _text(mean: float, half: float) -> str:
+def _plus_minus(mean: float, half: float) -> str:
     digits = _digits(mean)
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
 
@@ -115,52 +109,6 @@ def _by_seed(values: np.ndarray, sign: str = "") -> str:
     """Returns the means of [seeds, trials], e.g. "0.412, 0.430"."""
     means = values.mean(axis=1)
     return ", ".join(f"{mean:{sign}.{_digits(mean)}f}" for mean in means)
-
-
-def markdown(table: Sequence[Row], measured: Sequence[Measured]) -> str:
-    """Returns the table as Markdown, with its verdicts and protocol beneath."""
-    evaluation = measured[0].evaluation
-    name = evaluation.distance_name
-    lines = [
-        f"| model | parameters | {name} | by seed | less the full model's | by seed | kernel "
-        "| precision | recall |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in table:
-        entry = row.as_dict()
-        difference, difference_by_seed = "", ""
-        if row.difference is not None:
-            difference = _text(entry["difference"], entry["difference_interval"])
-            difference_by_seed = _by_seed(row.difference, "+")
-        cells = [
-            row.title,
-            f"{row.parameters:,}" if row.parameters else "",
-            _text(entry["frechet"], entry["frechet_interval"]),
-            _by_seed(row.values["frechet"]) if row.seeds else "",
-            difference,
-            difference_by_seed,
-            f"{entry['kernel']:.2g} ± {entry['kernel_interval']:.1g}",
-            f"{entry['precision']:.2f}",
-            f"{entry['recall']:.2f}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    verdicts = [f"- {_verdict(row)}" for row in table if row.difference is not None]
-    lines += ["", *verdicts] if verdicts else []
-    protocol = evaluation.protocol
-    seeds = sorted({one.model.seed for one in measured})
-    lines += [
-        "",
-        f"± 1.96 standard deviations over {protocol['trials']} trials of each of "
-        f"{len(seeds)} training seed(s) ({', '.join(map(str, seeds))}); differences are paired by "
-        "seed and trial. Trials draw other images of the same models; how far apart two trainings "
-        "are, only seeds tell.",
-        f"N = {evaluation.overall.num_images}; {protocol['real_images']} {protocol['real_split']} "
-        f"crops of {protocol['real_patients']} patients; step {evaluation.step:,}; features "
-        f"{protocol['layer']} of {protocol['feature_network']}, resize {protocol['resize']} to "
-        f"{protocol['input_size']}.",
-        *(f"Note: {note}." for note in evaluation.notes),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def _verdict(row: Row) -> str:
@@ -176,18 +124,32 @@ def _verdict(row: Row) -> str:
     )
 
 
-def _protocol(protocol: Mapping[str, Any]) -> Dict[str, Any]:
-    """Returns what is common to all models of a table."""
-    return {name: value for name, value in protocol.items() if name not in _OF_ONE_MODEL}
+def _shown(measured: Sequence[Measured]) -> Dict[str, Any]:
+    """What the template shows: the table, with its verdicts and protocol beneath."""
+    evaluation = measured[0].evaluation
+    return {
+        "rows": make_rows(measured),
+        "evaluation": evaluation,
+        "protocol": evaluation.protocol,
+        "seeds": sorted({one.model.seed for one in measured}),
+        "plus_minus": _plus_minus,
+        "by_seed": _by_seed,
+        "verdict": _verdict,
+    }
 
 
-def check_output(
-    protocol: Mapping[str, Any], models: Sequence[Model], workdir: str, overwrite: bool
-) -> None:
-    """Checks that a table may be written where there may be one.
+def markdown(measured: Sequence[Measured]) -> str:
+    """Returns the table as Markdown."""
+    return render(_TABLE, **_shown(measured))
+
+
+def open_report(
+    evaluator: FrechetEvaluator, models: Sequence[Model], workdir: str, overwrite: bool
+) -> Report:
+    """Returns the report of a table, after checking that it may be written.
 
     Args:
-      protocol: of the evaluator.
+      evaluator: of all models.
       models: that the table will hold.
       workdir: of the table.
       overwrite: whether another table may be replaced.
@@ -196,55 +158,40 @@ def check_output(
       ValueError: there is a table by another protocol, or of a model that is not
         among these.
     """
-    path = pathlib.Path(workdir) / "ablation.json"
-    report.check(path, _protocol(protocol), overwrite, "--workdir")
-    if overwrite or not path.exists():
-        return
+    report = Report(workdir, "ablation", evaluator.protocol, overwrite, "--workdir")
+    stored = None if overwrite else report.stored()
     ours = {model.run_dir for model in models}
-    for stored in json.loads(path.read_text(encoding="utf-8"))["models"]:
-        if stored["run_dir"] not in ours:
+    for one in stored["models"] if stored else ():
+        if one["run_dir"] not in ours:
             raise ValueError(
-                f"{path}: holds {stored['run_dir']}, which is not asked for; choose another "
-                "--workdir or pass --overwrite"
+                f"{report.folder / 'ablation.json'}: holds {one['run_dir']}, which is not asked "
+                "for; choose another --workdir or pass --overwrite"
             )
+    return report
 
 
-def write(measured: Sequence[Measured], workdir: str) -> List[str]:
-    """Writes ablation.md, .csv, .json and .png, replacing what is there; returns their paths."""
-    folder = pathlib.Path(workdir)
-    table = rows(measured)
-    entries = [row.as_dict() for row in table]
-    paths = [folder / f"ablation.{kind}" for kind in ("md", "csv", "json", "png")]
-    files.write_text(paths[0], markdown(table, measured))
-    files.write_text(paths[1], pd.DataFrame(entries).to_csv(index=False))
-    report.write(
-        paths[2],
-        {
-            "rows": entries,
-            "protocol": _protocol(measured[0].evaluation.protocol),
-            "models": [
-                {**dataclasses.asdict(one.model), **one.evaluation.as_dict()} for one in measured
-            ],
-        },
+def write(measured: Sequence[Measured], report: Report) -> None:
+    """Writes ablation.md, .csv, .json and .png, replacing what is there."""
+    rows = make_rows(measured)
+    entries = [row.as_dict() for row in rows]
+    report.write_markdown(_TABLE, **_shown(measured))
+    report.write_csv(pd.DataFrame(entries))
+    models = [{**dataclasses.asdict(one.model), **one.evaluation.as_dict()} for one in measured]
+    report.write_json({"rows": entries, "models": models})
+    report.write_figure(_draw(rows, measured))
+
+
+def _draw(rows: Sequence[Row], measured: Sequence[Measured]) -> figures.pyplot.Figure:
+    floor, *points = (
+        figures.plus_minus(**intervals.mean_of_trials(row.values["frechet"].ravel()))
+        for row in rows
     )
-    _draw(table, measured, str(paths[3]))
-    return [str(path) for path in paths]
-
-
-def _draw(table: Sequence[Row], measured: Sequence[Measured], path: str) -> None:
-    floor = distances.interval(table[0].values["frechet"].ravel())
-    points = [distances.interval(row.values["frechet"].ravel()) for row in table[1:]]
     evaluation = measured[0].evaluation
-    figure = figures.compared_intervals(
-        [row.title for row in table[1:]],
-        [_point(one) for one in points],
-        [_point(floor)] * len(points),
+    return figures.compared_intervals(
+        [row.title for row in rows[1:]],
+        points,
+        [floor] * len(points),
         f"step {evaluation.step:,}, N = {evaluation.overall.num_images}, "
         f"{evaluation.protocol['trials']} trials per seed, ± 1.96 SD",
         evaluation.distance_name,
     )
-    figures.save(figure, path)
-
-
-def _point(one: Mapping[str, float]) -> figures.Point:
-    return one["mean"], one["mean"] - one["interval"], one["mean"] + one["interval"]

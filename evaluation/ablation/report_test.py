@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 from absl.testing import absltest
 
+from common.report import Report
 from evaluation.ablation import report
 from evaluation.ablation.study import Measured, Model
-from evaluation.frechet.evaluator import Evaluation
-from evaluation.frechet.protocol import METRICS, Scores
+from evaluation.frechet.evaluator import FrechetEvaluation
+from evaluation.frechet.protocol import METRICS, TrialScores
 
 _PROTOCOL = {
     "trials": 4,
@@ -24,8 +25,8 @@ _PROTOCOL = {
 
 def _measured(variant, seed, distances):
     values = dict.fromkeys(METRICS, (0.5,) * 4)
-    scores = Scores(40, 45, {**values, "frechet": distances}, values, None)
-    evaluation = Evaluation("r", 100, "FID", _PROTOCOL, scores, {}, {}, None, {}, ("early",))
+    scores = TrialScores(40, 45, {**values, "frechet": distances}, values, None)
+    evaluation = FrechetEvaluation("r", 100, "FID", _PROTOCOL, scores, {}, {}, None, {}, ("early",))
     return Measured(Model(variant, seed, f"runs/{variant}/{seed}"), 1234567, evaluation)
 
 
@@ -40,7 +41,7 @@ class ReportTest(absltest.TestCase):
         ]
 
     def test_rows(self):
-        real, full, no_roi = report.rows(self.measured)
+        real, full, no_roi = report.make_rows(self.measured)
         self.assertEqual([real.variant, full.variant, no_roi.variant], ["real", "full", "no_roi"])
         self.assertEqual(full.as_dict()["frechet"], 2.25)
         # Paired: the trials vary by 1, the differences hardly.
@@ -54,9 +55,9 @@ class ReportTest(absltest.TestCase):
 
     def test_the_seeds_decide(self):
         # Means of 0.5 and 0.25 by seed: 0.375 +- 12.706 x 0.125.
-        no_roi = report.rows(self.measured)[2]
+        no_roi = report.make_rows(self.measured)[2]
         np.testing.assert_allclose(no_roi.difference_of_seeds(), (-1.2133, 1.9633), atol=1e-3)
-        text = report.markdown([no_roi], self.measured)
+        text = report.markdown(self.measured)
         self.assertIn("no ROI loss: not told apart from the full model; mean difference of 2", text)
 
     def test_seeds_that_agree(self):
@@ -65,19 +66,20 @@ class ReportTest(absltest.TestCase):
             for seed, full in enumerate(((1.0, 2.0, 3.0, 4.0), (2.0, 2.0, 2.0, 2.0))):
                 by_trial = tuple(value + shift + 0.01 * seed for value in full)
                 measured.append(_measured("no_roi", seed, by_trial))
-            table = report.rows(measured)
-            text = report.markdown(table, measured)
+            text = report.markdown(measured)
             self.assertIn(f"- no ROI loss: {said}; mean difference of 2 seeds between ", text)
 
     def test_one_seed_cannot_tell(self):
-        table = report.rows(self.measured[:2])
+        table = report.make_rows(self.measured[:2])
         self.assertEqual(table[2].difference_of_seeds(), (None, None))
-        text = report.markdown(table, self.measured[:2])
+        text = report.markdown(self.measured[:2])
         self.assertIn("no ROI loss: one seed cannot tell", text)
 
     def test_files(self):
         folder = self.create_tempdir().full_path
-        paths = report.write(self.measured, folder)
+        results = Report(folder, "ablation", _PROTOCOL)
+        report.write(self.measured, results)
+        paths = results.paths
         self.assertEqual(
             sorted(os.listdir(folder)),
             ["ablation.csv", "ablation.json", "ablation.md", "ablation.png"],
@@ -95,9 +97,9 @@ class ReportTest(absltest.TestCase):
             self.assertLen(json.load(file)["models"], 4)
 
     def test_a_table_so_far(self):
-        table = report.rows(self.measured[:1])
+        table = report.make_rows(self.measured[:1])
         self.assertLen(table, 2)
-        self.assertIn("| DermGAN |", report.markdown(table, self.measured[:1]))
+        self.assertIn("| DermGAN |", report.markdown(self.measured[:1]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 import ml_collections
 from tqdm import tqdm
 
-from evaluation.frechet.evaluator import Evaluation, Evaluator
+from evaluation.frechet.evaluator import FrechetEvaluation, FrechetEvaluator
 from preprocessing.data import records
 from synthesis import trained_generator
 from training import building, experiment, input_pipeline, run_directory
@@ -64,7 +64,7 @@ class Measured:
 
     model: Model
     parameters: int
-    evaluation: Evaluation
+    evaluation: FrechetEvaluation
 
 
 def check_base(config: ml_collections.ConfigDict) -> None:
@@ -220,7 +220,7 @@ def _settings(description: Mapping[str, Any]) -> Dict[str, Any]:
     return {**flat, "precision": description["precision"]}
 
 
-def measure(model: Model, evaluator: Evaluator) -> Measured:
+def measure_model(model: Model, evaluator: FrechetEvaluator) -> Measured:
     """Measures a model; all models of a study by one evaluator."""
     generator = trained_generator.load(model.run_dir)
     return Measured(model, generator.parameters, evaluator.evaluate(generator))

@@ -27,27 +27,29 @@ _CACHE_DIR = flags.DEFINE_string(
 )
 
 
-def network(records: str, conditions: Optional[Tuple[str, ...]]) -> networks.FeatureNetwork:
-    """Loads the feature network that is asked for."""
+def extractor(data_dir: str, conditions: Optional[Tuple[str, ...]]) -> networks.FeatureExtractor:
+    """Loads the feature network that is asked for.
+
+    Args:
+      data_dir: records to compare with; the embedded network may stand in for the
+        default one if they are of the demo cases.
+      conditions: those to compare.
+    """
     name = _FEATURE_NETWORK.value
     if name and name != networks.EMBEDDED_NETWORK and "://" not in name:
         name = command_line.user_path(name)
-    is_demo = name is None and image_sets.is_demo_dataset(records, conditions)
-    chosen = networks.choose_network(name, _LAYER.value, is_demo)
-    if name is None and chosen.name == networks.EMBEDDED_NETWORK:
+    is_demo = name is None and image_sets.is_demo_dataset(data_dir, conditions)
+    network = networks.choose_network(name, _LAYER.value, is_demo)
+    if name is None and network.name == networks.EMBEDDED_NETWORK:
         print(
             "note: TF-GAN's Inception cannot be fetched. As this is demo data, a small embedded\n"
             "network of random weights stands in: ITS DISTANCES ARE NOT FID and compare with no\n"
             "published number.",
             file=sys.stderr,
         )
-    return chosen
-
-
-def feature_settings() -> networks.FeatureSettings:
-    """Returns how images reach the network."""
     cache = networks.default_cache_dir() if _CACHE_DIR.value is None else _CACHE_DIR.value
-    return networks.FeatureSettings(
+    return networks.FeatureExtractor(
+        network,
         resize=_RESIZE.value,
         antialias=_ANTIALIAS.value,
         batch_size=_BATCH_SIZE.value,

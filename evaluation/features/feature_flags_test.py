@@ -18,17 +18,18 @@ class FlagsTest(absltest.TestCase):
         testing_data.write_dataset(self.folder)
         self.enter_context(absltest.mock.patch.object(networks, "DEFAULT_NETWORK", "/no/such/net"))
         with self.assertRaisesRegex(ValueError, "/no/such/net: cannot be loaded"):
-            feature_flags.network(self.folder, None)
+            feature_flags.extractor(self.folder, None)
         with flagsaver.flagsaver(feature_network="embedded"):
-            self.assertEqual(feature_flags.network(self.folder, None).name, "embedded")
+            extractor = feature_flags.extractor(self.folder, None)
+        self.assertEqual(extractor.network.name, "embedded")
 
     def test_cache(self):
-        with flagsaver.flagsaver(cache_dir=""):
-            self.assertEqual(feature_flags.feature_settings().cache_dir, "")
-        with flagsaver.flagsaver(cache_dir="kept", resize="bicubic"):
-            settings = feature_flags.feature_settings()
-        self.assertEqual(settings.cache_dir, os.path.join(self.folder, "kept"))
-        self.assertEqual(settings.resize, "bicubic")
+        with flagsaver.flagsaver(feature_network="embedded", cache_dir=""):
+            self.assertEqual(feature_flags.extractor(self.folder, None).cache_dir, "")
+        with flagsaver.flagsaver(feature_network="embedded", cache_dir="kept", resize="bicubic"):
+            extractor = feature_flags.extractor(self.folder, None)
+        self.assertEqual(extractor.cache_dir, os.path.join(self.folder, "kept"))
+        self.assertEqual(extractor.resize, "bicubic")
 
 
 if __name__ == "__main__":

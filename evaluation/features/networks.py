@@ -2,16 +2,16 @@
 
 A feature network takes float32 [N, 299, 299, 3] in [-1, 1] and returns a dictionary
 of activations. A number made from features means something only together with the
-network, the layer and the resize that made them; `FeatureSettings.protocol` says
+network, the layer and the resize that made them; `FeatureExtractor.protocol` says
 which, and only `pool_3` of TF-GAN's own network may be called FID.
 """
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import pathlib
-import sys
 import tempfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_gan as tfgan
 import tensorflow_hub as hub
-from tqdm import tqdm
 
+from common import files, progress
 from evaluation.features.image_sets import ImageSet
 
 DEFAULT_NETWORK = tfgan.eval.INCEPTION_TFHUB
@@ -65,50 +65,6 @@ class FeatureNetwork:
     def distance_name(self) -> str:
         """What to call the Frechet distance of these features."""
         return "FID" if self.is_canonical else f"Frechet distance ({self.title})"
-
-
-@dataclasses.dataclass(frozen=True)
-class FeatureSettings:
-    """How images reach the network.
-
-    Attributes:
-      resize: method of `tf.image.resize` to 299x299.
-      antialias: whether it filters before making smaller; 256 to 299 and the like,
-        which make larger, are not touched by it.
-      batch_size: images at once; 0 chooses by memory.
-      cache_dir: where features are kept by content; "" for nowhere.
-    """
-
-    resize: str = "bilinear"
-    antialias: bool = True
-    batch_size: int = 0
-    cache_dir: str = ""
-
-    def __post_init__(self) -> None:
-        if self.resize not in RESIZE_METHODS:
-            raise ValueError(f"resize {self.resize!r} is not one of {', '.join(RESIZE_METHODS)}")
-        if self.batch_size < 0:
-            raise ValueError(f"batch_size {self.batch_size} is negative; 0 chooses by memory")
-
-    def protocol(self, network: FeatureNetwork) -> Dict[str, Any]:
-        """Returns what a number must be printed with."""
-        return {
-            "feature_network": network.name,
-            "feature_network_digest": network.digest,
-            "layer": network.layer,
-            "comparable_with_published_fid": network.is_canonical,
-            "input_size": INPUT_SIZE,
-            "resize": self.resize,
-            "antialias": self.antialias,
-        }
-
-
-def default_cache_dir() -> str:
-    """Returns the user's cache folder for features."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(tempfile.gettempdir(), "dermgan_cache")
-    if not os.environ.get("XDG_CACHE_HOME") and os.environ.get("HOME"):
-        base = os.path.join(os.environ["HOME"], ".cache")
-    return os.path.join(base, "dermgan", "features")
 
 
 def load_network(name: str = DEFAULT_NETWORK, layer: str = DEFAULT_LAYER) -> FeatureNetwork:
@@ -214,110 +170,122 @@ def choose_network(name: Optional[str], layer: Optional[str], is_demo: bool) -> 
         return embedded_network()
 
 
-def _batch_size(settings: FeatureSettings) -> int:
-    if settings.batch_size:
-        return settings.batch_size
+def default_cache_dir() -> str:
+    """Returns the user's cache folder for features."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(tempfile.gettempdir(), "dermgan_cache")
+    if not os.environ.get("XDG_CACHE_HOME") and os.environ.get("HOME"):
+        base = os.path.join(os.environ["HOME"], ".cache")
+    return os.path.join(base, "dermgan", "features")
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureExtractor:
+    """A network, and how images reach it.
+
+    Attributes:
+      network: from `load_network`.
+      resize: method of `tf.image.resize` to 299x299.
+      antialias: whether it filters before making smaller; 256 to 299 and the like,
+        which make larger, are not touched by it.
+      batch_size: images at once; 0 chooses by memory.
+      cache_dir: where features are kept by content; "" for nowhere.
+    """
+
+    network: FeatureNetwork
+    resize: str = "bilinear"
+    antialias: bool = True
+    batch_size: int = 0
+    cache_dir: str = ""
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZE_METHODS:
+            raise ValueError(f"resize {self.resize!r} is not one of {', '.join(RESIZE_METHODS)}")
+        if self.batch_size < 0:
+            raise ValueError(f"batch_size {self.batch_size} is negative; 0 chooses by memory")
+
+    @property
+    def protocol(self) -> Dict[str, Any]:
+        """What a number must be printed with."""
+        return {
+            "feature_network": self.network.name,
+            "feature_network_digest": self.network.digest,
+            "layer": self.network.layer,
+            "comparable_with_published_fid": self.network.is_canonical,
+            "input_size": INPUT_SIZE,
+            "resize": self.resize,
+            "antialias": self.antialias,
+        }
+
+    def prepare(self, images: tf.Tensor) -> tf.Tensor:
+        """Brings images to what the network takes.
+
+        Args:
+          images: uint8 [N, H, W, 3].
+
+        Returns:
+          float32 [N, 299, 299, 3] in [-1, 1].
+        """
+        size = (INPUT_SIZE, INPUT_SIZE)
+        resized = tf.image.resize(images, size, self.resize, antialias=self.antialias)
+        return tf.clip_by_value(resized / 127.5 - 1.0, -1.0, 1.0)
+
+    def extract(self, images: ImageSet) -> np.ndarray:
+        """Computes features, or reads them where they are known.
+
+        Decoding, painting and resizing run ahead of the network. The result does not
+        depend on the batch size, but for the rounding of sums.
+
+        Returns:
+          float32 [N, d].
+
+        Raises:
+          ValueError: features that are not finite.
+        """
+        key = {**self.protocol, "images": images.digest}
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        path = pathlib.Path(self.cache_dir or ".") / f"{name}.npy"
+        if self.cache_dir and path.exists():
+            try:
+                cached = np.load(path)
+                if len(cached) == len(images):
+                    return cached
+            except (ValueError, OSError, EOFError):
+                pass  # cut short; computed again
+        features = self._compute(images)
+        bad = int((~np.isfinite(features).all(axis=1)).sum())
+        if bad:
+            raise ValueError(
+                f"{images.name} images: features ({self.network.title}) of {bad} are not finite"
+            )
+        if self.cache_dir:
+            file = io.BytesIO()
+            np.save(file, features)
+            files.write_bytes(path, file.getvalue())
+        return features
+
+    def _compute(self, images: ImageSet) -> np.ndarray:
+        batch_size = self.batch_size or _largest_batch()
+        while True:
+            batches = images.dataset().batch(batch_size).map(self.prepare).prefetch(2)
+            parts = []
+            try:
+                with progress.bar(
+                    total=len(images), what=f"features of {images.name} images", unit="images"
+                ) as bar:
+                    for batch in batches:
+                        parts.append(self.network.call(batch).numpy())
+                        bar.update(len(parts[-1]))
+                return np.concatenate(parts).astype(np.float32)
+            except tf.errors.ResourceExhaustedError:  # a GPU that is smaller than we think
+                if batch_size == 1:
+                    raise
+                batch_size //= 2
+
+
+def _largest_batch() -> int:
+    """Returns how many images fit into half of the memory that is free."""
     try:
         available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):
         return 16
     return int(min(max(available // 2 // _BYTES_PER_IMAGE, 1), _LARGEST_BATCH))
-
-
-def extract(
-    images: ImageSet, network: FeatureNetwork, settings: FeatureSettings, progress: bool = True
-) -> np.ndarray:
-    """Computes features, or reads them where they are known.
-
-    Decoding, painting and resizing run ahead of the network. The result does not
-    depend on the batch size, but for the rounding of sums.
-
-    Args:
-      images: the set.
-      network: from `load_network`.
-      settings: resize, batches, cache.
-      progress: whether to show a bar.
-
-    Returns:
-      float32 [N, d].
-
-    Raises:
-      ValueError: features that are not finite.
-    """
-    key = {**settings.protocol(network), "images": images.digest}
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    path = pathlib.Path(settings.cache_dir or ".") / f"{name}.npy"
-    if settings.cache_dir and path.exists():
-        try:
-            cached = np.load(path)
-            if len(cached) == len(images.layouts):
-                return cached
-        except (ValueError, OSError, EOFError):
-            pass  # cut short; computed again
-    features = _extract(images, network, settings, progress)
-    bad = int((~np.isfinite(features).all(axis=1)).sum())
-    if bad:
-        raise ValueError(
-            f"{images.name} images: features ({network.title}) of {bad} are not finite"
-        )
-    if settings.cache_dir:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(temporary, "wb") as file:
-            np.save(file, features)
-        temporary.replace(path)
-    return features
-
-
-def _extract(
-    images: ImageSet, network: FeatureNetwork, settings: FeatureSettings, progress: bool
-) -> np.ndarray:
-    batch_size = _batch_size(settings)
-    while True:
-        try:
-            return _run(images, network, settings, batch_size, progress)
-        except tf.errors.ResourceExhaustedError:  # a GPU that is smaller than we think
-            if batch_size == 1:
-                raise
-            batch_size //= 2
-
-
-def _run(
-    images: ImageSet,
-    network: FeatureNetwork,
-    settings: FeatureSettings,
-    batch_size: int,
-    progress: bool,
-) -> np.ndarray:
-    def prepare(batch: tf.Tensor) -> tf.Tensor:
-        return resize(batch, settings)
-
-    batches = images.dataset().batch(batch_size).map(prepare).prefetch(2)
-    parts = []
-    with tqdm(
-        total=len(images.layouts),
-        desc=f"features of {images.name} images",
-        unit="image",
-        file=sys.stderr,
-        disable=not progress,
-        mininterval=1.0 if sys.stderr.isatty() else 15.0,
-    ) as bar:
-        for batch in batches:
-            parts.append(network.call(batch).numpy())
-            bar.update(len(parts[-1]))
-    return np.concatenate(parts).astype(np.float32)
-
-
-def resize(images: tf.Tensor, settings: FeatureSettings) -> tf.Tensor:
-    """Brings images to what a feature network takes.
-
-    Args:
-      images: uint8 [N, H, W, 3].
-      settings: method and antialiasing.
-
-    Returns:
-      float32 [N, 299, 299, 3] in [-1, 1].
-    """
-    size = (INPUT_SIZE, INPUT_SIZE)
-    resized = tf.image.resize(images, size, settings.resize, antialias=settings.antialias)
-    return tf.clip_by_value(resized / 127.5 - 1.0, -1.0, 1.0)

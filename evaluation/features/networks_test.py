@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 
 from evaluation.features import networks
 from evaluation.features.image_sets import ImageSet
-from evaluation.features.networks import FeatureSettings
+from evaluation.features.networks import FeatureExtractor
 from preprocessing.data.manifest import Box
 from synthesis.layouts import Layout
 
@@ -48,7 +48,7 @@ class NetworkTest(absltest.TestCase):
     def test_a_saved_model(self):
         path = _saved_model(os.path.join(self.folder, "net"), _means)
         network = networks.load_network(path, "mean")
-        extracted = networks.extract(_images(), network, FeatureSettings(), progress=False)
+        extracted = FeatureExtractor(network).extract(_images())
         self.assertEqual(extracted.shape, (7, 3))
         self.assertFalse(network.is_canonical)
         self.assertEqual(network.distance_name, "Frechet distance (mean of net)")
@@ -125,14 +125,13 @@ class ExtractTest(parameterized.TestCase):
         pixels = tf.constant(images.pixels())
         resized = tf.image.resize(pixels, (299, 299)) / 127.5 - 1.0
         expected = self.network.call(resized).numpy()
-        extracted = networks.extract(images, self.network, FeatureSettings(), progress=False)
+        extracted = FeatureExtractor(self.network).extract(images)
         np.testing.assert_allclose(extracted, expected, rtol=1e-4, atol=1e-5)
 
     @parameterized.parameters(1, 2, 3, 7, 100)
     def test_batch_size_does_not_matter(self, batch_size):
-        whole = networks.extract(_images(), self.network, FeatureSettings(), progress=False)
-        settings = FeatureSettings(batch_size=batch_size)
-        parts = networks.extract(_images(), self.network, settings, progress=False)
+        whole = FeatureExtractor(self.network).extract(_images())
+        parts = FeatureExtractor(self.network, batch_size=batch_size).extract(_images())
         np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-6)
 
     def test_a_smaller_device_gets_smaller_batches(self):
@@ -145,9 +144,7 @@ class ExtractTest(parameterized.TestCase):
             return self.network.call(images)
 
         network = networks.FeatureNetwork("small", "x", "", call)
-        extracted = networks.extract(
-            _images(), network, FeatureSettings(batch_size=8), progress=False
-        )
+        extracted = FeatureExtractor(network, batch_size=8).extract(_images())
         self.assertLen(extracted, 7)
         self.assertEqual(sizes, [7, 4, 2, 2, 2, 1])
 
@@ -160,24 +157,22 @@ class ExtractTest(parameterized.TestCase):
             return self.network.call(images)
 
         network = networks.FeatureNetwork("counted", "x", "digest", call)
-        settings = FeatureSettings(cache_dir=folder)
-        first = networks.extract(_images(), network, settings, progress=False)
-        again = networks.extract(_images(), network, settings, progress=False)
+        extractor = FeatureExtractor(network, cache_dir=folder)
+        first, again = extractor.extract(_images()), extractor.extract(_images())
         np.testing.assert_array_equal(first, again)
         self.assertEqual(calls, [7])
-        networks.extract(_images(seed=1), network, settings, progress=False)
-        other = FeatureSettings(cache_dir=folder, resize="bicubic")
-        networks.extract(_images(), network, other, progress=False)
+        extractor.extract(_images(seed=1))
+        FeatureExtractor(network, resize="bicubic", cache_dir=folder).extract(_images())
         self.assertEqual(calls, [7, 7, 7])
 
     def test_a_broken_cache_file_is_computed_again(self):
         folder = self.create_tempdir().full_path
-        settings = FeatureSettings(cache_dir=folder)
-        first = networks.extract(_images(), self.network, settings, progress=False)
+        extractor = FeatureExtractor(self.network, cache_dir=folder)
+        first = extractor.extract(_images())
         (name,) = os.listdir(folder)
         with open(os.path.join(folder, name), "r+b") as file:
             file.truncate(50)
-        again = networks.extract(_images(), self.network, settings, progress=False)
+        again = extractor.extract(_images())
         np.testing.assert_array_equal(first, again)
 
     def test_nan_is_an_error_and_not_cached(self):
@@ -186,7 +181,7 @@ class ExtractTest(parameterized.TestCase):
             "broken", "x", "", lambda images: tf.reduce_mean(images, [1, 2]) * np.nan
         )
         with self.assertRaisesRegex(ValueError, "test images: features .* of 7 are not finite"):
-            networks.extract(_images(), network, FeatureSettings(cache_dir=folder), progress=False)
+            FeatureExtractor(network, cache_dir=folder).extract(_images())
         self.assertEmpty(os.listdir(folder))
 
     def test_the_embedded_network_is_the_same_everywhere(self):
@@ -194,9 +189,9 @@ class ExtractTest(parameterized.TestCase):
 
     def test_bad_settings(self):
         with self.assertRaisesRegex(ValueError, "resize 'nearest' is not one of bilinear"):
-            FeatureSettings(resize="nearest")
+            FeatureExtractor(self.network, resize="nearest")
         with self.assertRaisesRegex(ValueError, "batch_size -1 is negative"):
-            FeatureSettings(batch_size=-1)
+            FeatureExtractor(self.network, batch_size=-1)
 
 
 if __name__ == "__main__":

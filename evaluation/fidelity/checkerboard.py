@@ -6,52 +6,19 @@ and checkerboard artifacts"; Durall et al. 2020, CVPR). Photographs have next to
 energy there, and what they have is the measure of generated ones.
 """
 
-import dataclasses
 import math
 from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 import pandas as pd
 
-from evaluation.uncertainty import cluster_bootstrap
-from evaluation.uncertainty.cluster_bootstrap import Estimate
+from evaluation.fidelity import comparison
+from evaluation.fidelity.comparison import Comparison
 
 PERIODS = (2, 4)
 SMALLEST_SIZE = 16
 _LUMA = np.array([0.299, 0.587, 0.114])
 _NAMES = ("share", "prominence")
-
-
-@dataclasses.dataclass(frozen=True)
-class Checkerboard:
-    """Energy at the upsampling frequencies.
-
-    Attributes:
-      generated: by image: columns share, prominence and map.
-      real: by photograph: columns share, prominence and patient.
-      generated_numbers: geometric means of share and prominence.
-      real_numbers: the same of the photographs.
-      ratio: generated over real; 1 is no artefact.
-    """
-
-    generated: pd.DataFrame
-    real: pd.DataFrame
-    generated_numbers: Mapping[str, Estimate]
-    real_numbers: Mapping[str, Estimate]
-    ratio: Mapping[str, Estimate]
-
-    def as_dict(self) -> Dict[str, Any]:
-        """Returns the numbers for JSON."""
-        sides = {
-            "generated": self.generated_numbers,
-            "real": self.real_numbers,
-            "generated_over_real": self.ratio,
-        }
-        numbers: Dict[str, Any] = {
-            side: {name: one.as_dict() for name, one in values.items()}
-            for side, values in sides.items()
-        }
-        return {**numbers, "periods": list(PERIODS), "mean": "geometric, over images"}
 
 
 def check_size(size: int) -> None:
@@ -86,7 +53,7 @@ def _bins(size: int) -> List[Tuple[int, int]]:
     return [(row, column) for row in quarters for column in quarters if row or column]
 
 
-def measure(image: np.ndarray) -> Dict[str, float]:
+def measure_spectrum(image: np.ndarray) -> Dict[str, float]:
     """Measures energy at periods of two and four pixels, along rows, columns and diagonals.
 
     A bin's energy is that of it and its eight neighbours, over which the Hann window
@@ -122,36 +89,24 @@ def measure(image: np.ndarray) -> Dict[str, float]:
     return {"share": float(energy / total), "prominence": prominence}
 
 
-def compare(
+def _geometric_means(values: Mapping[str, np.ndarray]) -> Dict[str, float]:
+    return {name: float(np.exp(np.log(np.maximum(values[name], 1e-12)).mean())) for name in _NAMES}
+
+
+def compare_spectra(
     real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: int
-) -> Checkerboard:
-    """Holds generated images against photographs.
+) -> Comparison:
+    """Holds generated images against photographs, by geometric means of share and prominence.
 
     Args:
-      real: columns share, prominence and patient.
-      generated: columns share, prominence and map.
-      replicates: of the bootstrap, which draws patients and maps.
+      real: columns of `measure_spectrum`, and patient.
+      generated: columns of `measure_spectrum`, and map.
+      replicates: of the bootstrap.
       seed: of the bootstrap.
     """
-    smallest = 1e-12
-    real_logs = np.log(np.maximum(real[list(_NAMES)].to_numpy(float), smallest))
-    logs = np.log(np.maximum(generated[list(_NAMES)].to_numpy(float), smallest))
+    return comparison.compare(real, generated, _geometric_means, replicates, seed)
 
-    def numbers(real_rows: np.ndarray, rows: np.ndarray) -> List[float]:
-        ours, theirs = logs[rows].mean(axis=0), real_logs[real_rows].mean(axis=0)
-        return np.exp(np.concatenate([ours, theirs, ours - theirs])).tolist()
 
-    estimates = cluster_bootstrap.estimate(
-        numbers,
-        real["patient"].tolist(),
-        generated["map"].tolist(),
-        replicates=replicates,
-        seed=seed,
-    )
-    return Checkerboard(
-        generated=generated,
-        real=real,
-        generated_numbers=dict(zip(_NAMES, estimates[:2])),
-        real_numbers=dict(zip(_NAMES, estimates[2:4])),
-        ratio=dict(zip(_NAMES, estimates[4:])),
-    )
+def as_dict(compared: Comparison) -> Dict[str, Any]:
+    """Returns the numbers for JSON."""
+    return {**compared.as_dict(), "periods": list(PERIODS), "mean": "geometric, over images"}

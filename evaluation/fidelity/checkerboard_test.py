@@ -28,28 +28,30 @@ class CheckerboardTest(parameterized.TestCase):
     )
     def test_planted_pattern(self, period, directions, size):
         clean = _textured(size)
-        before = checkerboard.measure(clean)
-        after = checkerboard.measure(_planted(clean, period, 12, directions))
+        before = checkerboard.measure_spectrum(clean)
+        after = checkerboard.measure_spectrum(_planted(clean, period, 12, directions))
         self.assertGreater(after["share"], 5 * before["share"])
         self.assertGreater(after["prominence"], 1.3 * before["prominence"])
 
     def test_other_periods_do_not_count(self):
         clean = _textured()
-        before = checkerboard.measure(clean)
-        after = checkerboard.measure(_planted(clean, 16, 12, "rows"))
+        before = checkerboard.measure_spectrum(clean)
+        after = checkerboard.measure_spectrum(_planted(clean, 16, 12, "rows"))
         self.assertLess(after["share"], 2 * before["share"])
 
     def test_smooth_and_flat_images(self):
         smooth = testing.skin_image(30.0, noise=0.0)
-        self.assertLess(checkerboard.measure(smooth)["share"], 0.02)
+        self.assertLess(checkerboard.measure_spectrum(smooth)["share"], 0.02)
         flat = np.full((32, 32, 3), 100, np.uint8)
-        self.assertLess(checkerboard.measure(flat)["share"], 1e-6)
+        self.assertLess(checkerboard.measure_spectrum(flat)["share"], 1e-6)
 
     def test_detail_alone_is_not_prominent(self):
         prominences = []
         for seed in range(20):
             noise = np.random.default_rng(seed).integers(0, 256, (64, 64, 1), dtype=np.uint8)
-            prominences.append(checkerboard.measure(np.repeat(noise, 3, axis=2))["prominence"])
+            prominences.append(
+                checkerboard.measure_spectrum(np.repeat(noise, 3, axis=2))["prominence"]
+            )
         self.assertAlmostEqual(np.mean(prominences), 1.0, delta=0.1)
 
     def test_spectrum_of_a_wave(self):
@@ -59,25 +61,27 @@ class CheckerboardTest(parameterized.TestCase):
         power = checkerboard.power_spectrum(image)
         self.assertEqual(np.unravel_index(power.argmax(), power.shape)[0], 0)
         self.assertIn(np.unravel_index(power.argmax(), power.shape)[1], (8, 24))
-        self.assertGreater(checkerboard.measure(image)["share"], 0.95)
+        self.assertGreater(checkerboard.measure_spectrum(image)["share"], 0.95)
 
     def test_ratio_to_photographs(self):
-        clean = [checkerboard.measure(_textured(seed=seed)) for seed in range(12)]
+        clean = [checkerboard.measure_spectrum(_textured(seed=seed)) for seed in range(12)]
         bad = [
-            checkerboard.measure(_planted(_textured(seed=seed), 2, 10, "rows"))
+            checkerboard.measure_spectrum(_planted(_textured(seed=seed), 2, 10, "rows"))
             for seed in range(12, 24)
         ]
         real = pd.DataFrame(clean).assign(patient=range(12))
         generated = pd.DataFrame(bad).assign(map=range(12))
-        same = checkerboard.compare(real, real.assign(map=range(12)), replicates=100, seed=0)
+        same = checkerboard.compare_spectra(
+            real, real.assign(map=range(12)), replicates=100, seed=0
+        )
         self.assertAlmostEqual(same.ratio["share"].value, 1.0)
-        worse = checkerboard.compare(real, generated, replicates=100, seed=0)
+        worse = checkerboard.compare_spectra(real, generated, replicates=100, seed=0)
         self.assertGreater(worse.ratio["share"].low, 3.0)
 
     def test_sizes_without_the_frequencies(self):
         for size in (8, 30):
             with self.assertRaisesRegex(ValueError, f"images of {size}x{size}: the checkerboard"):
-                checkerboard.measure(np.zeros((size, size, 3), np.uint8))
+                checkerboard.measure_spectrum(np.zeros((size, size, 3), np.uint8))
 
 
 if __name__ == "__main__":

@@ -116,9 +116,9 @@ def change_of_type(
     """Measures a pair of images that should differ in skin type alone.
 
     Args:
-      before: ITA of the first image, as of `tone.measure`.
+      before: ITA of the first image, as of `tone.measure_tone`.
       after: ITA of the second.
-      regions: what `localization.find` found in them.
+      regions: what `localization.find_region` found in them.
       size: rows and columns.
 
     Returns:
@@ -151,7 +151,7 @@ def change_of_place(
     Args:
       images: uint8 [S, S, 3] each, before and after.
       layouts: what they should show.
-      moved_region: what `localization.find` found in the second.
+      moved_region: what `localization.find_region` found in the second.
 
     Returns:
       The columns of `Counterfactuals.rows` that are about the move.
@@ -159,7 +159,8 @@ def change_of_place(
     size = images[0].shape[0]
     both = (*layouts[0].boxes, *layouts[1].boxes)
     tones = [
-        tone.measure(image, layout, also_without=both) for image, layout in zip(images, layouts)
+        tone.measure_tone(image, layout, also_without=both)
+        for image, layout in zip(images, layouts)
     ]
     found = box_mask(moved_region.boxes, size)
     old, new = (box_mask(layout.boxes, size) for layout in layouts)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from absl.testing import absltest
 
-from evaluation.fidelity import counterfactuals, measurements, testing
+from evaluation.fidelity import counterfactuals, evaluator, testing
 from evaluation.fidelity.localization import box_mask, iou
 from evaluation.fidelity.testing import PlantedGenerator, boxes_at
 from preprocessing.data.manifest import Box
@@ -14,14 +14,13 @@ _MEANS = np.array(testing.TONES)
 
 
 def _measure(generator, number=12):
-    layouts = [
+    asked = [
         Layout("Melanoma", 1 + index % 6, (box,)) for index, box in enumerate(boxes_at(64, number))
     ]
-    rows = measurements.Rows()
-    painted = measurements.paint(generator, layouts, seed=0, progress=False)
-    for index, example in enumerate(painted):
-        measurements.measure_example(example, index, _MEANS, 0, rows)
-    return counterfactuals.summarize(rows.frame("changes"), _MEANS, replicates=100, seed=0)
+    rows = []
+    for index, example in enumerate(evaluator.paint_examples(generator, asked, seed=0)):
+        rows += evaluator.measure_example(example, index, _MEANS, 0)["changes"]
+    return counterfactuals.summarize(pd.DataFrame(rows), _MEANS, replicates=100, seed=0)
 
 
 class CounterfactualsTest(absltest.TestCase):

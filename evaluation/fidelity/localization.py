@@ -160,7 +160,7 @@ def _groups(different: np.ndarray, distances: np.ndarray) -> List[np.ndarray]:
     return [group for group, weight in zip(groups, weights) if weight >= _MAIN_SHARE * max(weights)]
 
 
-def find(image: np.ndarray) -> Region:
+def find_region(image: np.ndarray) -> Region:
     """Finds what differs from the surrounding skin.
 
     Args:

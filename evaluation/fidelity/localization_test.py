@@ -12,7 +12,7 @@ _TONES = testing.TONES
 
 def _iou(image, boxes):
     size = image.shape[0]
-    found = localization.find(image)
+    found = localization.find_region(image)
     return localization.iou(box_mask(found.boxes, size), box_mask(boxes, size))
 
 
@@ -28,7 +28,7 @@ class LocalizationTest(parameterized.TestCase):
     def test_plain_skin(self, skin_type):
         for seed in range(3):
             image = testing.skin_image(_TONES[skin_type], seed=seed)
-            region = localization.find(image)
+            region = localization.find_region(image)
             self.assertEqual(region.boxes, ())
             self.assertFalse(region.mask.any())
 
@@ -40,13 +40,13 @@ class LocalizationTest(parameterized.TestCase):
     def test_two_lesions(self):
         boxes = [Box(4, 6, 22, 24), Box(38, 36, 58, 60)]
         image = testing.add_discs(testing.skin_image(-40.0), boxes)
-        self.assertLen(localization.find(image).boxes, 2)
+        self.assertLen(localization.find_region(image).boxes, 2)
         self.assertGreater(_iou(image, boxes), 0.8)
 
     def test_spots_are_one_region(self):
         spots = [Box(x, y, x + 4, y + 4) for x in (20, 27, 34) for y in (20, 27, 34)]
         image = testing.add_discs(testing.skin_image(30.0), spots)
-        self.assertLen(localization.find(image).boxes, 1)
+        self.assertLen(localization.find_region(image).boxes, 1)
         self.assertGreater(_iou(image, [Box(20, 20, 38, 38)]), 0.8)
 
     def test_a_sheet_is_no_lesion(self):

@@ -1,180 +1,265 @@
-"""Writes and tells what was measured of a generator's fidelity."""
+"""What is written, printed and drawn of a generator's fidelity."""
 
 import pathlib
-from typing import Any, List, Mapping, Tuple
+from typing import Any, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
+from matplotlib.patches import Rectangle
 
-from common import files, report
-from evaluation.fidelity.results import Fidelity
+from common import figures
+from common.figures import GENERATED, REAL, pyplot
+from common.report import Report, render
+from evaluation.fidelity.evaluator import Example, Fidelity
 from evaluation.uncertainty.cluster_bootstrap import Estimate
+from preprocessing.data import taxonomy
+from preprocessing.data.manifest import Box
 
-FILE_NAME = "fidelity.json"
-# Row of the table, key of the numbers, format.
-_ROI_LINES = (
-    ("a region is found", "found", ".2f"),
-    ("its IoU with the boxes", "iou", ".2f"),
-    ("  with those of other images", "iou_by_chance", ".2f"),
-    ("its centre is off by (of the side)", "center_error", ".3f"),
-    ("contrast to the skin, inside (Delta E)", "contrast_inside", ".1f"),
-    ("  outside", "contrast_outside", ".1f"),
-    ("  inside / outside", "contrast_ratio", ".2f"),
-    ("  of the median colour inside", "contrast_of_medians", ".1f"),
-)
-_SPECTRUM_LINES = (
-    ("share of spectral energy, periods 2 and 4", "share", ".2g"),
-    ("prominence over nearby frequencies", "prominence", ".2f"),
-)
-_CHANGE_LINES = (
-    ("another skin type", "", ""),
-    ("  tone changes, of what it should (1)", "tone_gain", ".2f"),
-    ("  in the right direction (share)", "tone_direction", ".2f"),
-    ("  lesion stays: IoU before and after", "type_region_iou", ".2f"),
-    ("boxes elsewhere", "", ""),
-    ("  colours change inside (Delta E)", "change_inside", ".1f"),
-    ("  elsewhere", "change_elsewhere", ".1f"),
-    ("  (elsewhere, of other noise instead)", "change_by_noise", ".1f"),
-    ("  inside / elsewhere", "change_ratio", ".2f"),
-    ("  tone of the skin drifts (degrees)", "tone_drift", ".1f"),
-    ("  lesion follows: IoU with the new boxes", "iou_new_box", ".2f"),
-    ("  with the old boxes", "iou_old_box", ".2f"),
-    ("  (IoU of old and new boxes)", "move_overlap", ".2f"),
-)
-
-
-def check_output(output_dir: str, protocol: Mapping[str, Any], overwrite: bool) -> None:
-    """Raises ValueError if `fidelity.json` is there, of another protocol than this."""
-    report.check(pathlib.Path(output_dir) / FILE_NAME, protocol, overwrite)
+_TABLE = pathlib.Path(__file__).with_name("fidelity.txt.jinja")
+_ASKED, _FOUND = "#2fbf4f", "#f2d21f"
 
 
 def frame(fidelity: Fidelity) -> pd.DataFrame:
     """Returns one row per map: what was asked for and measured of the generated images."""
-    rows = fidelity.roi.generated.drop(columns=["boxes", "region", "chance"])
+    roi = fidelity.roi.generated
+    rois = [";".join(" ".join(f"{x:g}" for x in box) for box in boxes) for boxes in roi["boxes"]]
+    rows = roi.drop(columns=["boxes", "region", "chance"])
     tones = fidelity.tone.generated.pivot(index="map", columns="skin_type", values="ita")
     tones = tones.add_prefix("ita_asked_for_type_").reset_index()
     for other in (fidelity.checkerboard.generated, tones, fidelity.counterfactuals.rows):
         rows = rows.merge(other, on="map")
-    boxes = [";".join(" ".join(f"{x:g}" for x in box) for box in one) for one in _boxes(fidelity)]
-    return rows.assign(rois=boxes).set_index("map")
+    return rows.assign(rois=rois)
 
 
-def _boxes(fidelity: Fidelity) -> List[Any]:
-    return fidelity.roi.generated["boxes"].tolist()
-
-
-def write(fidelity: Fidelity, output_dir: str, overwrite: bool = False) -> List[str]:
-    """Writes `fidelity.json` and `fidelity.csv`.
-
-    Args:
-      fidelity: what was measured.
-      output_dir: folder.
-      overwrite: whether files of another protocol may be replaced; those of the same
-        protocol hold the same numbers and are replaced in any case.
+def write(fidelity: Fidelity, report: Report) -> str:
+    """Writes `fidelity.json`, `.csv`, `.png`, `fidelity_examples.png` and TensorBoard scalars.
 
     Returns:
-      Paths of the files.
-
-    Raises:
-      ValueError: a file is there, of another protocol.
+      The path of the examples.
     """
-    check_output(output_dir, fidelity.protocol, overwrite)
-    path = pathlib.Path(output_dir) / FILE_NAME
-    table_path = path.with_suffix(".csv")
-    files.write_text(table_path, frame(fidelity).to_csv(float_format="%.6g"))
-    report.write(path, fidelity.as_dict())
-    return [str(path), str(table_path)]
-
-
-def log(fidelity: Fidelity, log_dir: str) -> None:
-    """Writes TensorBoard scalars at the checkpoint's step."""
-    with tf.summary.create_file_writer(log_dir).as_default(step=fidelity.step):
-        for name, one in fidelity.estimates().items():
-            if np.isfinite(one.value):
-                tf.summary.scalar(f"fidelity/{name}", one.value)
-        tf.summary.flush()
-
-
-def _line(name: str, generated: Estimate, real: Estimate, spec: str) -> str:
-    return f"  {name:42.42}{generated:{spec}}".ljust(70) + f"{real:{spec}}"
-
-
-def _block(
-    title: str,
-    rows: Tuple[Tuple[str, str, str], ...],
-    generated: Mapping[str, Estimate],
-    real: Mapping[str, Estimate],
-) -> List[str]:
-    lines = ["", f"{title:44}{'generated':26}real crops"]
-    return lines + [_line(name, generated[key], real[key], spec) for name, key, spec in rows]
-
-
-def _tone_lines(fidelity: Fidelity) -> List[str]:
-    tone = fidelity.tone
-    rows = (
-        ("mean error", "error", ".1f"),
-        ("correlation of measured and requested", "correlation", ".2f"),
-        ("slope of measured against requested", "slope", ".2f"),
-    )
-    title = "Tone (degrees of ITA outside the ROI)"
-    lines = _block(title, rows, tone.agreement, tone.ceiling)
-    lines += [
-        "",
-        "  skin type   real, mean ± SD  (N, patients)   generated (N)          difference"
-        "               error",
-    ]
-    for one in tone.types:
-        spread = f"± {one.real_sd:4.1f}" if one.real_images > 1 else " " * 6
-        real = f"{one.real_mean:6.1f} {spread}  ({one.real_images}, {one.real_patients})"
-        if not one.real_images:
-            real = "     none to compare with"
-        painted = f"{one.generated_mean:6.1f} ± {one.generated_sd:4.1f} ({one.generated_images})"
-        difference = f"{one.difference:.1f}"
-        lines.append(f"  {one.skin_type:^9}   {real:32}{painted:23}{difference:25}{one.error:.1f}")
-    if tone.of_one_patient:
-        types = ", ".join(map(str, tone.of_one_patient))
-        lines.append(f"  of a single patient, not in the numbers above: skin type {types}")
-    missed = tone.unmeasured
-    if any(missed.values()):
-        lines.append(
-            f"  no skin seen outside the boxes (hair, sheets, no room): {missed['generated']} "
-            f"generated images, {missed['real']} real crops"
-        )
-    return lines
-
-
-def _change_lines(fidelity: Fidelity) -> List[str]:
-    changes = fidelity.counterfactuals
-    counts = changes.counts
-    lines = ["", f"{'One change of the map, the same noise':44}generated"]
-    for name, key, spec in _CHANGE_LINES:
-        number = f"{changes.numbers[key]:{spec}}" if key else ""
-        lines.append(f"  {name:42}{number}".rstrip())
-    if counts["no_room_to_move"]:
-        lines.append(f"  boxes of {counts['no_room_to_move']} maps leave no room to move them")
-    return lines
+    report.write_json(fidelity.as_dict())
+    report.write_csv(frame(fidelity), float_format="%.6g")
+    values = {f"fidelity/{name}": one.value for name, one in fidelity.estimates().items()}
+    report.write_scalars(fidelity.step, values)
+    report.write_figure(draw(fidelity))
+    return report.write_figure(draw_examples(fidelity), "fidelity_examples")
 
 
 def table(fidelity: Fidelity) -> str:
     """Returns the table for the screen."""
+    return render(_TABLE, fidelity=fidelity)
+
+
+def draw(fidelity: Fidelity) -> pyplot.Figure:
+    """Draws all headline numbers beside those of photographs."""
+    figure, axes = pyplot.subplots(2, 3, figsize=(13.5, 8.2))
+    _draw_tone(axes[0, 0], fidelity)
+    _draw_types(axes[0, 1], fidelity)
+    _draw_lesion(axes[0, 2], fidelity)
+    _draw_spectrum(axes[1, 0], fidelity)
+    _draw_type_change(axes[1, 1], fidelity)
+    _draw_move(axes[1, 2], fidelity)
+    for one in axes.ravel():
+        one.title.set_fontsize(10)
+        figures.finish(one, grid=None)
     protocol = fidelity.protocol
-    roi, spectrum = fidelity.roi, fidelity.checkerboard
-    lines = [
-        "",
-        f"Fidelity of {fidelity.run_dir}, step {fidelity.step:,}",
-        f"  {protocol['num_images']:,} {protocol['map_split']} maps, varied, each in six skin "
-        f"types; seed {protocol['seed']}",
-        f"  real crops: tone, {protocol['real_images']:,} {protocol['real_split']} crops of "
-        f"{protocol['real_patients']:,} patients, each against the other patients of its type;",
-        f"  the rest, the {protocol['map_images']:,} {protocol['map_split']} crops of "
-        f"{protocol['map_patients']:,} patients that the maps come from",
-        f"  ({protocol['interval']})",
-        *_tone_lines(fidelity),
-        *_block("Lesion", _ROI_LINES, roi.generated_numbers, roi.real_numbers),
-        *_block("Checkerboard", _SPECTRUM_LINES, spectrum.generated_numbers, spectrum.real_numbers),
-        *_change_lines(fidelity),
-    ]
-    if fidelity.notes:
-        lines += ["", *(f"  note: {note}" for note in fidelity.notes)]
-    return "\n".join(lines)
+    figure.suptitle(
+        f"step {fidelity.step:,}; {protocol['num_images']:,} {protocol['map_split']} maps; "
+        f"{protocol['interval']}",
+        fontsize=10,
+    )
+    figure.tight_layout()
+    return figure
+
+
+def _bars(
+    axes: Any,
+    names: Sequence[str],
+    groups: Sequence[Tuple[str, str, Sequence[Estimate]]],
+    spec: str = ".2f",
+) -> None:
+    """Draws bars with intervals: groups of (label, colour, one number per name)."""
+    width = 0.8 / len(groups)
+    for index, (label, color, numbers) in enumerate(groups):
+        places = np.arange(len(names)) + (index - (len(groups) - 1) / 2) * width
+        points = [(one.value, one.low, one.high) for one in numbers]
+        axes.bar(
+            places,
+            [value for value, _, _ in points],
+            0.92 * width,
+            yerr=figures.whiskers(points),
+            color=color,
+            label=label,
+            error_kw={"ecolor": "black", "capsize": 2, "lw": 1},
+        )
+        for place, (value, _, high) in zip(places, points):
+            if np.isfinite(value):
+                top = high if np.isfinite(high) else value
+                style = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5}
+                axes.annotate(f"{value:{spec}}", (place, top), (0, 2), **style)
+    axes.set_xticks(range(len(names)), names, fontsize=8)
+    axes.margins(y=0.22)
+
+
+def _draw_tone(axes: Any, fidelity: Fidelity) -> None:
+    rng = np.random.default_rng(0)
+    sides = (
+        ("real crops", REAL, fidelity.tone.real, fidelity.tone.ceiling, "s", 0.25),
+        ("generated", GENERATED, fidelity.tone.generated, fidelity.tone.agreement, "o", 0.25),
+    )
+    ends: List[float] = []
+    for label, color, frame, numbers, marker, alpha in sides:
+        x, y = frame["requested"].to_numpy(float), frame["ita"].to_numpy(float)
+        known = np.isfinite(x) & np.isfinite(y)
+        label = f"{label}: r = {numbers['correlation'].value:.2f}, "
+        label += f"slope {numbers['slope'].value:.2f}, error {numbers['error'].value:.1f}°"
+        jitter = rng.uniform(-1.2, 1.2, known.sum())
+        axes.scatter(x[known] + jitter, y[known], s=9, c=color, alpha=alpha, marker=marker, lw=0)
+        axes.scatter([], [], s=20, c=color, marker=marker, label=label)
+        ends.extend(x[known])
+    ends = [min(ends, default=0.0), max(ends, default=0.0)]
+    axes.plot(ends, ends, color="black", lw=0.8, ls="--")
+    axes.set_xlabel("requested: mean ITA of real crops of the type (degrees)")
+    axes.set_ylabel("measured ITA outside the ROI (degrees)")
+    axes.set_title("Tone: measured against requested")
+    axes.grid(alpha=0.25)
+
+
+def _draw_types(axes: Any, fidelity: Fidelity) -> None:
+    for side, color, marker, shift in (
+        ("real", REAL, "s", -0.12),
+        ("generated", GENERATED, "o", 0.12),
+    ):
+        rows = [one for one in fidelity.tone.types if getattr(one, f"{side}_images")]
+        deviations = [np.nan_to_num(getattr(one, f"{side}_sd")) for one in rows]
+        axes.errorbar(
+            [one.skin_type + shift for one in rows],
+            [getattr(one, f"{side}_mean") for one in rows],
+            yerr=deviations,
+            fmt=marker,
+            color=color,
+            capsize=3,
+            markersize=5,
+            label="real crops" if side == "real" else side,
+        )
+    axes.set_xticks(taxonomy.FITZPATRICK_TYPES)
+    axes.set_xlabel("Fitzpatrick skin type asked for")
+    axes.set_ylabel("ITA (degrees), mean ± 1 SD of images")
+    axes.set_title("Tone by skin type")
+    axes.grid(axis="y", alpha=0.25)
+
+
+def _draw_lesion(axes: Any, fidelity: Fidelity) -> None:
+    roi = fidelity.roi
+    names = ("found", "iou", "iou_by_chance")
+    labels = ("found", "IoU with\nits boxes", "IoU with boxes\nof other images")
+    sides: Tuple[Tuple[str, str, Mapping[str, Estimate]], ...] = (
+        ("generated", GENERATED, roi.generated_numbers),
+        ("real crops", REAL, roi.real_numbers),
+    )
+    groups = [(label, color, [numbers[name] for name in names]) for label, color, numbers in sides]
+    _bars(axes, labels, groups)
+    ratios = [f"{numbers['contrast_ratio'].value:.1f}" for _, _, numbers in sides]
+    axes.set_ylim(0, 1.35)
+    axes.set_ylabel("share")
+    axes.set_title(
+        "Lesion: the region unlike the skin, against the boxes\n"
+        f"contrast inside / outside: generated {ratios[0]}, real {ratios[1]}"
+    )
+
+
+def _draw_spectrum(axes: Any, fidelity: Fidelity) -> None:
+    board = fidelity.checkerboard
+    both = np.concatenate([board.generated["prominence"], board.real["prominence"]])
+    bins = np.geomspace(both.min() * 0.95, both.max() * 1.05, 25)
+    for label, color, frame in (
+        ("real crops", REAL, board.real),
+        ("generated", GENERATED, board.generated),
+    ):
+        weights = np.full(len(frame), 1 / len(frame))
+        axes.hist(frame["prominence"], bins, weights=weights, color=color, alpha=0.6, label=label)
+    axes.axvline(1.0, color="black", lw=0.8, ls="--")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
+    axes.tick_params(axis="x", which="both", labelsize=7)
+    axes.set_xlabel("energy at periods of 2 and 4 pixels over nearby frequencies")
+    axes.set_ylabel("share of images")
+    axes.set_title(
+        f"Checkerboard: prominence, generated / real {board.ratio['prominence'].value:.2f}\n"
+        f"(share of all energy {board.ratio['share'].value:.2f}; blur alone lowers it)"
+    )
+
+
+def _draw_type_change(axes: Any, fidelity: Fidelity) -> None:
+    rows, numbers = fidelity.counterfactuals.rows, fidelity.counterfactuals.numbers
+    x, y = rows["expected"].to_numpy(float), rows["tone_change"].to_numpy(float)
+    axes.scatter(x, y, s=12, c=GENERATED, alpha=0.5, lw=0)
+    if np.isfinite(x).any():
+        ends = np.array([np.nanmin(x), np.nanmax(x)])
+        axes.plot(ends, ends, color="black", lw=0.8, ls="--", label="as between real crops")
+        axes.plot(ends, numbers["tone_gain"].value * ends, color=GENERATED, lw=1, label="fitted")
+    axes.axhline(0, color="black", lw=0.5)
+    axes.set_xlabel("difference of the two types' real crops (degrees of ITA)")
+    axes.set_ylabel("change of the skin's tone (degrees of ITA)")
+    axes.set_title(
+        f"Only the skin type changes: gain {numbers['tone_gain']:.2f}\n"
+        f"lesion stays: IoU before and after {numbers['type_region_iou']:.2f}"
+    )
+    axes.grid(alpha=0.25)
+
+
+def _draw_move(axes: Any, fidelity: Fidelity) -> None:
+    numbers = fidelity.counterfactuals.numbers
+    names = ("inside old and\nnew boxes", "elsewhere", "elsewhere, had\nnoise changed")
+    changes = [numbers[name] for name in ("change_inside", "change_elsewhere", "change_by_noise")]
+    _bars(axes, names, [("", GENERATED, changes)], ".1f")
+    axes.set_xlim(-0.8, 2.8)
+    axes.set_ylabel("mean change of colour (Delta E)")
+    axes.set_title(
+        f"Only the boxes move: tone drifts {numbers['tone_drift'].value:.1f}°; lesion\n"
+        f"follows: IoU {numbers['iou_new_box'].value:.2f} with new, "
+        f"{numbers['iou_old_box'].value:.2f} with old boxes"
+    )
+
+
+def _outline(axes: Any, boxes: Sequence[Box], color: str, style: str = "-") -> None:
+    for box in boxes:
+        size = (box.x1 - box.x0, box.y1 - box.y0)
+        corner = (box.x0 - 0.5, box.y0 - 0.5)
+        axes.add_patch(Rectangle(corner, *size, fill=False, ec=color, lw=1.1, ls=style))
+
+
+def draw_examples(fidelity: Fidelity) -> pyplot.Figure:
+    """Draws the first maps in all skin types, and with moved boxes.
+
+    One noise per row. Green: boxes asked for; yellow: what the finder found.
+    """
+    rows = fidelity.examples
+    figure, axes = pyplot.subplots(len(rows), 8, figsize=(12, 1.62 * len(rows)), squeeze=False)
+    for line, example in zip(axes, rows):
+        for one in line:
+            one.set_xticks([])
+            one.set_yticks([])
+        _draw_example(line, example)
+    titles = ["boxes: asked for,\nfound", *(f"type {one}" for one in range(1, 7)), "boxes moved"]
+    for one, title in zip(axes[0], titles):
+        one.set_title(title, fontsize=8)
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
+def _draw_example(axes: Sequence[Any], example: Example) -> None:
+    own = example.layout.skin_type
+    axes[0].imshow(example.images[own - 1])
+    _outline(axes[0], example.layout.boxes, _ASKED)
+    _outline(axes[0], example.region.boxes, _FOUND, "--")
+    axes[0].set_ylabel(f"{example.layout.condition}\ntype {own}", fontsize=7)
+    for one, image in zip(axes[1:7], example.images):
+        one.imshow(image)
+    if example.moved:
+        (layout, image) = example.moved[0]
+        axes[7].imshow(image)
+        _outline(axes[7], layout.boxes, _ASKED)
+    else:
+        axes[7].axis("off")

@@ -1,16 +1,23 @@
-"""How light the skin beside a lesion is.
+"""Does generated skin have the tone that was asked for?
 
-The individual typology angle (ITA, degrees; see `preprocessing.data.skin`) of the skin
-outside the ROI boxes, and its mean by skin type.
+Tone is the individual typology angle (ITA, degrees; see `preprocessing.data.skin`) of the
+skin outside the ROI boxes. A skin type is no colour, so what is "asked for" is what
+photographs of that type show: their mean ITA. Photographs of one type scatter around that
+mean, by person and by light: how much, each photograph held against the *other* patients
+of its type, is the ceiling that no generator needs to beat. One that is far below it
+paints all people of a type alike; compare the standard deviations.
 """
 
+import dataclasses
 import math
-from typing import Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 
 from evaluation.fidelity.localization import box_mask
+from evaluation.uncertainty import cluster_bootstrap
+from evaluation.uncertainty.cluster_bootstrap import Estimate
 from preprocessing.data import skin, taxonomy
 from preprocessing.data.manifest import Box
 from synthesis.layouts import Layout
@@ -19,6 +26,8 @@ from synthesis.layouts import Layout
 HAIR_BEARING = ("Alopecia Areata", "Androgenetic Alopecia")
 # L* below which it is hair or the dark: that of type VI in fair light is above.
 _DARKEST_SKIN = 20.0
+_TYPES = taxonomy.FITZPATRICK_TYPES
+_AGREEMENT = ("error", "correlation", "slope")
 _GROW = 0.1  # of a box's longer side: lesions fade out beyond their box
 
 
@@ -39,7 +48,7 @@ def surrounding_skin(
     return skin.skin_mask(image, boxes) & outside
 
 
-def measure(image: np.ndarray, layout: Layout, also_without: Sequence[Box] = ()) -> float:
+def measure_tone(image: np.ndarray, layout: Layout, also_without: Sequence[Box] = ()) -> float:
     """Measures the ITA of the skin outside the ROI.
 
     Args:
@@ -64,8 +73,8 @@ def type_means(skin_types: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """Returns the mean ITA by skin type, float [7]; NaN for 0 and types without images."""
     known = np.isfinite(degrees)
     types = skin_types[known].astype(int)
-    counts = np.bincount(types, minlength=taxonomy.FITZPATRICK_TYPES[-1] + 1)
-    sums = np.bincount(types, degrees[known], minlength=taxonomy.FITZPATRICK_TYPES[-1] + 1)
+    counts = np.bincount(types, minlength=_TYPES[-1] + 1)
+    sums = np.bincount(types, degrees[known], minlength=_TYPES[-1] + 1)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
@@ -76,10 +85,223 @@ def measured_means(real: pd.DataFrame) -> np.ndarray:
       ValueError: photographs of fewer than two types could be measured.
     """
     means = type_means(real["skin_type"].to_numpy(int), real["ita"].to_numpy(float))
-    known = [str(one) for one in taxonomy.FITZPATRICK_TYPES if np.isfinite(means[one])]
+    known = [str(one) for one in _TYPES if np.isfinite(means[one])]
     if len(known) < 2:
         raise ValueError(
             "tone needs photographs of two skin types whose skin can be measured; there are "
             f"{len(known)} ({', '.join(known) or 'none'}): choose another --real_split"
         )
     return means
+
+
+@dataclasses.dataclass(frozen=True)
+class TypeTone:
+    """Tone of one skin type, in degrees of ITA.
+
+    Attributes:
+      skin_type: 1..6.
+      real_images: photographs that could be measured.
+      real_patients: whose they are.
+      real_mean: of the photographs; what generated skin is held against.
+      real_sd: their standard deviation.
+      generated_images: that could be measured.
+      generated_mean: of the generated images.
+      generated_sd: their standard deviation.
+      difference: generated mean less real mean.
+      error: mean absolute error of generated images to the real mean.
+      real_error: the same of photographs to the other patients' mean.
+    """
+
+    skin_type: int
+    real_images: int
+    real_patients: int
+    real_mean: float
+    real_sd: float
+    generated_images: int
+    generated_mean: float
+    generated_sd: float
+    difference: Estimate
+    error: Estimate
+    real_error: Estimate
+
+
+@dataclasses.dataclass(frozen=True)
+class Tone:
+    """Tone of all skin types.
+
+    Attributes:
+      real: photographs: columns patient, skin_type, ita, requested (the mean of the
+        other patients of the type).
+      generated: columns map, skin_type, ita, requested (the mean of the photographs
+        of the type).
+      types: by skin type.
+      agreement: mean absolute error in degrees, Pearson correlation and slope of
+        measured against requested, over the generated images of skin types of which
+        at least two patients were photographed.
+      ceiling: the same of the photographs.
+    """
+
+    real: pd.DataFrame
+    generated: pd.DataFrame
+    types: Tuple[TypeTone, ...]
+    agreement: Dict[str, Estimate]
+    ceiling: Dict[str, Estimate]
+
+    @property
+    def missing(self) -> List[int]:
+        """Skin types without photographs to compare with."""
+        return [one.skin_type for one in self.types if not one.real_images]
+
+    @property
+    def of_one_patient(self) -> List[int]:
+        """Skin types with photographs of a single patient; left out of the agreement."""
+        return [one.skin_type for one in self.types if one.real_patients == 1]
+
+    @property
+    def unmeasured(self) -> Dict[str, int]:
+        """Images whose skin could not be measured."""
+        frames = {"real": self.real, "generated": self.generated}
+        return {name: int(frame["ita"].isna().sum()) for name, frame in frames.items()}
+
+    def as_dict(self) -> Dict[str, Any]:
+        """Returns the numbers for JSON."""
+        return {
+            "unit": "degrees of ITA",
+            "generated": {name: one.as_dict() for name, one in self.agreement.items()},
+            "real": {name: one.as_dict() for name, one in self.ceiling.items()},
+            "skin_types": {str(one.skin_type): _as_json(one) for one in self.types},
+            "skin_types_without_real_images": self.missing,
+            "skin_types_of_one_patient": self.of_one_patient,
+            "images": {"real": len(self.real), "generated": len(self.generated)},
+            "not_measurable": self.unmeasured,
+        }
+
+
+def _as_json(one: TypeTone) -> Dict[str, Any]:
+    fields: Dict[str, Any] = {}
+    for field in dataclasses.fields(one):
+        value = getattr(one, field.name)
+        if isinstance(value, Estimate):
+            value = value.as_dict()
+        elif isinstance(value, float) and not math.isfinite(value):
+            value = None
+        fields[field.name] = value
+    return fields
+
+
+def _other_patients(ita: np.ndarray, skin_types: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """Returns the mean ITA of the other patients of its type, by photograph.
+
+    Args:
+      ita: float [N], degrees or NaN.
+      skin_types: int [N].
+      patients: int [N], a number for each patient.
+
+    Returns:
+      float [N]; NaN without others.
+    """
+    known = np.isfinite(ita)
+    degrees = np.where(known, ita, 0.0)
+    own = patients * (skin_types.max(initial=0) + 1) + skin_types
+    counts, sums = (
+        np.bincount(skin_types, weights)[skin_types] - np.bincount(own, weights)[own]
+        for weights in (known, degrees)
+    )
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _agreement(measured: np.ndarray, requested: np.ndarray) -> List[float]:
+    """Mean absolute error, correlation and slope, of pairs that are finite."""
+    known = np.isfinite(measured) & np.isfinite(requested)
+    y, x = measured[known], requested[known]
+    if len(y) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return [float(np.abs(y - x).mean()) if len(y) else math.nan, math.nan, math.nan]
+    covariance = np.cov(x, y)
+    correlation = covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1])
+    slope = covariance[0, 1] / covariance[0, 0]
+    return [float(np.abs(y - x).mean()), float(correlation), float(slope)]
+
+
+def _by_type(values: np.ndarray, skin_types: np.ndarray) -> List[float]:
+    return [cluster_bootstrap.mean(values[skin_types == one]) for one in _TYPES]
+
+
+def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: int) -> Tone:
+    """Holds generated tone against that of photographs.
+
+    Args:
+      real: photographs: columns patient, skin_type, ita (degrees or NaN).
+      generated: columns map (what was painted, alike but for the type), skin_type
+        (asked for), ita.
+      replicates: of the bootstrap, which draws patients and maps.
+      seed: of the bootstrap.
+
+    Raises:
+      ValueError: as of `measured_means`.
+    """
+    real_ita, real_types = real["ita"].to_numpy(float), real["skin_type"].to_numpy(int)
+    ita, types = generated["ita"].to_numpy(float), generated["skin_type"].to_numpy(int)
+    means = measured_means(real)
+    seen = real.dropna(subset=["ita"]).groupby("skin_type")["patient"].nunique()
+    # One patient is no skin type, and has no ceiling to be held against.
+    comparable = np.isin(types, seen.index[seen > 1])
+    owners = pd.factorize(real["patient"])[0]
+    real = real.assign(requested=_other_patients(real_ita, real_types, owners))
+
+    def generated_numbers(real_rows: np.ndarray, rows: np.ndarray) -> List[float]:
+        requested = type_means(real_types[real_rows], real_ita[real_rows])[types[rows]]
+        off = ita[rows] - requested
+        errors = _by_type(np.abs(off), types[rows])
+        agreement = _agreement(ita[rows], np.where(comparable[rows], requested, np.nan))
+        return [*agreement, *_by_type(off, types[rows]), *errors]
+
+    def real_numbers(rows: np.ndarray) -> List[float]:
+        measured, drawn_types = real_ita[rows], real_types[rows]
+        others = _other_patients(measured, drawn_types, owners[rows])
+        errors = np.abs(measured - others)
+        return [*_agreement(measured, others), *_by_type(errors, drawn_types)]
+
+    patients, maps = real["patient"].tolist(), generated["map"].tolist()
+    options = {"replicates": replicates, "seed": seed}
+    ours = cluster_bootstrap.estimate(generated_numbers, patients, maps, **options)
+    theirs = cluster_bootstrap.estimate(real_numbers, patients, **options)
+    generated = generated.assign(requested=means[types])
+    return Tone(
+        real=real,
+        generated=generated,
+        types=tuple(
+            _type_tone(one, real, generated, ours[2 + one], ours[8 + one], theirs[2 + one])
+            for one in _TYPES
+        ),
+        agreement=dict(zip(_AGREEMENT, ours)),
+        ceiling=dict(zip(_AGREEMENT, theirs)),
+    )
+
+
+def _type_tone(
+    skin_type: int,
+    real: pd.DataFrame,
+    generated: pd.DataFrame,
+    difference: Estimate,
+    error: Estimate,
+    real_error: Estimate,
+) -> TypeTone:
+    photographs = real[(real["skin_type"] == skin_type) & real["ita"].notna()]
+    painted = generated.loc[generated["skin_type"] == skin_type, "ita"].dropna()
+    if photographs["patient"].nunique() < cluster_bootstrap.FEWEST_CLUSTERS:
+        difference, error, real_error = (
+            Estimate(one.value) for one in (difference, error, real_error)
+        )
+    return TypeTone(
+        skin_type=skin_type,
+        real_images=len(photographs),
+        real_patients=photographs["patient"].nunique(),
+        real_mean=float(photographs["ita"].mean()),
+        real_sd=float(photographs["ita"].std()),
+        generated_images=len(painted),
+        generated_mean=float(painted.mean()),
+        generated_sd=float(painted.std()),
+        difference=difference,
+        error=error,
+        real_error=real_error,
+    )

@@ -9,9 +9,9 @@ import pandas as pd
 import tensorflow as tf
 
 from common import files
-from evaluation.frechet import evaluator as frechet_evaluation
-from evaluation.frechet import figures
-from evaluation.frechet.evaluator import Evaluation, Evaluator
+from common.report import Report
+from evaluation.frechet import report
+from evaluation.frechet.evaluator import FrechetEvaluation, FrechetEvaluator
 from synthesis import trained_generator
 from training import callbacks
 
@@ -26,7 +26,7 @@ class FidCallback(tf.keras.callbacks.Callback):
     checkpoints that were saved and not measured.
     """
 
-    def __init__(self, run_dir: str, make_evaluator: Callable[[], Evaluator], every: int):
+    def __init__(self, run_dir: str, make_evaluator: Callable[[], FrechetEvaluator], every: int):
         """Makes the callback.
 
         Args:
@@ -43,11 +43,11 @@ class FidCallback(tf.keras.callbacks.Callback):
             raise ValueError(f"fid_every {every} is not positive")
         self._supports_tf_logs = True
         self._run = pathlib.Path(run_dir)
-        self._table = self._run / "evaluation" / f"{figures.OVER_TRAINING}.csv"
+        self._table = self._run / "evaluation" / f"{report.OVER_TRAINING}.csv"
         self._best = self._run / "best"
         self._replaced = self._run / "best.old"
         self._make_evaluator = make_evaluator
-        self._evaluator: Optional[Evaluator] = None
+        self._evaluator: Optional[FrechetEvaluator] = None
         self._every = every
 
     def on_train_begin(self, logs: Optional[Mapping[str, Any]] = None) -> None:
@@ -76,7 +76,7 @@ class FidCallback(tf.keras.callbacks.Callback):
                 self._evaluate(step)
         self._ready_evaluator()
 
-    def _ready_evaluator(self) -> Evaluator:
+    def _ready_evaluator(self) -> FrechetEvaluator:
         if self._evaluator is None:
             if self._replaced.exists() and not self._best.exists():
                 self._replaced.replace(self._best)  # stopped between two renamings
@@ -94,17 +94,18 @@ class FidCallback(tf.keras.callbacks.Callback):
     def _evaluate(self, step: int) -> None:
         evaluator = self._ready_evaluator()
         evaluation = evaluator.evaluate(trained_generator.load(str(self._run), step))
-        folder = str(self._table.parent)
-        frechet_evaluation.log(evaluation, folder)
+        results = Report(str(self._table.parent), "fid", evaluation.protocol, overwrite=True)
+        report.write_scalars(evaluation, results)
         self._keep_if_best(evaluation, evaluator.protocol)
         # Last: a step that is in the table has been dealt with.
-        frame = figures.training_frame([evaluation])
+        frame = report.training_frame([evaluation])
         if self._table.exists():
             earlier = pd.read_csv(self._table)
             frame = pd.concat([earlier[earlier["step"] < step], frame], ignore_index=True)
-        figures.write_training_curve(frame, evaluation.distance_name, folder, figures.OVER_TRAINING)
+        name = evaluation.distance_name
+        report.write_training_curve(frame, name, results, report.OVER_TRAINING)
 
-    def _keep_if_best(self, evaluation: Evaluation, protocol: Mapping[str, Any]) -> None:
+    def _keep_if_best(self, evaluation: FrechetEvaluation, protocol: Mapping[str, Any]) -> None:
         distance = evaluation.overall.summary()["generated"]["frechet"]["mean"]
         record = self._best / "best.json"
         if record.exists() and json.loads(record.read_text())["frechet"] <= distance:

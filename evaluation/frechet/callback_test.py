@@ -8,10 +8,10 @@ import tensorflow as tf
 from absl.testing import absltest
 
 from evaluation.features import networks
-from evaluation.features.networks import FeatureSettings
-from evaluation.frechet import callback as fid_callback
-from evaluation.frechet import evaluator
-from evaluation.frechet.protocol import Protocol
+from evaluation.features.networks import FeatureExtractor
+from evaluation.frechet.callback import FidCallback
+from evaluation.frechet.evaluator import FrechetEvaluator
+from evaluation.frechet.protocol import TrialProtocol
 from synthesis import trained_generator
 from training import callbacks, experiment, testing_data
 
@@ -26,16 +26,15 @@ class FidCallbackTest(absltest.TestCase):
         self.conditions = tuple(info.counts["crops"]["train"])
 
     def _evaluator(self):
-        return evaluator.Evaluator(
+        return FrechetEvaluator(
             self.data_dir,
             self.conditions,
-            networks.embedded_network(),
-            FeatureSettings(),
-            Protocol(trials=2, partings=1),
+            FeatureExtractor(networks.embedded_network()),
+            TrialProtocol(trials=2, partings=1),
         )
 
     def _train(self, steps, every=2):
-        callback = fid_callback.FidCallback(self.workdir, self._evaluator, every)
+        callback = FidCallback(self.workdir, self._evaluator, every)
         config = testing_data.small_config(steps=steps, checkpoint_every=2, keep_checkpoints=1)
         experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
 
@@ -59,14 +58,14 @@ class FidCallbackTest(absltest.TestCase):
             if callbacks.current_step(callback.model) == 5:
                 raise KeyboardInterrupt
 
-        callback = fid_callback.FidCallback(self.workdir, self._evaluator, 4)
+        callback = FidCallback(self.workdir, self._evaluator, 4)
         stopping = tf.keras.callbacks.LambdaCallback(on_batch_end=stop)
         config = testing_data.small_config(steps=8, checkpoint_every=2)
         with self.assertRaises(KeyboardInterrupt):
             experiment.train(
                 config, self.data_dir, self.workdir, extra_callbacks=[callback, stopping]
             )
-        callback = fid_callback.FidCallback(self.workdir, self._evaluator, 4)
+        callback = FidCallback(self.workdir, self._evaluator, 4)
         experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
         table = pd.read_csv(pathlib.Path(self.workdir) / "evaluation" / "fid_over_training.csv")
         self.assertEqual(table["step"].tolist(), [4, 8])
@@ -75,7 +74,7 @@ class FidCallbackTest(absltest.TestCase):
         def stop(step):
             raise KeyboardInterrupt
 
-        callback = fid_callback.FidCallback(self.workdir, self._evaluator, 2)
+        callback = FidCallback(self.workdir, self._evaluator, 2)
         config = testing_data.small_config(steps=4, checkpoint_every=2, keep_checkpoints=1)
         with mock.patch.object(callback, "_evaluate", stop), self.assertRaises(KeyboardInterrupt):
             experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
@@ -87,7 +86,7 @@ class FidCallbackTest(absltest.TestCase):
         self._train(2)
         run = pathlib.Path(self.workdir)
         (run / "best").rename(run / "best.old")  # stopped between two renamings
-        fid_callback.FidCallback(self.workdir, self._evaluator, 2).measure_missing()
+        FidCallback(self.workdir, self._evaluator, 2).measure_missing()
         self.assertTrue((run / "best" / "best.json").exists())
         self.assertFalse((run / "best.old").exists())
 
@@ -95,21 +94,20 @@ class FidCallbackTest(absltest.TestCase):
         self._train(2)
 
         def other():
-            return evaluator.Evaluator(
+            return FrechetEvaluator(
                 self.data_dir,
                 self.conditions,
-                networks.embedded_network(),
-                FeatureSettings(),
-                Protocol(trials=3, partings=1),
+                FeatureExtractor(networks.embedded_network()),
+                TrialProtocol(trials=3, partings=1),
             )
 
-        callback = fid_callback.FidCallback(self.workdir, other, 2)
+        callback = FidCallback(self.workdir, other, 2)
         with self.assertRaisesRegex(ValueError, "best.json: measured by another protocol"):
             callback.measure_missing()
 
     def test_bad_interval(self):
         with self.assertRaisesRegex(ValueError, "fid_every 0 is not positive"):
-            fid_callback.FidCallback(self.workdir, self._evaluator, 0)
+            FidCallback(self.workdir, self._evaluator, 0)
 
 
 if __name__ == "__main__":

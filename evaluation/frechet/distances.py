@@ -2,42 +2,18 @@
 
 Frechet distance (FID, Heusel et al. 2017), its extrapolation to infinitely many
 images (Chong & Forsyth 2020), kernel distance (KID, Binkowski et al. 2018, by
-tf-gan), precision and recall (Kynkaanniemi et al. 2019), density and coverage
-(Naeem et al. 2020). Pure functions of features; what the features are, and how sets
-are drawn, is for `features` and `protocol`.
+tf-gan). Pure functions of features; what the features are, and how sets are drawn, is
+for `features` and `protocol`.
 """
 
 import math
-from typing import Dict, Optional, Sequence, Union
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_gan as tfgan
 
-
-def check_features(features: np.ndarray, name: str, least: int = 2) -> np.ndarray:
-    """Returns features as float64 after checking them.
-
-    Args:
-      features: [N, d].
-      name: for the message, e.g. "generated".
-      least: rows needed.
-
-    Raises:
-      ValueError: another shape, too few rows, NaN or infinity.
-    """
-    features = np.asarray(features, np.float64)
-    if features.ndim != 2:
-        raise ValueError(f"{name} features have shape {features.shape}, not [N, dimension]")
-    if len(features) < least:
-        raise ValueError(f"{len(features)} {name} images; at least {least} are needed")
-    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
-    if len(bad):
-        raise ValueError(
-            f"{name} features are not finite for {len(bad)} of {len(features)} images, "
-            f"the first of them image {bad[0]}"
-        )
-    return features
+from evaluation.neighbours.nearest import check_features
 
 
 class FrechetReference:
@@ -92,11 +68,6 @@ class FrechetReference:
         return max(float(np.square(self._mean - mean).sum() + trace - 2.0 * root), 0.0)
 
 
-def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the Frechet distance between Gaussians fitted to two sets."""
-    return FrechetReference(first).distance(second)
-
-
 def extrapolated_frechet_distance(
     reference: FrechetReference,
     features: np.ndarray,
@@ -122,11 +93,11 @@ def extrapolated_frechet_distance(
     if len(features) // 2 < reference.dimension:
         return None
     sizes = np.unique(np.linspace(len(features) // 2, len(features), points).astype(int))
-    distances = [
+    values = [
         reference.distance(features[rng.choice(len(features), size, replace=False)])
         for size in sizes
     ]
-    return float(np.polyfit(1.0 / sizes, distances, 1)[1])
+    return float(np.polyfit(1.0 / sizes, values, 1)[1])
 
 
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -140,59 +111,3 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
         tf.constant(first, tf.float32), tf.constant(second, tf.float32)
     )
     return float(value)
-
-
-def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Returns squared Euclidean distances, float64 [N, M]."""
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    norms = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1)
-    return np.maximum(norms - 2.0 * first @ second.T, 0.0)
-
-
-def _radii(features: np.ndarray, neighbours: int) -> np.ndarray:
-    """Squared distance of each row to its k-th nearest other row, [N]."""
-    distances = squared_distances(features, features)
-    np.fill_diagonal(distances, np.inf)
-    return np.partition(distances, neighbours - 1, axis=1)[:, neighbours - 1]
-
-
-def manifold_scores(
-    real: np.ndarray, compared: np.ndarray, neighbours: int = 5
-) -> Dict[str, float]:
-    """Measures how two sets cover each other.
-
-    A set's manifold is the union of balls around its points that reach to their
-    k-th neighbour.
-
-    Args:
-      real: [N, d], N > neighbours.
-      compared: [M, d], M > neighbours.
-      neighbours: k.
-
-    Returns:
-      precision: share of compared points inside the real manifold, 0..1.
-      recall: share of real points inside the compared manifold, 0..1.
-      density: mean number of real balls around a compared point, over k; 1 is
-        expected of the same distribution.
-      coverage: share of real balls that hold a compared point, 0..1.
-
-    Raises:
-      ValueError: fewer points than neighbours need.
-    """
-    real = check_features(real, "real", neighbours + 1)
-    compared = check_features(compared, "compared", neighbours + 1)
-    between = squared_distances(real, compared)
-    in_real_balls = between <= _radii(real, neighbours)[:, None]
-    in_compared_balls = between <= _radii(compared, neighbours)[None, :]
-    return {
-        "precision": float(in_real_balls.any(axis=0).mean()),
-        "recall": float(in_compared_balls.any(axis=1).mean()),
-        "density": float(in_real_balls.sum(axis=0).mean() / neighbours),
-        "coverage": float(in_real_balls.any(axis=1).mean()),
-    }
-
-
-def interval(values: Union[Sequence[float], np.ndarray]) -> Dict[str, float]:
-    """Returns mean and 1.96 standard deviations of trials, as the paper prints them."""
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return {"mean": float(np.mean(values)), "interval": 1.96 * deviation}

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Sequence, Set
 
 import numpy as np
 
-from evaluation.frechet.distances import squared_distances
+from evaluation.neighbours.nearest import squared_distances
 from evaluation.uncertainty import cluster_bootstrap
 from evaluation.uncertainty.cluster_bootstrap import Estimate
 
@@ -79,7 +79,7 @@ def _draw_photographs(wanted: Sequence[str], conditions: Sequence[str], seed: in
     return np.concatenate(kept)
 
 
-def measure(
+def measure_diversity(
     generated: np.ndarray,
     map_conditions: Sequence[str],
     map_sources: Sequence[int],

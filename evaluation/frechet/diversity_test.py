@@ -23,7 +23,7 @@ class DiversityTest(absltest.TestCase):
         self.patients = ["a", "a", "b", "c", "c"]
 
     def _measure(self, generated, map_conditions):
-        return diversity.measure(
+        return diversity.measure_diversity(
             np.asarray(generated),
             map_conditions,
             range(len(map_conditions)),

@@ -1,21 +1,18 @@
-import json
 import os
 import shutil
 import tempfile
 
-import numpy as np
-import tensorflow as tf
 from absl.testing import absltest
-from tensorboard.backend.event_processing import event_accumulator
 
 from evaluation.features import networks
-from evaluation.features.networks import FeatureSettings
-from evaluation.frechet import evaluator as frechet_evaluation
-from evaluation.frechet.protocol import METRICS, Protocol
+from evaluation.features.networks import FeatureExtractor
+from evaluation.frechet import report
+from evaluation.frechet.evaluator import FrechetEvaluator
+from evaluation.frechet.protocol import TrialProtocol
 from synthesis import trained_generator
 from training import testing_data
 
-_PROTOCOL = Protocol(trials=6, partings=2, smallest_group=6)
+_PROTOCOL = TrialProtocol(trials=6, partings=2, smallest_group=6)
 
 
 class EvaluationTest(absltest.TestCase):
@@ -32,11 +29,10 @@ class EvaluationTest(absltest.TestCase):
 
     @classmethod
     def _evaluator(cls, protocol, **kwargs):
-        return frechet_evaluation.Evaluator(
+        return FrechetEvaluator(
             cls.data_dir,
             cls.generator.conditions,
-            networks.embedded_network(),
-            FeatureSettings(),
+            FeatureExtractor(networks.embedded_network()),
             protocol,
             **kwargs,
         )
@@ -63,7 +59,7 @@ class EvaluationTest(absltest.TestCase):
         self.assertEqual((measured.maps, measured.images_per_map), (32, 8))
         # Grey noise: much the same whatever the seed, unlike photographs.
         self.assertBetween(measured.ratio.value, 0.0, 0.5)
-        self.assertIn("between images of one map", frechet_evaluation.table(self.evaluation))
+        self.assertIn("between images of one map", report.table([self.evaluation]))
         stored = self.evaluation.as_dict()["diversity"]
         self.assertEqual(stored["ratio"]["value"], measured.ratio.value)
 
@@ -81,57 +77,28 @@ class EvaluationTest(absltest.TestCase):
         self.assertEqual(again, self.evaluation)
 
     def test_table(self):
-        table = frechet_evaluation.table(self.evaluation)
+        table = report.table([self.evaluation])
         self.assertIn("Frechet distance (random_224 of embedded)", table)
         self.assertIn("too few images to measure", table)
         self.assertIn("not comparable with published FIDs", table)
         self.assertNotIn("FID ", table.replace("FIDs", ""))
 
-    def test_json_and_overwriting(self):
-        folder = self.create_tempdir().full_path
-        path = frechet_evaluation.write(self.evaluation, folder)
-        with open(path, encoding="utf-8") as file:
-            stored = json.load(file)
-        self.assertEqual(stored["step"], 6)
-        self.assertEqual(stored["protocol"]["trials"], 6)
-        self.assertIn("tensorflow-gan", stored["packages"])
-        same = self._evaluator(_PROTOCOL).describe(self.generator)
-        self.assertEqual(same, self.evaluation.protocol)
-        frechet_evaluation.check_output(same, folder, overwrite=False)
-        other = self._evaluator(Protocol(trials=3)).describe(self.generator)
-        with self.assertRaisesRegex(ValueError, "another protocol; .* --overwrite"):
-            frechet_evaluation.check_output(other, folder, overwrite=False)
-        frechet_evaluation.check_output(other, folder, overwrite=True)
-
-    def test_tensorboard(self):
-        folder = self.create_tempdir().full_path
-        frechet_evaluation.log(self.evaluation, folder)
-        events = event_accumulator.EventAccumulator(os.path.join(folder, "test"))
-        events.Reload()
-        tags = events.Tags()["tensors"]
-        for metric in METRICS:
-            self.assertIn(f"{metric}/generated", tags)
-            self.assertIn(f"{metric}/floor", tags)
-        (event,) = events.Tensors("frechet/generated")
-        self.assertEqual(event.step, 6)
-        np.testing.assert_allclose(
-            tf.make_ndarray(event.tensor_proto),
-            np.mean(self.evaluation.overall.generated["frechet"]),
-            rtol=1e-5,
+    def test_the_protocol_is_known_before(self):
+        self.assertEqual(
+            self._evaluator(_PROTOCOL).describe(self.generator), self.evaluation.protocol
         )
 
     def test_too_few(self):
         with self.assertRaisesRegex(ValueError, "num_images 40 is more than there are"):
-            self._evaluator(Protocol(num_images=40)).evaluate(self.generator)
+            self._evaluator(TrialProtocol(num_images=40)).evaluate(self.generator)
 
     def test_records_of_another_size(self):
         other = self.create_tempdir().full_path
         testing_data.write_dataset(other, image_size=64)
-        evaluator = frechet_evaluation.Evaluator(
+        evaluator = FrechetEvaluator(
             other,
             self.generator.conditions,
-            networks.embedded_network(),
-            FeatureSettings(),
+            FeatureExtractor(networks.embedded_network()),
             _PROTOCOL,
         )
         with self.assertRaisesRegex(ValueError, "crops of 64x64, the generator of .* 32x32"):

@@ -16,12 +16,15 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from evaluation.frechet import distances
+from evaluation.neighbours.manifold import manifold_scores
+from evaluation.neighbours.nearest import check_features
+from evaluation.uncertainty import intervals
 
 METRICS = ("frechet", "kernel", "precision", "recall", "density", "coverage")
 
 
 @dataclasses.dataclass(frozen=True)
-class Protocol:
+class TrialProtocol:
     """How trials are drawn.
 
     Attributes:
@@ -56,7 +59,7 @@ class Protocol:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scores:
+class TrialScores:
     """Trials of one set of images, or of one condition or skin type of it.
 
     Attributes:
@@ -74,6 +77,11 @@ class Scores:
     floor: Mapping[str, Tuple[float, ...]]
     extrapolated: Optional[float]
 
+    @property
+    def smallest_set(self) -> int:
+        """Images on the side that has fewer."""
+        return min(self.num_images, self.num_reference)
+
     def summary(self) -> Dict[str, Any]:
         """Returns means and intervals, for JSON and tables.
 
@@ -84,9 +92,9 @@ class Scores:
         return {
             "num_images": self.num_images,
             "num_reference": self.num_reference,
-            "generated": {name: distances.interval(self.generated[name]) for name in METRICS},
-            "floor": {name: distances.interval(self.floor[name]) for name in METRICS},
-            "above_floor": distances.interval(above),
+            "generated": {name: intervals.mean_of_trials(self.generated[name]) for name in METRICS},
+            "floor": {name: intervals.mean_of_trials(self.floor[name]) for name in METRICS},
+            "above_floor": intervals.mean_of_trials(above),
             "frechet_extrapolated": self.extrapolated,
         }
 
@@ -116,27 +124,43 @@ def part_patients(patients: Sequence[str], rng: np.random.Generator) -> np.ndarr
     return chosen[codes]
 
 
-def _measure(
+def _all_metrics(
     reference: distances.FrechetReference, real: np.ndarray, drawn: np.ndarray, neighbours: int
 ) -> Dict[str, float]:
     return {
         "frechet": reference.distance(drawn),
         "kernel": distances.kernel_distance(real, drawn),
-        **distances.manifold_scores(real, drawn, neighbours),
+        **manifold_scores(real, drawn, neighbours),
     }
 
 
-def _draw(features: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    return features[rng.choice(len(features), number, replace=False)]
+def _images_per_trial(
+    halves: Sequence[Tuple[np.ndarray, np.ndarray]], generated: int, asked: int, neighbours: int
+) -> int:
+    """Returns N of every trial: as asked for, or what there is; ValueError if that is too few."""
+    held_out = min(len(second) for _, second in halves)
+    smallest = min(held_out, min(len(first) for first, _ in halves))
+    number = asked or min(math.ceil(0.9 * smallest), generated)
+    if number > min(held_out, generated):
+        raise ValueError(
+            f"num_images {number} is more than there are: {generated} generated, {held_out} "
+            "photographs in the held-out half"
+        )
+    if number <= neighbours or smallest <= neighbours:
+        raise ValueError(
+            f"{generated} generated images and {sum(map(len, halves[0]))} photographs are too few: "
+            f"halves of {smallest} images, more than {neighbours} are needed"
+        )
+    return number
 
 
-def measure(
+def run_trials(
     real: np.ndarray,
     patients: Sequence[str],
     generated: np.ndarray,
-    protocol: Protocol,
+    protocol: TrialProtocol,
     in_group: Optional[np.ndarray] = None,
-) -> Scores:
+) -> TrialScores:
     """Runs the trials.
 
     Args:
@@ -152,51 +176,36 @@ def measure(
     Raises:
       ValueError: too few images, or features that are not finite.
     """
-    distances.check_features(real, "real")
-    distances.check_features(generated, "generated")
+    check_features(real, "real")
+    check_features(generated, "generated")
     mask = np.ones(len(real), bool) if in_group is None else in_group
     partings = _partings(patients, protocol)
     halves = [(real[mask & parting], real[mask & ~parting]) for parting in partings]
-    smallest = min(min(len(first), len(second)) for first, second in halves)
-    number = protocol.num_images if in_group is None else 0
-    number = number or min(math.ceil(0.9 * smallest), len(generated))
-    largest = min(min(len(second) for _, second in halves), len(generated))
-    if number > largest:
-        raise ValueError(
-            f"num_images {number} is more than there are: {len(generated)} generated, "
-            f"{min(len(second) for _, second in halves)} photographs in the held-out half"
-        )
-    if number <= protocol.neighbours or smallest <= protocol.neighbours:
-        raise ValueError(
-            f"{len(generated)} generated images and {int(mask.sum())} photographs are too few: "
-            f"halves of {smallest} images, more than {protocol.neighbours} are needed"
-        )
-    sides: Dict[str, Dict[str, List[float]]] = {
-        side: {name: [] for name in METRICS} for side in ("generated", "floor")
-    }
+    asked = protocol.num_images if in_group is None else 0
+    number = _images_per_trial(halves, len(generated), asked, protocol.neighbours)
+    on_generated: List[Dict[str, float]] = []
+    on_floor: List[Dict[str, float]] = []
     extrapolated: List[Optional[float]] = []
     for index, (first, second) in enumerate(halves):
         reference = distances.FrechetReference(first)
         for trial in range(index, protocol.trials, protocol.partings):
             rng = np.random.default_rng([protocol.seed, 2, trial])
-            for side, features in (("generated", generated), ("floor", second)):
-                drawn = _draw(features, number, rng)
-                values = _measure(reference, first, drawn, protocol.neighbours)
-                for name, value in values.items():
-                    sides[side][name].append(value)
+            for values, features in ((on_generated, generated), (on_floor, second)):
+                drawn = features[rng.choice(len(features), number, replace=False)]
+                values.append(_all_metrics(reference, first, drawn, protocol.neighbours))
         rng = np.random.default_rng([protocol.seed, 3, index])
         extrapolated.append(distances.extrapolated_frechet_distance(reference, generated, rng))
     known = [value for value in extrapolated if value is not None]
-    return Scores(
+    return TrialScores(
         num_images=number,
         num_reference=min(len(first) for first, _ in halves),
-        generated={name: tuple(values) for name, values in sides["generated"].items()},
-        floor={name: tuple(values) for name, values in sides["floor"].items()},
+        generated={name: tuple(one[name] for one in on_generated) for name in METRICS},
+        floor={name: tuple(one[name] for one in on_floor) for name in METRICS},
         extrapolated=float(np.mean(known)) if known else None,
     )
 
 
-def _partings(patients: Sequence[str], protocol: Protocol) -> List[np.ndarray]:
+def _partings(patients: Sequence[str], protocol: TrialProtocol) -> List[np.ndarray]:
     number = min(protocol.partings, protocol.trials)
     return [
         part_patients(patients, np.random.default_rng([protocol.seed, 1, index]))
@@ -204,14 +213,14 @@ def _partings(patients: Sequence[str], protocol: Protocol) -> List[np.ndarray]:
     ]
 
 
-def measure_groups(
+def run_trials_by_group(
     real: np.ndarray,
     patients: Sequence[str],
     real_groups: np.ndarray,
     generated: np.ndarray,
     generated_groups: np.ndarray,
-    protocol: Protocol,
-) -> Tuple[Dict[str, Scores], Dict[str, str]]:
+    protocol: TrialProtocol,
+) -> Tuple[Dict[str, TrialScores], Dict[str, str]]:
     """Measures each condition, or each skin type, by itself.
 
     Args:
@@ -226,7 +235,7 @@ def measure_groups(
       Scores by group, and by group that is too small why it has none.
     """
     partings = _partings(patients, protocol)
-    scores: Dict[str, Scores] = {}
+    scores: Dict[str, TrialScores] = {}
     too_small: Dict[str, str] = {}
     for group in np.unique(np.concatenate([real_groups, generated_groups])):
         mask = real_groups == group
@@ -238,7 +247,7 @@ def measure_groups(
                 f"generated; {protocol.smallest_group} are needed in each"
             )
             continue
-        scores[str(group)] = measure(
+        scores[str(group)] = run_trials(
             real, patients, generated[generated_groups == group], protocol, mask
         )
     return scores, too_small

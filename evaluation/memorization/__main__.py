@@ -19,18 +19,17 @@ end of its 95 % interval is, for the maps of every split. So
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
-import os
 import sys
 from typing import Sequence
 
 from absl import flags
 
+from common.report import Report
 from evaluation.features import feature_flags
-from evaluation.memorization import figures, report, results, study
+from evaluation.memorization import report
+from evaluation.memorization.auditor import Auditor, AuditProtocol
 from synthesis import run_flags
-from synthesis.trained_generator import TrainedGenerator
 
-_DEFAULTS = results.Protocol()
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
 _OUTPUT_DIR = run_flags.define_evaluation_dir()
@@ -40,35 +39,36 @@ _MAX_COPY_RATE = flags.DEFINE_float(
     "Exit status 1 unless the copy rate is shown to be at most this; negative: never.",
 )
 _ALPHA = flags.DEFINE_float(
-    "alpha", _DEFAULTS.alpha, "Share of held-out photographs that the threshold flags."
+    "alpha", AuditProtocol.alpha, "Share of held-out photographs that the threshold flags."
 )
 _NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", _DEFAULTS.num_images, "Images to paint from the maps of each split."
+    "num_images", AuditProtocol.num_images, "Images to paint from the maps of each split."
 )
 _NUM_PLANTED = flags.DEFINE_integer(
-    "num_planted", _DEFAULTS.num_planted, "Copies planted to measure what is found; 0 for none."
+    "num_planted", AuditProtocol.num_planted, "Copies planted to measure what is found; 0 for none."
 )
 _NUM_PAIRS = flags.DEFINE_integer("num_pairs", 24, "Closest pairs to draw.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and planted copies.")
 _MAP_SPLIT = flags.DEFINE_list(
     "map_split",
-    list(_DEFAULTS.map_splits),
+    list(AuditProtocol.map_splits),
     "Where maps come from: train as they are, validation or test varied.",
 )
 _HELD_OUT_SPLIT = flags.DEFINE_string(
-    "held_out_split", _DEFAULTS.held_out_split, "Photographs of other patients."
+    "held_out_split", AuditProtocol.held_out_split, "Photographs of other patients."
 )
 _OVERWRITE = run_flags.define_overwrite("an audit by another protocol")
 
 
-def _auditor(generator: TrainedGenerator) -> study.Auditor:
-    data_dir = _DATA_DIR(generator)
-    return study.Auditor(
+def main(_: Sequence[str]) -> None:
+    """Measures, writes and prints; the exit status is the verdict."""
+    generator = _GENERATOR()
+    output_dir, data_dir = _OUTPUT_DIR(generator), _DATA_DIR(generator)
+    auditor = Auditor(
         generator,
         data_dir,
-        feature_flags.network(data_dir, generator.conditions),
-        feature_flags.feature_settings(),
-        results.Protocol(
+        feature_flags.extractor(data_dir, generator.conditions),
+        AuditProtocol(
             alpha=_ALPHA.value,
             num_images=_NUM_IMAGES.value,
             map_splits=tuple(_MAP_SPLIT.value),
@@ -77,25 +77,14 @@ def _auditor(generator: TrainedGenerator) -> study.Auditor:
             seed=_SEED.value,
         ),
     )
-
-
-def main(_: Sequence[str]) -> None:
-    """Measures, writes and prints; the exit status is the verdict."""
-    generator = _GENERATOR()
-    output_dir = _OUTPUT_DIR(generator)
-    auditor = _auditor(generator)
-    report.check_output(output_dir, auditor.description, _OVERWRITE.value)
-    evaluation = auditor.measure()
+    results = Report(output_dir, "memorization", auditor.description, _OVERWRITE.value)
+    audit = auditor.audit()
     limit = _MAX_COPY_RATE.value
-    paths = report.write(evaluation, output_dir, limit, _OVERWRITE.value)
-    report.log(evaluation, output_dir)
-    pairs = figures.closest_pairs(evaluation, generator, _NUM_PAIRS.value)
-    picture = os.path.join(output_dir, "memorization.png")
-    paths.append(figures.draw(evaluation, pairs, picture))
-    print(report.table(evaluation))
-    print("\n" + "\n".join(paths))
-    print(f"next: look at the pairs in {picture}")
-    reason = report.refusal(evaluation, limit)
+    report.write(audit, limit, results)
+    pairs = report.closest_pairs(audit, generator, _NUM_PAIRS.value)
+    picture = results.write_figure(report.draw(audit, pairs))
+    results.show(report.table(audit), f"look at the pairs in {picture}")
+    reason = report.refusal(audit, limit)
     if reason:
         sys.stdout.flush()
         print(f"refused: {reason}", file=sys.stderr)

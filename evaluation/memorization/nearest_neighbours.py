@@ -12,9 +12,8 @@ from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 
-from evaluation.frechet import distances
+from evaluation.neighbours.nearest import BLOCK, check_features, find_nearest
 
-_BLOCK = 2048
 _SAME_IMAGE = 1e-3
 
 
@@ -38,7 +37,7 @@ class Views:
     def check(self, name: str, least: int = 1) -> None:
         """Raises ValueError for another shape, too few rows, NaN or infinity."""
         for features in (self.plain, self.mirrored):
-            distances.check_features(features, name, least)
+            check_features(features, name, least)
 
     def references(self) -> np.ndarray:
         """Returns what queries are compared with, [(1 + W) N, d]; row v N + i is of image i."""
@@ -80,56 +79,12 @@ class Neighbours:
         return self.distance <= self.same
 
 
-def nearest(
-    queries: np.ndarray,
-    references: np.ndarray,
-    groups: Optional[Tuple[np.ndarray, np.ndarray]] = None,
-    least: float = 0.0,
-    block: int = _BLOCK,
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Finds the nearest reference of every query, exactly.
-
-    Memory stays at a few blocks of `block` rows of each set, in float64.
-
-    Args:
-      queries: [N, d].
-      references: [M, d].
-      groups: of the queries [N] and of the references [M]; those of the query's own
-        group do not count, nor those not farther than `least`.
-      least: see `groups`.
-      block: rows of both sets at once.
-
-    Returns:
-      Positions int64 [N] and distances float64 [N]; infinite where none counts.
-    """
-    index = np.zeros(len(queries), np.int64)
-    best = np.full(len(queries), np.inf)
-    for start in range(0, len(queries), block):
-        rows = slice(start, start + block)
-        for offset in range(0, len(references), block):
-            columns = slice(offset, offset + block)
-            squared = distances.squared_distances(queries[rows], references[columns])
-            if groups is not None:
-                own = groups[0][rows, None] == groups[1][None, columns]
-                squared[own | (squared <= least**2)] = np.inf
-            position = squared.argmin(axis=1)
-            value = squared[np.arange(len(position)), position]
-            better = value < best[rows]
-            index[rows] = np.where(better, position + offset, index[rows])
-            best[rows] = np.where(better, value, best[rows])
-        # The expanded square above loses digits where two features are nearly equal.
-        exact = np.asarray(queries[rows], np.float64) - references[index[rows]]
-        found = np.linalg.norm(exact, axis=1)
-        best[rows] = np.where(np.isfinite(best[rows]), found, np.inf)
-    return index, best
-
-
 def _nearest_view(
     queries: Views, references: np.ndarray, block: int, **kwargs: Any
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Position, distance, and whether the mirrored query is nearer."""
-    plain, plain_distance = nearest(queries.plain, references, block=block, **kwargs)
-    other, other_distance = nearest(queries.mirrored, references, block=block, **kwargs)
+    plain, plain_distance = find_nearest(queries.plain, references, block=block, **kwargs)
+    other, other_distance = find_nearest(queries.mirrored, references, block=block, **kwargs)
     mirrored = other_distance < plain_distance
     return (
         np.where(mirrored, other, plain),
@@ -139,7 +94,7 @@ def _nearest_view(
 
 
 def find_neighbours(
-    queries: Views, training: Views, patients: Sequence[str], block: int = _BLOCK
+    queries: Views, training: Views, patients: Sequence[str], block: int = BLOCK
 ) -> Neighbours:
     """Finds the nearest training photograph of every query, and its local scale.
 

@@ -1,26 +1,29 @@
-"""What an audit for copies writes and prints."""
+"""What an audit for copies writes, prints and draws, and whether it lets images out."""
 
+import dataclasses
 import pathlib
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
-from common import files, report
-from evaluation.memorization.audit import Rate
-from evaluation.memorization.results import Evaluation, Score
+from common import figures
+from common.figures import pyplot
+from common.report import Report, render
+from evaluation.memorization import plants
+from evaluation.memorization.auditor import TRAINING_SPLIT, Audit
+from evaluation.uncertainty.intervals import Rate
+from synthesis import layouts
+from synthesis.trained_generator import TrainedGenerator
 
-FILE_NAME = "memorization.json"
-_ROWS = 10
+_TABLE = pathlib.Path(__file__).with_name("memorization.txt.jinja")
+_COLUMNS = 4
+_FLAGGED, _PASSED = "#b5472f", "#444444"
+_MAP_COLORS = (figures.GENERATED, "#d9a441", "#7a9a4f")
+_LARGEST_RATIO = 2.5
 
 
-def check_output(output_dir: str, protocol: Mapping[str, Any], overwrite: bool) -> None:
-    """Raises ValueError if `memorization.json` is there, of another protocol than this."""
-    report.check(pathlib.Path(output_dir) / FILE_NAME, protocol, overwrite)
-
-
-def refusal(evaluation: Evaluation, max_copy_rate: float) -> str:
+def refusal(audit: Audit, max_copy_rate: float) -> str:
     """Says why images of this generator should not leave the house; "" if they may.
 
     They may if the copy rate of every split of maps is shown to be at most
@@ -28,12 +31,12 @@ def refusal(evaluation: Evaluation, max_copy_rate: float) -> str:
     lower end, would let a generator pass for lack of images to judge it by.
 
     Args:
-      evaluation: of the generator.
+      audit: of the generator.
       max_copy_rate: between 0 and 1; below 0 lets everything pass.
     """
     if max_copy_rate < 0:
         return ""
-    rates = {split: one.score.copies for split, one in evaluation.generated.items()}
+    rates = {split: one.copies for split, one in audit.generated.items()}
     split, worst = max(
         ((split, rate) for split, rate in rates.items() if rate is not None),
         key=lambda item: item[1].interval[1],
@@ -48,175 +51,193 @@ def refusal(evaluation: Evaluation, max_copy_rate: float) -> str:
     )
 
 
-def frame(evaluation: Evaluation) -> pd.DataFrame:
+def frame(audit: Audit) -> pd.DataFrame:
     """Returns one row per generated image, the most suspicious first."""
+    image_ids, patients = np.array(audit.training.image_ids), np.array(audit.training.patients)
     parts = []
-    for split, one in evaluation.generated.items():
-        found, training = one.matches, evaluation.training
-        numbers = {
-            f"{name}_{field}": getattr(neighbours, field)
-            for name, neighbours in one.neighbours.items()
-            for field in ("distance", "scale", "ratio")
+    for split, one in audit.generated.items():
+        found = one.matches
+        columns = {
+            "map_split": split,
+            "index": np.arange(len(one.images)),
+            "seed": one.seeds,
+            "condition": one.images.conditions,
+            "skin_type": one.images.skin_types,
+            "nearest_image_id": image_ids[found.index],
+            "nearest_patient_id": patients[found.index],
+            "nearest_index": found.index,
+            "mirrored": found.mirrored,
+            "criterion": found.criterion,
+            "ratio": found.ratio,
+            "suspicion": found.suspicion,
+            "flagged": found.flagged,
         }
-        parts.append(
-            pd.DataFrame(
-                {
-                    "map_split": split,
-                    "index": np.arange(len(one.images)),
-                    "seed": one.seeds,
-                    "condition": one.images.conditions,
-                    "skin_type": one.images.skin_types,
-                    "nearest_image_id": np.array(training.image_ids)[found.index],
-                    "nearest_patient_id": np.array(training.patients)[found.index],
-                    "nearest_index": found.index,
-                    "mirrored": found.mirrored,
-                    "criterion": found.criterion,
-                    "ratio": found.ratio,
-                    "suspicion": found.suspicion,
-                    "flagged": found.flagged,
-                    **numbers,
-                }
-            )
-        )
+        for name, neighbours in one.neighbours.items():
+            for field in ("distance", "scale", "ratio"):
+                columns[f"{name}_{field}"] = getattr(neighbours, field)
+        parts.append(pd.DataFrame(columns))
     rows = pd.concat(parts, ignore_index=True)
     return rows.sort_values("suspicion", kind="stable", ignore_index=True)
+
+
+def _excess(audit: Audit) -> Dict[str, Tuple[float, float, float]]:
+    """By split of the maps, the copy rate over that of held-out photographs."""
+    held_out = audit.held_out.copies
+    return {
+        split: one.copies.excess(held_out)
+        for split, one in audit.generated.items()
+        if held_out is not None and one.copies is not None
+    }
 
 
 def _rates(rates: Mapping[str, Optional[Rate]]) -> Dict[str, Any]:
     return {name: rate and rate.as_dict() for name, rate in rates.items()}
 
 
-def as_dict(evaluation: Evaluation, max_copy_rate: float) -> Dict[str, Any]:
+def _numbers(audit: Audit, max_copy_rate: float) -> Dict[str, Any]:
     """Returns the contents of `memorization.json`."""
-    held_out = evaluation.held_out.score
-    generated = {}
-    for split, one in evaluation.generated.items():
-        generated[split] = one.score.as_dict()
-        if held_out.copies is not None and one.score.copies is not None:
-            names = ("share", "low", "high")
-            excess = one.score.copies.excess(held_out.copies)
-            generated[split]["excess"] = dict(zip(names, excess))
-    reason = refusal(evaluation, max_copy_rate)
+    generated = {split: one.as_dict() for split, one in audit.generated.items()}
+    for split, excess in _excess(audit).items():
+        generated[split]["excess"] = dict(zip(("share", "low", "high"), excess))
+    reason = refusal(audit, max_copy_rate)
     return {
-        "run_dir": evaluation.run_dir,
-        "step": evaluation.step,
-        "protocol": dict(evaluation.protocol),
-        "thresholds": dict(evaluation.thresholds),
-        "held_out": held_out.as_dict(),
+        "run_dir": audit.run_dir,
+        "step": audit.step,
+        "thresholds": dict(audit.thresholds),
+        "held_out": audit.held_out.as_dict(),
         "generated": generated,
-        "planted_copies_found": _rates(evaluation.planted),
-        "conditions": {name: _rates(rates) for name, rates in evaluation.conditions.items()},
-        "patients": [dict(row) for row in evaluation.patients],
+        "planted_copies_found": _rates(audit.planted),
+        "conditions": {name: _rates(rates) for name, rates in audit.conditions.items()},
+        "patients": [dict(row) for row in audit.patients],
         "gate": {"max_copy_rate": max_copy_rate, "passed": not reason, "reason": reason},
-        "notes": list(evaluation.notes),
+        "notes": list(audit.notes),
     }
 
 
-def write(
-    evaluation: Evaluation, output_dir: str, max_copy_rate: float, overwrite: bool = False
-) -> List[str]:
-    """Writes `memorization.json` and `memorization.csv`.
+def write(audit: Audit, max_copy_rate: float, report: Report) -> None:
+    """Writes `memorization.json`, `memorization.csv` and TensorBoard scalars.
 
     Args:
-      evaluation: what was measured.
-      output_dir: folder.
+      audit: what was measured.
       max_copy_rate: of `refusal`.
-      overwrite: whether files of another protocol may be replaced; those of the same
-        protocol hold the same numbers and are replaced in any case.
-
-    Returns:
-      Paths of the files.
-
-    Raises:
-      ValueError: the files are there, of another protocol.
+      report: by the audit's protocol.
     """
-    check_output(output_dir, evaluation.protocol, overwrite)
-    path = pathlib.Path(output_dir) / FILE_NAME
-    table_path = path.with_suffix(".csv")
-    files.write_text(table_path, frame(evaluation).to_csv(index=False))
-    report.write(path, as_dict(evaluation, max_copy_rate))
-    return [str(path), str(table_path)]
+    report.write_json(_numbers(audit, max_copy_rate))
+    report.write_csv(frame(audit))
+    scalars: Dict[str, float] = {}
+    sets = {f"{split}_maps": one for split, one in audit.generated.items()}
+    for name, one in {**sets, "held_out": audit.held_out}.items():
+        scalars[f"memorization/authentic/{name}"] = one.authentic.share
+        scalars[f"memorization/median_ratio/{name}"] = one.quantiles("features")["50"]
+        if one.copies is not None:
+            scalars[f"memorization/copy_rate/{name}"] = one.copies.share
+    report.write_scalars(audit.step, scalars)
 
 
-def log(evaluation: Evaluation, log_dir: str) -> None:
-    """Writes TensorBoard scalars at the checkpoint's step."""
-    scores = {f"{split}_maps": one.score for split, one in evaluation.generated.items()}
-    scores["held_out"] = evaluation.held_out.score
-    with tf.summary.create_file_writer(log_dir).as_default(step=evaluation.step):
-        for name, score in scores.items():
-            tf.summary.scalar(f"memorization/authentic/{name}", score.authentic.share)
-            tf.summary.scalar(
-                f"memorization/median_ratio/{name}", score.quantiles["features"]["50"]
-            )
-            if score.copies is not None:
-                tf.summary.scalar(f"memorization/copy_rate/{name}", score.copies.share)
-        tf.summary.flush()
-
-
-def _percent(rate: Optional[Rate]) -> str:
-    if rate is None:
-        return f"{'-':^23}"
-    low, high = rate.interval
-    return f"{rate.share:7.2%} ({low:6.2%}-{high:6.2%})".ljust(23)
-
-
-def _line(name: str, number: int, score: Score) -> str:
-    return (
-        f"  {name:22.22}{number:7,}  {_percent(score.copies)}  {_percent(score.authentic)}"
-        f"{score.quantiles['features']['50']:8.3f}{score.identical:11,}"
-    )
-
-
-def table(evaluation: Evaluation) -> str:
+def table(audit: Audit) -> str:
     """Returns the table for the screen."""
-    protocol, held_out = evaluation.protocol, evaluation.held_out
-    limits = " or ".join(f"{value:.3f} ({name})" for name, value in evaluation.thresholds.items())
-    lines = [
-        "",
-        f"Copies of training photographs, by {protocol['layer']} of {protocol['feature_network']}",
-        f"  of {evaluation.run_dir}, step {evaluation.step:,}",
-        f"  {protocol['training_images']:,} training crops of {protocol['training_patients']:,} "
-        f"patients, {protocol['held_out_images']:,} {protocol['held_out_split']} crops of "
-        f"{protocol['held_out_patients']:,} others; 95 % intervals",
-        f"  a copy: nearest training crop at most {limits} of that crop's distance",
-        f"  to another patient's; {protocol['alpha']:.2%} expected of images that copy nobody",
-        "",
-        f"  {'':22}{'N':>7}  {'copy rate':^23}  {'authentic':^23}{'median':>8}{'identical':>11}",
-        _line(f"held-out ({protocol['held_out_split']})", len(held_out.images), held_out.score),
+    return render(_TABLE, audit=audit, excess=_excess(audit))
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """A generated image beside its nearest training crop.
+
+    Attributes:
+      generated: uint8 [S, S, 3].
+      training: uint8 [S, S, 3], mirrored where that is nearer.
+      flagged: whether it counts as a copy.
+      lines: what to write under it.
+    """
+
+    generated: np.ndarray
+    training: np.ndarray
+    flagged: bool
+    lines: Sequence[str]
+
+
+def closest_pairs(audit: Audit, generator: TrainedGenerator, number: int) -> List[Pair]:
+    """Returns the most suspicious generated images, painted again, by ratio.
+
+    Args:
+      audit: what was measured.
+      generator: that it was measured of.
+      number: how many.
+    """
+    rows = frame(audit).head(number)
+    chosen = [
+        audit.generated[split].images.layouts[index]
+        for split, index in zip(rows["map_split"], rows["index"])
     ]
-    for split, one in evaluation.generated.items():
-        lines.append(_line(f"{split} maps", len(one.images), one.score))
-    for split, one in evaluation.generated.items():
-        if one.score.copies is not None and held_out.score.copies is not None:
-            excess = one.score.copies.excess(held_out.score.copies)
-            low, high = f"{excess[1]:+.2%}", f"{excess[2]:+.2%}"
-            lines.append(f"  excess on {split} maps over held-out: {excess[0]:+.2%} ({low} {high})")
-    if evaluation.planted:
-        found = [f"{kind} {rate.share:.1%}" for kind, rate in evaluation.planted.items()]
-        number = next(iter(evaluation.planted.values())).total
-        lines.append(f"  planted copies found, of {number:,} each: {', '.join(found)}")
-    lines += ["", *_condition_lines(evaluation), "", *_patient_lines(evaluation), ""]
-    return "\n".join(lines + [f"  note: {note}" for note in evaluation.notes])
-
-
-def _condition_lines(evaluation: Evaluation) -> List[str]:
-    lines = [f"  {'generated, by condition':38}{'N':>7}  {'copy rate':^23}  {'authentic':^23}"]
-    for name, rates in evaluation.conditions.items():
-        number = rates["copies"].total if rates["copies"] else 0
-        numbers = f"{_percent(rates['copies'])}  {_percent(rates['authentic'])}"
-        lines.append(f"    {name:36.36}{number:7,}  {numbers}")
-    return lines
-
-
-def _patient_lines(evaluation: Evaluation) -> List[str]:
-    lines = [
-        f"  {'nearest training patients':28}{'crops':>6}{'flagged':>9}"
-        f"{'generated':>18}{'held-out':>18}{'p':>9}"
-    ]
-    for row in evaluation.patients[:_ROWS]:
-        lines.append(
-            f"    {row['patient_id']:26.26}{row['training_crops']:6,}{row['flagged']:9,}"
-            f"{row['generated']:9,} ({row['generated_share']:6.2%})"
-            f"{row['held_out']:9,} ({row['held_out_share']:6.2%}){row['p']:9.2g}"
+    maps = layouts.draw(chosen, generator.image_size)
+    painted = np.concatenate(list(generator.batches(maps, rows["seed"].to_numpy())))
+    originals = plants.pick(audit.training, rows["nearest_index"].tolist())
+    pairs = []
+    for row, image, original in zip(rows.itertuples(), painted, originals):
+        lines = (
+            f"{row.ratio:.2f} by {row.criterion}" + (", mirrored" if row.mirrored else ""),
+            str(row.nearest_patient_id),
+            f"{row.condition}, {row.map_split} map",
         )
-    return lines
+        training = original[:, ::-1] if row.mirrored else original
+        pairs.append(Pair(image, training, bool(row.flagged), lines))
+    return pairs
+
+
+def _draw_pair(axes: pyplot.Axes, pair: Pair) -> None:
+    gap = np.full((len(pair.generated), max(len(pair.generated) // 32, 1), 3), 255, np.uint8)
+    axes.imshow(np.concatenate([pair.generated, gap, pair.training], axis=1))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    color = _FLAGGED if pair.flagged else _PASSED
+    for spine in axes.spines.values():
+        spine.set(color=color, linewidth=2.5 if pair.flagged else 0.8)
+    axes.set_xlabel("\n".join(pair.lines), fontsize=7, color=color, labelpad=3)
+
+
+def _draw_histogram(axes: pyplot.Axes, audit: Audit, criterion: str) -> None:
+    filled: Dict[str, Any] = {"histtype": "stepfilled", "alpha": 0.35}
+    sets = [("held-out photographs", audit.held_out, figures.REAL, filled)]
+    for color, (split, one) in zip(_MAP_COLORS, audit.generated.items()):
+        kind = "as they are" if split == TRAINING_SPLIT else "varied"
+        sets.append((f"generated, {split} maps {kind}", one, color, {"histtype": "step"}))
+    edges = np.linspace(0, _LARGEST_RATIO, 51).tolist()
+    for name, one, color, style in sets:
+        ratio = np.minimum(one.neighbours[criterion].ratio, _LARGEST_RATIO)
+        share = np.full(len(ratio), 1 / len(ratio))
+        axes.hist(ratio, edges, weights=share, color=color, label=name, **style)
+    threshold = audit.thresholds[criterion]
+    label = f"copies: ratio up to {threshold:.2f}"
+    axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=label)
+    axes.set_xlim(0, _LARGEST_RATIO)
+    axes.set_title(f"by {criterion}", fontsize=9)
+    axes.set_xlabel(
+        "distance to nearest training crop / its distance to another patient", fontsize=8
+    )
+    axes.set_ylabel("share of images")
+    figures.finish(axes, grid=None, loc="upper right")
+
+
+def draw(audit: Audit, pairs: Sequence[Pair]) -> pyplot.Figure:
+    """Draws the closest pairs and, beside them, the ratios of all images.
+
+    Args:
+      audit: what was measured.
+      pairs: from `closest_pairs`, generated image on the left, training crop on the
+        right; flagged ones have a thick red frame.
+    """
+    rows = max(-(-len(pairs) // _COLUMNS), 1)
+    figure = pyplot.figure(figsize=(15.5, max(1.6 * rows + 0.9, 6.0)), layout="constrained")
+    parts: Any = figure.subfigures(1, 2, width_ratios=(2.1, 1))
+    left, right = parts
+    left.suptitle("closest pairs: generated | training, ratio and training patient", fontsize=10)
+    grid = left.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    for axes, pair in zip(grid, pairs):
+        _draw_pair(axes, pair)
+    for axes in grid[len(pairs) :]:
+        axes.set_axis_off()
+    title = f"step {audit.step:,}, {audit.protocol['layer']}"
+    right.suptitle(f"all images, {title}", fontsize=10)
+    for axes, name in zip(right.subplots(len(audit.thresholds)), audit.thresholds):
+        _draw_histogram(axes, audit, name)
+    return figure

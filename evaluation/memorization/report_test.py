@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from absl.testing import absltest
+from PIL import Image
 
+from common import figures
+from common.report import Report
 from evaluation.memorization import report, testing
-from evaluation.memorization.audit import Rate
+from evaluation.uncertainty.intervals import Rate
 
 
 class ReportTest(absltest.TestCase):
@@ -31,13 +34,16 @@ class ReportTest(absltest.TestCase):
         super().setUp()
         self.folder = self.create_tempdir().full_path
 
+    def _write(self):
+        results = Report(self.folder, "memorization", self.evaluation.protocol)
+        report.write(self.evaluation, 0.05, results)
+        return results.paths
+
     def _with_copies(self, count, total):
         generated = dict(self.evaluation.generated)
         one = generated["validation"]
-        score = dataclasses.replace(one.score, copies=Rate(count, total))
-        low = dataclasses.replace(one.score, copies=Rate(0, 1000))
-        generated["validation"] = dataclasses.replace(one, score=score)
-        generated["train"] = dataclasses.replace(one, score=low)
+        generated["validation"] = dataclasses.replace(one, copies=Rate(count, total))
+        generated["train"] = dataclasses.replace(one, copies=Rate(0, 1000))
         return dataclasses.replace(self.evaluation, generated=generated)
 
     def test_refusal(self):
@@ -54,8 +60,7 @@ class ReportTest(absltest.TestCase):
         self.assertEndsWith(reason, "more --num_images may show that it is lower")
 
     def test_files(self):
-        paths = report.write(self.evaluation, self.folder, 0.05)
-        self.assertEqual(sorted(os.listdir(self.folder)), ["memorization.csv", "memorization.json"])
+        paths = self._write()
         content = json.loads(pathlib.Path(paths[0]).read_text())
         self.assertEqual(content["protocol"]["feature_network"], "embedded")
         self.assertEqual(content["protocol"]["alpha"], 0.1)
@@ -75,16 +80,6 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(copies["nearest_patient_id"].iloc[0][:6], "train_")
         self.assertTrue((rows["features_ratio"] <= rows["features_distance"] * 1e9).all())
 
-    def test_another_protocol_is_not_overwritten(self):
-        report.write(self.evaluation, self.folder, 0.05)
-        report.write(self.evaluation, self.folder, 0.2)
-        other = dataclasses.replace(
-            self.evaluation, protocol={**self.evaluation.protocol, "seed": 1}
-        )
-        with self.assertRaisesRegex(ValueError, "holds a measurement by another protocol; choose"):
-            report.write(other, self.folder, 0.05)
-        report.write(other, self.folder, 0.05, overwrite=True)
-
     def test_table(self):
         text = report.table(self.evaluation)
         self.assertIn("by random_224 of embedded", text)
@@ -97,7 +92,7 @@ class ReportTest(absltest.TestCase):
         self.assertLess(max(len(line) for line in rows), 112)
 
     def test_scalars(self):
-        report.log(self.evaluation, self.folder)
+        self._write()
         found = {}
         for path in pathlib.Path(self.folder).glob("events.*"):
             for event in tf.compat.v1.train.summary_iterator(str(path)):
@@ -105,9 +100,44 @@ class ReportTest(absltest.TestCase):
                     found[value.tag] = (event.step, tf.make_ndarray(value.tensor).item())
         step, rate = found["memorization/copy_rate/train_maps"]
         self.assertEqual(step, 7)
-        share = self.evaluation.generated["train"].score.copies.share
+        share = self.evaluation.generated["train"].copies.share
         self.assertAlmostEqual(rate, share, places=6)
         self.assertIn("memorization/authentic/held_out", found)
+
+
+class FiguresTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        images = testing.write_records(folder.name)
+        honest = testing.patterns(30, 9)
+        cls.painted = np.concatenate([honest, images["train"][:10, :, ::-1]])
+        cls.evaluation, cls.generator = testing.audit(folder.name, cls.painted)
+
+    def test_pairs_are_the_most_suspicious_ones(self):
+        pairs = report.closest_pairs(self.evaluation, self.generator, 12)
+        self.assertLen(pairs, 12)
+        rows = report.frame(self.evaluation).head(12)
+        for index, flagged, pair in zip(rows["index"], rows["flagged"], pairs):
+            np.testing.assert_array_equal(pair.generated, self.painted[index])
+            self.assertEqual(pair.flagged, flagged)
+        # Mirrored copies: the training crop is shown as the copy shows it.
+        for pair in pairs[:10]:
+            np.testing.assert_array_equal(pair.generated, pair.training)
+            self.assertStartsWith(pair.lines[0], "0.00 by ")
+            self.assertEndsWith(pair.lines[0], ", mirrored")
+            self.assertStartsWith(pair.lines[1], "train_")
+        self.assertEqual(pairs[0].generated.dtype, np.uint8)
+
+    def test_picture(self):
+        pairs = report.closest_pairs(self.evaluation, self.generator, 5)
+        path = os.path.join(self.create_tempdir().full_path, "memorization.png")
+        figures.save(report.draw(self.evaluation, pairs), path)
+        pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        red = np.abs(pixels - [0xB5, 0x47, 0x2F]).sum(axis=-1) < 12
+        self.assertGreater(red.sum(), 1000)  # five frames
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from evaluation.features import networks
-from evaluation.memorization import study
-from evaluation.memorization.results import Evaluation, Protocol
+from evaluation.memorization.auditor import Audit, Auditor, AuditProtocol
 from preprocessing.data import maps, records, taxonomy
 from preprocessing.data.manifest import Box
 from training import testing_data
@@ -26,8 +25,8 @@ def patterns(number: int, seed: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=None)
-def _network() -> networks.FeatureNetwork:
-    return networks.embedded_network()
+def _extractor() -> networks.FeatureExtractor:
+    return networks.FeatureExtractor(networks.embedded_network())
 
 
 def write_records(
@@ -93,17 +92,9 @@ class PlantedGenerator:
         return next(self.batches(semantic_maps, seeds, len(semantic_maps)))
 
 
-def audit(
-    data_dir: str, images: np.ndarray, **protocol: Any
-) -> Tuple[Evaluation, "PlantedGenerator"]:
-    """Audits a generator that paints `images`; `protocol` as of `Protocol`."""
+def audit(data_dir: str, images: np.ndarray, **protocol: Any) -> Tuple[Audit, "PlantedGenerator"]:
+    """Audits a generator that paints `images`; `protocol` as of `AuditProtocol`."""
     given: Dict[str, Any] = {"alpha": 0.1, "num_images": len(images), "num_planted": 0}
     generator: Any = PlantedGenerator(images)
-    auditor = study.Auditor(
-        generator,
-        data_dir,
-        _network(),
-        networks.FeatureSettings(),
-        Protocol(**{**given, "map_splits": ("train",), **protocol}),
-    )
-    return auditor.measure(), generator
+    asked = AuditProtocol(**{**given, "map_splits": ("train",), **protocol})
+    return Auditor(generator, data_dir, _extractor(), asked).audit(), generator

@@ -73,7 +73,7 @@ def add_thumbnails(network: FeatureNetwork, with_windows: bool) -> FeatureNetwor
     return dataclasses.replace(network, digest=hashlib.sha256(what.encode()).hexdigest(), call=call)
 
 
-def views(plain: np.ndarray, mirrored: np.ndarray, with_windows: bool) -> Dict[str, Views]:
+def split_views(plain: np.ndarray, mirrored: np.ndarray, with_windows: bool) -> Dict[str, Views]:
     """Parts what such a network gives for images and for their mirror images.
 
     Args:

@@ -8,7 +8,7 @@ from evaluation.memorization import testing, thumbnails
 
 def _images(number=3):
     pixels = testing.patterns(number, 0)
-    return networks.resize(pixels, networks.FeatureSettings())
+    return networks.FeatureExtractor(networks.embedded_network()).prepare(pixels)
 
 
 class ThumbnailsTest(absltest.TestCase):
@@ -36,7 +36,7 @@ class ThumbnailsTest(absltest.TestCase):
             both = thumbnails.add_thumbnails(network, with_windows)
             self.assertNotEqual(both.digest, network.digest)
             found = both.call(images).numpy()
-            views = thumbnails.views(found, found, with_windows)
+            views = thumbnails.split_views(found, found, with_windows)
             np.testing.assert_array_equal(views["features"].plain, network.call(images))
             np.testing.assert_array_equal(views["thumbnails"].plain, thumbnails.thumbnails(images))
             self.assertLen(views["thumbnails"].references(), 30 if with_windows else 3)

@@ -7,7 +7,7 @@ one map. Resampling patients and maps instead of images keeps that in the interv
 
 import dataclasses
 import math
-from typing import Callable, Dict, Hashable, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def p_of_no_difference(drawn: np.ndarray) -> float:
     return min(1.0, 2.0 * (tail + 1) / (len(finite) + 1))
 
 
-def mean(values: Sequence[float]) -> float:
+def mean(values: Union[Sequence[float], np.ndarray]) -> float:
     """Returns the mean of the finite values; NaN of none."""
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]

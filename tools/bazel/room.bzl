@@ -3,7 +3,7 @@
 load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
 
 # Modules of tests' helpers are part of the library of their folder.
-_DATA = ["*.css", "*.html", "*.js", "*.md.jinja", "*.html.jinja", "*.csv"]
+_DATA = ["*.css", "*.html", "*.js", "*.jinja", "*.csv"]
 
 _TRAINED_RUN = "//training:tiny_run.tar"
 

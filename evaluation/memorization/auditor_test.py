@@ -2,11 +2,70 @@ import os
 import tempfile
 
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from evaluation.features import networks
-from evaluation.memorization import audit, plants, study, testing
-from evaluation.memorization.results import Protocol
+from evaluation.features.image_sets import ImageSet
+from evaluation.memorization import auditor, copies, plants, testing
+from evaluation.memorization.auditor import Auditor, AuditProtocol, JudgedSet
+from evaluation.memorization.nearest_neighbours import Neighbours
+from evaluation.uncertainty.intervals import Rate
+from synthesis.layouts import Layout
+
+
+def _judged(ratio, conditions):
+    ratio = np.array(ratio, np.float64)
+    number = len(ratio)
+    layouts = tuple(Layout(condition, 1, ()) for condition in conditions)
+    names = ("",) * number
+    images = ImageSet("images", "0", layouts, names, names, lambda: tf.data.Dataset.range(number))
+    ones = np.ones(number)
+    found = Neighbours(np.zeros(number, np.int64), ratio, ratio < 0, ones, 1e-3)
+    neighbours = {"features": found, "thumbnails": found}
+    matches = copies.match_neighbours(neighbours, {"features": 0.5, "thumbnails": 0.4})
+    return JudgedSet(images, np.arange(number), neighbours, matches, matches.copy_rate())
+
+
+class JudgedSetTest(absltest.TestCase):
+    def test_seeds_are_those_of_the_images(self):
+        protocol = AuditProtocol(num_images=3, seed=2)
+        self.assertEqual(protocol.painting_seed("train"), 4)
+        self.assertEqual(
+            protocol.image_seeds("validation").tolist(), [5 * 2**32 + i for i in range(3)]
+        )
+
+    def test_score(self):
+        score = _judged([0.0, 0.5, 0.9, 1.5], ["Acne"] * 4)
+        self.assertEqual(score.copies, Rate(2, 4))
+        self.assertEqual(score.authentic, Rate(1, 4))
+        self.assertEqual(score.identical, 1)
+        self.assertEqual(score.quantiles("features")["50"], 0.7)
+        self.assertEqual(score.as_dict()["copies"]["share"], 0.5)
+
+    def test_conditions(self):
+        held_out = _judged([1.2, 0.9], ["Acne", "Acne"])
+        first = _judged([0.1, 1.1], ["Acne", "Vitiligo"])
+        second = _judged([2.0], ["Acne"])
+        found = auditor.rates_by_condition(held_out, [first, second])
+        self.assertEqual(
+            found["Acne"],
+            {"copies": Rate(1, 2), "authentic": Rate(1, 2), "held_out_authentic": Rate(1, 2)},
+        )
+        self.assertEqual(found["Vitiligo"]["copies"], Rate(0, 1))
+        self.assertIsNone(found["Vitiligo"]["held_out_authentic"])
+
+    def test_misreadings(self):
+        near = _judged([0.9] * 20 + [1.1] * 20, ["Acne"] * 40)
+        far = _judged([1.9] * 40, ["Acne"] * 40)
+        rows = [
+            {"patient_id": "a", "p": 0.01, "flagged": 0},
+            {"patient_id": "b", "p": 0.01, "flagged": 2},
+        ]
+        self.assertEmpty(auditor.misreadings(near, {"train": near}, rows[1:]))
+        found = auditor.misreadings(near, {"train": near, "validation": far}, rows)
+        self.assertStartsWith(found[0], "images of validation maps are more often authentic")
+        self.assertStartsWith(found[1], "nearest remarkably often without a flagged copy: 1")
 
 
 class AuditTest(parameterized.TestCase):
@@ -21,12 +80,12 @@ class AuditTest(parameterized.TestCase):
 
     @parameterized.parameters("exact", "mirrored", "jittered")
     def test_planted_copies_are_found(self, kind):
-        copies = self.images["train"][10:30]
+        painted = self.images["train"][10:30]
         if kind == "mirrored":
-            copies = copies[:, :, ::-1]
+            painted = painted[:, :, ::-1]
         elif kind == "jittered":
-            copies = plants.jitter(copies)
-        painted = np.concatenate([copies, self.honest[:80]])
+            painted = plants.jitter(painted)
+        painted = np.concatenate([painted, self.honest[:80]])
         evaluation, _ = testing.audit(self.data_dir, painted)
         matches = evaluation.generated["train"].matches
         found = matches.flagged[:20]
@@ -34,7 +93,7 @@ class AuditTest(parameterized.TestCase):
         np.testing.assert_array_equal(matches.index[:20][found], np.arange(10, 30)[found])
         self.assertLess(matches.flagged[20:].mean(), 0.25)
         if kind == "exact":
-            self.assertEqual(evaluation.generated["train"].score.identical, 20)
+            self.assertEqual(evaluation.generated["train"].identical, 20)
             self.assertFalse(matches.mirrored[:20].any())
         if kind == "mirrored":
             self.assertTrue(matches.mirrored[:20].all())
@@ -44,12 +103,12 @@ class AuditTest(parameterized.TestCase):
 
     def test_an_honest_generator_is_at_about_alpha(self):
         evaluation, _ = testing.audit(self.data_dir, self.honest, num_planted=20)
-        copies = evaluation.generated["train"].score.copies
-        bound = audit.honest_bound(100, 0.1, 2)
-        self.assertLess(copies.interval[0], bound)
-        self.assertLess(copies.share, 0.25)
-        self.assertEqual(evaluation.generated["train"].score.identical, 0)
-        self.assertAlmostEqual(evaluation.held_out.score.copies.share, 0.1, delta=0.07)
+        rate = evaluation.generated["train"].copies
+        bound = copies.honest_bound(100, 0.1, 2)
+        self.assertLess(rate.interval[0], bound)
+        self.assertLess(rate.share, 0.25)
+        self.assertEqual(evaluation.generated["train"].identical, 0)
+        self.assertAlmostEqual(evaluation.held_out.copies.share, 0.1, delta=0.07)
         self.assertEqual(evaluation.planted["exact"].share, 1.0)
         self.assertEqual(evaluation.planted["mirrored"].share, 1.0)
         self.assertGreaterEqual(evaluation.planted["jittered"].share, 0.9)
@@ -67,14 +126,14 @@ class AuditTest(parameterized.TestCase):
         np.testing.assert_array_equal(seeds[1], np.arange(100) + 7 * 2**32)
 
     def test_training_maps_stay_as_they_are(self):
-        layouts = study.sample_layouts(
-            self.data_dir, "train", testing.CONDITIONS, 32, Protocol(num_images=130)
+        layouts = auditor.sample_layouts(
+            self.data_dir, "train", testing.CONDITIONS, 32, AuditProtocol(num_images=130)
         )
         self.assertLen(layouts, 130)
         self.assertEqual({layout.boxes[0].x0 for layout in layouts}, {4.0})
         self.assertEqual(layouts[:10], layouts[60:70])
-        varied = study.sample_layouts(
-            self.data_dir, "test", testing.CONDITIONS, 32, Protocol(num_images=30)
+        varied = auditor.sample_layouts(
+            self.data_dir, "test", testing.CONDITIONS, 32, AuditProtocol(num_images=30)
         )
         self.assertGreater(len({layout.boxes[0].x0 for layout in varied}), 5)
 
@@ -91,11 +150,10 @@ class AuditTest(parameterized.TestCase):
 
         testing.patterns = leaking
         testing.write_records(folder)
-        copies = self.images["train"][:50]
-        evaluation, _ = testing.audit(folder, copies)
+        evaluation, _ = testing.audit(folder, self.images["train"][:50])
         self.assertStartsWith(evaluation.notes[1], "4 held-out crops are training crops, too")
         self.assertIn("(test0 is train0)", evaluation.notes[1])
-        self.assertEqual(evaluation.generated["train"].score.copies.share, 1.0)
+        self.assertEqual(evaluation.generated["train"].copies.share, 1.0)
 
     def test_bad_input(self):
         folder = os.path.join(self.create_tempdir().full_path, "data")
@@ -118,9 +176,9 @@ class AuditTest(parameterized.TestCase):
     def test_other_records_than_those_of_the_run(self):
         generator = testing.PlantedGenerator(self.honest)
         generator.description = {"dataset": {"digest": "1" * 64}}
-        network, settings = networks.embedded_network(), networks.FeatureSettings()
+        extractor = networks.FeatureExtractor(networks.embedded_network())
         with self.assertRaisesRegex(ValueError, "not the records that /runs/planted was trained"):
-            study.Auditor(generator, self.data_dir, network, settings, Protocol(alpha=0.1))
+            Auditor(generator, self.data_dir, extractor, AuditProtocol(alpha=0.1))
 
 
 if __name__ == "__main__":

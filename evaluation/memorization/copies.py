@@ -10,48 +10,14 @@ rate of alpha at most.
 
 import dataclasses
 import math
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 from scipy import stats
 
 from evaluation.memorization.nearest_neighbours import Neighbours
-
-CONFIDENCE = 0.95
-
-
-@dataclasses.dataclass(frozen=True)
-class Rate:
-    """A share of images, with its Clopper-Pearson interval (images independent)."""
-
-    count: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """Between 0 and 1."""
-        return self.count / self.total
-
-    @property
-    def interval(self) -> Tuple[float, float]:
-        """Ends of the interval of confidence `CONFIDENCE`."""
-        found = stats.binomtest(self.count, self.total).proportion_ci(CONFIDENCE, "exact")
-        return float(found.low), float(found.high)
-
-    def excess(self, other: "Rate") -> Tuple[float, float, float]:
-        """Returns this share minus another and the ends of its interval.
-
-        Source: Newcombe 1998, method 10, with Clopper-Pearson instead of Wilson ends.
-        """
-        (low, high), (other_low, other_high) = self.interval, other.interval
-        difference = self.share - other.share
-        below = math.hypot(self.share - low, other_high - other.share)
-        above = math.hypot(high - self.share, other.share - other_low)
-        return difference, difference - below, difference + above
-
-    def as_dict(self) -> Dict[str, Any]:
-        """Returns count, total, share and interval."""
-        return {**dataclasses.asdict(self), "share": self.share, "interval": self.interval}
+from evaluation.uncertainty.cluster_bootstrap import LEVEL
+from evaluation.uncertainty.intervals import Rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,12 +48,14 @@ class Matches:
         return Rate(int(self.flagged.sum()), len(self.flagged))
 
 
-def match(neighbours: Mapping[str, Neighbours], thresholds: Mapping[str, float]) -> Matches:
+def match_neighbours(
+    neighbours: Mapping[str, Neighbours], thresholds: Mapping[str, float]
+) -> Matches:
     """Picks for every image the more suspicious of its neighbours.
 
     Args:
       neighbours: by criterion.
-      thresholds: from `calibrate`.
+      thresholds: from `calibrate_thresholds`.
     """
     names = list(neighbours)
     suspicion = np.stack([neighbours[name].ratio / thresholds[name] for name in names])
@@ -117,7 +85,7 @@ def honest_bound(number: int, alpha: float, criteria: int) -> float:
     distributed as Beta(k, number + 1 - k); the criteria are added up.
     """
     rank = _rank(number, alpha / criteria)
-    confidence = 1 - (1 - CONFIDENCE) / criteria
+    confidence = 1 - (1 - LEVEL) / criteria
     return float(min(criteria * stats.beta.ppf(confidence, rank, number + 1 - rank), 1.0))
 
 
@@ -132,7 +100,7 @@ def check_patients(training: Sequence[str], held_out: Sequence[str]) -> None:
         )
 
 
-def calibrate(ratios: Mapping[str, np.ndarray], alpha: float) -> Dict[str, float]:
+def calibrate_thresholds(ratios: Mapping[str, np.ndarray], alpha: float) -> Dict[str, float]:
     """Returns thresholds of which an honest image falls to one with chance alpha.
 
     By criterion the k-th smallest ratio, k = floor(alpha / criteria (N + 1)): the chance
@@ -177,7 +145,7 @@ def held_out_rate(
         others = {name: values[~judged] for name, values in ratios.items()}
         if _rank(int((~judged).sum()), alpha / len(ratios)) < 1:
             return None
-        for name, threshold in calibrate(others, alpha).items():
+        for name, threshold in calibrate_thresholds(others, alpha).items():
             flagged[judged] |= ratios[name][judged] <= threshold
     return Rate(int(flagged.sum()), len(flagged))
 

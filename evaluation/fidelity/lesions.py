@@ -6,17 +6,16 @@ does the region that a finder without knowledge of the boxes points at coincide 
 them. Boxes of other images, held against the same regions, are the floor.
 """
 
-import dataclasses
 import math
-from typing import Any, Dict, Hashable, List, Mapping, Sequence
+from typing import Any, Dict, Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from evaluation.fidelity import localization
-from evaluation.fidelity.localization import box_mask
+from evaluation.fidelity import comparison, localization
+from evaluation.fidelity.comparison import Comparison
+from evaluation.fidelity.localization import Region, box_mask
 from evaluation.uncertainty import cluster_bootstrap
-from evaluation.uncertainty.cluster_bootstrap import Estimate
 from preprocessing.data import skin
 from preprocessing.data.manifest import Box
 from synthesis.layouts import Layout
@@ -25,58 +24,15 @@ from synthesis.layouts import Layout
 _RING = (0.06, 0.35)
 _MIN_PIXELS = 24
 _SHIFTS = 8
-_METRICS = {
+_NUMBERS = {  # by column of what is measured
     "found": "found",
     "iou": "iou",
     "center_error": "center_error",
     "inside": "contrast_inside",
     "outside": "contrast_outside",
     "medians": "contrast_of_medians",
+    "chance": "iou_by_chance",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class RoiFidelity:
-    """Position and contrast of lesions, of generated images and of photographs.
-
-    Attributes:
-      generated: by image: columns of `measure`, and map.
-      real: by photograph: the same, and patient.
-      generated_numbers: found (share of images with any region), iou, iou_by_chance,
-        center_error (share of the side, of images with a region), contrast_inside,
-        contrast_outside, contrast_of_medians (Delta E), contrast_ratio (inside over
-        outside).
-      real_numbers: the same of the photographs.
-      ratio: generated over real.
-    """
-
-    generated: pd.DataFrame
-    real: pd.DataFrame
-    generated_numbers: Mapping[str, Estimate]
-    real_numbers: Mapping[str, Estimate]
-    ratio: Mapping[str, Estimate]
-
-    def as_dict(self) -> Dict[str, Any]:
-        """Returns the numbers for JSON."""
-        sides = {
-            "generated": self.generated_numbers,
-            "real": self.real_numbers,
-            "generated_over_real": self.ratio,
-        }
-        numbers: Dict[str, Any] = {
-            side: {name: one.as_dict() for name, one in values.items()}
-            for side, values in sides.items()
-        }
-        frames = {"generated": self.generated, "real": self.real}
-        numbers["images"] = {side: len(frame) for side, frame in frames.items()}
-        numbers["not_found"] = {
-            side: int((frame["found"] == 0).sum()) for side, frame in frames.items()
-        }
-        numbers["iou_by_condition"] = {
-            side: frame.groupby("condition")["iou"].mean().round(4).to_dict()
-            for side, frame in frames.items()
-        }
-        return numbers
 
 
 def contrast(image: np.ndarray, boxes: Sequence[Box]) -> Dict[str, float]:
@@ -110,13 +66,13 @@ def contrast(image: np.ndarray, boxes: Sequence[Box]) -> Dict[str, float]:
     }
 
 
-def measure(image: np.ndarray, layout: Layout, region: localization.Region) -> Dict[str, Any]:
+def measure_lesion(image: np.ndarray, layout: Layout, region: Region) -> Dict[str, Any]:
     """Measures one image.
 
     Args:
       image: uint8 [S, S, 3].
       layout: what it should show.
-      region: what `localization.find` found in it.
+      region: what `localization.find_region` found in it.
 
     Returns:
       `found` (0 or 1), `iou` (0 where nothing was found), `center_error` (share of
@@ -165,53 +121,44 @@ def chance_ious(rows: pd.DataFrame, owners: Sequence[Hashable], size: int) -> np
     )
 
 
-def _numbers(values: Mapping[str, np.ndarray], rows: np.ndarray) -> Dict[str, float]:
-    numbers = {
-        name: cluster_bootstrap.mean(values[column][rows]) for column, name in _METRICS.items()
-    }
-    numbers["iou_by_chance"] = cluster_bootstrap.mean(values["chance"][rows])
+def _numbers(values: Mapping[str, np.ndarray]) -> Dict[str, float]:
+    numbers = {name: cluster_bootstrap.mean(values[column]) for column, name in _NUMBERS.items()}
     outside = numbers["contrast_outside"]
     numbers["contrast_ratio"] = numbers["contrast_inside"] / outside if outside else math.nan
     return numbers
 
 
-def compare(
+def compare_lesions(
     real: pd.DataFrame, generated: pd.DataFrame, size: int, replicates: int, seed: int
-) -> RoiFidelity:
+) -> Comparison:
     """Holds generated images against photographs.
 
     Args:
-      real: photographs: columns of `measure`, and patient.
-      generated: columns of `measure`, and map.
+      real: photographs: columns of `measure_lesion`, and patient.
+      generated: columns of `measure_lesion`, and map.
       size: rows and columns of the images.
       replicates: of the bootstrap, which draws patients and maps.
       seed: of the bootstrap.
+
+    Returns:
+      found (share of images with any region), iou, iou_by_chance, center_error (share of
+      the side, of images with a region), contrast_inside, contrast_outside,
+      contrast_of_medians (Delta E), contrast_ratio (inside over outside).
     """
     real = real.assign(chance=chance_ious(real, real["patient"].tolist(), size))
     generated = generated.assign(chance=chance_ious(generated, generated["map"].tolist(), size))
-    columns = (*_METRICS, "chance")
-    real_values = {name: real[name].to_numpy(float) for name in columns}
-    values = {name: generated[name].to_numpy(float) for name in columns}
-    names = list(_numbers(values, np.arange(len(generated))))
+    return comparison.compare(real, generated, _numbers, replicates, seed)
 
-    def numbers(real_rows: np.ndarray, rows: np.ndarray) -> List[float]:
-        theirs = _numbers(real_values, real_rows)
-        ours = _numbers(values, rows)
-        ratios = [ours[name] / theirs[name] if theirs[name] else math.nan for name in names]
-        return [*ours.values(), *theirs.values(), *ratios]
 
-    estimates = cluster_bootstrap.estimate(
-        numbers,
-        real["patient"].tolist(),
-        generated["map"].tolist(),
-        replicates=replicates,
-        seed=seed,
-    )
-    count = len(names)
-    return RoiFidelity(
-        generated=generated,
-        real=real,
-        generated_numbers=dict(zip(names, estimates[:count])),
-        real_numbers=dict(zip(names, estimates[count : 2 * count])),
-        ratio=dict(zip(names, estimates[2 * count :])),
-    )
+def as_dict(compared: Comparison) -> Dict[str, Any]:
+    """Returns the numbers for JSON."""
+    frames = {"generated": compared.generated, "real": compared.real}
+    return {
+        **compared.as_dict(),
+        "images": {side: len(frame) for side, frame in frames.items()},
+        "not_found": {side: int((frame["found"] == 0).sum()) for side, frame in frames.items()},
+        "iou_by_condition": {
+            side: frame.groupby("condition")["iou"].mean().round(4).to_dict()
+            for side, frame in frames.items()
+        },
+    }

@@ -1,0 +1,97 @@
+"""What is written and printed of Frechet distances."""
+
+import pathlib
+from typing import Dict, Sequence
+
+import numpy as np
+import pandas as pd
+
+from common import figures
+from common.report import Report, render
+from evaluation.frechet.evaluator import FrechetEvaluation
+from evaluation.frechet.protocol import METRICS
+
+# Measured during training, with validation photographs, and after it.
+OVER_TRAINING = "fid_over_training"
+EVERY_CHECKPOINT = "fid_every_checkpoint"
+_TABLE = pathlib.Path(__file__).with_name("fid.txt.jinja")
+
+
+def write(evaluation: FrechetEvaluation, report: Report) -> None:
+    """Writes `fid.json` and `fid.png`."""
+    report.write_json(evaluation.as_dict())
+    report.write_figure(draw(evaluation))
+
+
+def write_scalars(evaluation: FrechetEvaluation, report: Report) -> None:
+    """Writes TensorBoard scalars at the checkpoint's step.
+
+    They go to a folder of the photographs' split: a distance to validation
+    photographs, measured during training, is another curve than one to test
+    photographs.
+    """
+    values: Dict[str, float] = {}
+    for name, scores in evaluation.groups():
+        tag = "" if name == "all" else f"/{name.replace('/', '-').replace(' ', '_')}"
+        for side, trials in (("generated", scores.generated), ("floor", scores.floor)):
+            for metric in METRICS:
+                values[f"{metric}{tag}/{side}"] = float(np.mean(trials[metric]))
+    report.write_scalars(evaluation.step, values, evaluation.protocol["real_split"])
+
+
+def draw(evaluation: FrechetEvaluation) -> figures.pyplot.Figure:
+    """Draws the distances of all images and of every group, with intervals."""
+    summaries = {name: scores.summary() for name, scores in evaluation.groups()}
+    return figures.compared_intervals(
+        [f"{name}  (N = {one['num_images']})" for name, one in summaries.items()],
+        [figures.plus_minus(**one["generated"]["frechet"]) for one in summaries.values()],
+        [figures.plus_minus(**one["floor"]["frechet"]) for one in summaries.values()],
+        f"step {evaluation.step:,}, {evaluation.protocol['trials']} trials, ± 1.96 SD",
+        evaluation.distance_name,
+    )
+
+
+def training_frame(evaluations: Sequence[FrechetEvaluation]) -> pd.DataFrame:
+    """Returns step, distance and floor, each with its half interval, by checkpoint."""
+    rows = []
+    for one in evaluations:
+        summary = one.overall.summary()
+        row = {"step": one.step}
+        for side in ("generated", "floor"):
+            distance = summary[side]["frechet"]
+            row |= {side: distance["mean"], f"{side}_interval": distance["interval"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def write_training_curve(
+    frame: pd.DataFrame, distance_name: str, report: Report, name: str
+) -> None:
+    """Writes a table and a picture of distances by step.
+
+    Args:
+      frame: from `training_frame`.
+      distance_name: for the axis.
+      report: of the folder.
+      name: of the .csv and .png: `OVER_TRAINING` or `EVERY_CHECKPOINT`.
+    """
+    generated, floor = (
+        list(map(figures.plus_minus, frame[side], frame[f"{side}_interval"]))
+        for side in ("generated", "floor")
+    )
+    steps = frame["step"].tolist()
+    report.write_figure(figures.over_training(steps, generated, floor, distance_name), name)
+    report.write_csv(frame, name)
+
+
+def table(evaluations: Sequence[FrechetEvaluation]) -> str:
+    """Returns the table for the screen: of the last checkpoint, and the distances of all."""
+    frame = training_frame(evaluations)
+    return render(
+        _TABLE,
+        evaluation=evaluations[-1],
+        groups={name: scores.summary() for name, scores in evaluations[-1].groups()},
+        metrics=METRICS,
+        checkpoints=frame.to_dict("records"),
+        least=int(frame["generated"].idxmin()),
+    )

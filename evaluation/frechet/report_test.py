@@ -1,0 +1,105 @@
+import json
+import os
+import pathlib
+
+import pandas as pd
+import tensorflow as tf
+from absl.testing import absltest
+from PIL import Image
+from tensorboard.backend.event_processing import event_accumulator
+
+from common.report import Report
+from evaluation.frechet import report
+from evaluation.frechet.evaluator import FrechetEvaluation
+from evaluation.frechet.protocol import METRICS, TrialScores
+
+_PROTOCOL = {
+    "trials": 2,
+    "real_split": "test",
+    "real_images": 99,
+    "real_patients": 33,
+    "generated_images": 198,
+}
+
+
+def _scores(distance):
+    values = dict.fromkeys(METRICS, (1.0, 1.5))
+    generated = {**values, "frechet": (distance - 0.1, distance + 0.1)}
+    return TrialScores(50, 60, generated, values, None)
+
+
+def _evaluation(step, distance):
+    return FrechetEvaluation(
+        "runs/r",
+        step,
+        "FID",
+        _PROTOCOL,
+        _scores(distance),
+        {"Acne": _scores(9.0)},
+        {},
+        None,
+        {},
+        (),
+    )
+
+
+class ReportTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.create_tempdir().full_path
+        self.evaluations = [_evaluation(10, 5.0), _evaluation(20, 3.0), _evaluation(30, 4.0)]
+
+    def _report(self):
+        return Report(self.folder, "fid", _PROTOCOL)
+
+    def test_numbers_and_picture(self):
+        results = self._report()
+        report.write(self.evaluations[0], results)
+        stored = json.loads(pathlib.Path(results.paths[0]).read_text())
+        self.assertEqual(stored["step"], 10)
+        self.assertEqual(stored["protocol"], _PROTOCOL)
+        self.assertEqual(stored["overall"]["generated"]["frechet"]["mean"], 5.0)
+        self.assertEqual(stored["conditions"]["Acne"]["num_images"], 50)
+        self.assertGreater(Image.open(os.path.join(self.folder, "fid.png")).width, 500)
+
+    def test_scalars(self):
+        report.write_scalars(self.evaluations[0], self._report())
+        events = event_accumulator.EventAccumulator(os.path.join(self.folder, "test"))
+        events.Reload()
+        tags = [f"{metric}/{side}" for metric in METRICS for side in ("generated", "floor")]
+        tags += [f"{metric}/Acne/{side}" for metric in METRICS for side in ("generated", "floor")]
+        self.assertCountEqual(events.Tags()["tensors"], tags)
+        (event,) = events.Tensors("frechet/generated")
+        self.assertEqual((event.step, tf.make_ndarray(event.tensor_proto)), (10, 5.0))
+
+    def test_training_curve(self):
+        frame = report.training_frame(self.evaluations)
+        results = self._report()
+        report.write_training_curve(frame, "FID", results, report.OVER_TRAINING)
+        self.assertGreater(Image.open(results.paths[0]).width, 500)
+        frame = pd.read_csv(os.path.join(self.folder, "fid_over_training.csv"))
+        self.assertEqual(
+            frame.columns.tolist(),
+            ["step", "generated", "generated_interval", "floor", "floor_interval"],
+        )
+        self.assertEqual(frame["step"].tolist(), [10, 20, 30])
+        self.assertEqual(frame["generated"].tolist(), [5.0, 3.0, 4.0])
+        self.assertEqual(frame["floor"].tolist(), [1.25] * 3)
+
+    def test_table(self):
+        lines = report.table(self.evaluations[:1]).splitlines()
+        self.assertEqual(lines[:3], ["", "FID", "  of runs/r, step 10"])
+        # Two trials, at 0.1 to both sides: 1.96 x 0.1 x sqrt(2).
+        numbers = "        5 ± 0.28           1.25 ± 0.69          50"
+        self.assertEqual(lines[6], f"  {'Frechet distance':38}{numbers}")
+        self.assertIn("  Frechet distance of", lines)
+        self.assertEqual(lines[-1], f"    {'Acne':36}{numbers}".replace("5", "9", 1))
+
+    def test_the_least_is_marked(self):
+        lines = report.table(self.evaluations).splitlines()[-4:]
+        self.assertStartsWith(lines[0], "        step       generated  ")
+        self.assertEqual([line.endswith("least") for line in lines[1:]], [False, True, False])
+
+
+if __name__ == "__main__":
+    absltest.main()
