@@ -34,16 +34,16 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from preprocessing.cropping import cutting
 from preprocessing.data import manifest as cases
 from preprocessing.data import maps, png_encoding, tfrecords
 from preprocessing.data import records as examples
 from preprocessing.data.manifest import Box, Photograph
-from preprocessing.sharding import pipeline, plans
+from preprocessing.sharding import photograph_records, pipeline, plans
 
 _NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 300, "N.", lower_bound=16)
 _ROUNDS = flags.DEFINE_integer("rounds", 15, "Turns of floor and pipeline.", lower_bound=1)
 _WHOLE_RUNS = flags.DEFINE_bool("whole_runs", True, "Also measure whole runs over N and 4 N.")
+_FIND_DUPLICATES = flags.DEFINE_bool("find_duplicates", True, "Whether whole runs look for them.")
 _SIZES = ((800, 600), (1280, 960))
 _DISTINCT = 16
 _TONES = ((247, 222, 207), (225, 184, 153), (204, 158, 122), (186, 138, 102), (128, 86, 60))
@@ -108,7 +108,7 @@ class OnePhotograph:
     def __init__(self, row: Photograph, folder: str):
         self._row, self._folder, self._settings = row, folder, plans.Settings()
         self._jpeg = pathlib.Path(folder, row.image).read_bytes()
-        done = cutting.process_photograph(row, folder, self._settings)
+        done = photograph_records.process_photograph(row, folder, self._settings)
         self._images = [
             Image.open(io.BytesIO(record.image_png)).convert("RGB")
             for record in done.full + done.crops
@@ -134,7 +134,7 @@ class OnePhotograph:
 
     def steps(self) -> None:
         """Runs the pipeline's steps, from the file to the bytes of the records."""
-        done = cutting.process_photograph(self._row, self._folder, self._settings)
+        done = photograph_records.process_photograph(self._row, self._folder, self._settings)
         for record in done.full + done.crops:
             tfrecords.frame(examples.serialize(record))
 
@@ -172,12 +172,13 @@ def _print_steps(size: Tuple[int, int], turns: Dict[str, List[Seconds]]) -> None
         print(f"  {name:8s} {own:6.2f} ms   floor/this {ratio:.2f}   (on the clock {clock:.2f})")
 
 
-def _run(manifest: str, output: str, mode: str, result: Any) -> None:
+def _run(manifest: str, output: str, mode: str, find_duplicates: bool, result: Any) -> None:
     beam_args = [f"--direct_running_mode={mode}"]
     if mode == "in_memory":
         beam_args.append("--direct_num_workers=1")
     start = time.perf_counter()
-    pipeline.preprocess(manifest, output, overwrite=True, beam_args=beam_args)
+    settings = plans.Settings(find_duplicates=find_duplicates)
+    pipeline.preprocess(manifest, output, settings, overwrite=True, beam_args=beam_args)
     clock = time.perf_counter() - start
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -193,7 +194,9 @@ def whole_run(manifest: str, output: str, mode: str) -> Tuple[Seconds, float, fl
     """
     context = multiprocessing.get_context("spawn")
     result = context.Queue()
-    process = context.Process(target=_run, args=(manifest, output, mode, result))
+    process = context.Process(
+        target=_run, args=(manifest, output, mode, _FIND_DUPLICATES.value, result)
+    )
     process.start()
     measured = result.get()
     process.join()

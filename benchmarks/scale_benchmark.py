@@ -30,14 +30,15 @@ import time
 from typing import Callable, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
-import tqdm
 from absl import flags
 from PIL import Image
 
+from common import progress
 from preprocessing.data import manifest as cases
 from preprocessing.data import records, taxonomy
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import pipeline
+from preprocessing.sharding import shards as shards_of
 
 _NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 50_000, "N.", lower_bound=2000)
 _FEW = flags.DEFINE_integer("few", 1000, "The number to compare with.", lower_bound=256)
@@ -55,7 +56,7 @@ def write_photographs(folder: pathlib.Path, count: int) -> List[Photograph]:
     width, height = _SIZE
     noise = rng.normal(0, 5, (2 * height, 2 * width, 1))
     rows = []
-    for number in tqdm.trange(count, desc="drawing", disable=None):
+    for number in progress.bar(range(count), what="drawing", unit="photographs"):
         x, y = rng.integers((width, height))
         pixels = np.array(_TONES[number % 5]) + noise[y : y + height, x : x + width]
         left, top, across, down = rng.integers((40, 20, 40, 40), (200, 140, 100, 90))
@@ -138,6 +139,10 @@ class Run:
         return (last.clock - first.clock) / shards, (last.processor - first.processor) / shards
 
 
+def _markers(work: pathlib.Path) -> List[pathlib.Path]:
+    return shards_of.records_job(str(work)).markers()
+
+
 def run(manifest: str, output: pathlib.Path, until: Callable[[int], bool]) -> Run:
     """Runs `preprocess`, in a process group that is killed when `until(shards)` is true."""
     command = [
@@ -161,7 +166,7 @@ def run(manifest: str, output: pathlib.Path, until: Callable[[int], bool]) -> Ru
     looks: List[_Look] = []
     while process.poll() is None:
         processes.update(_processes(process.pid))
-        shards = sum(1 for _ in (output / pipeline.UNFINISHED / "shards").glob("*.json"))
+        shards = len(_markers(output / pipeline.UNFINISHED))
         if not looks or shards > looks[-1].shards:  # At the end they are removed.
             processor = sum(one.seconds for one in processes.values())
             looks.append(_Look(time.perf_counter() - start, processor, shards))
@@ -180,7 +185,7 @@ def run(manifest: str, output: pathlib.Path, until: Callable[[int], bool]) -> Ru
 
 def _records(folder: pathlib.Path) -> Dict[str, Tuple[int, int]]:
     """Returns inode and time of change of the record files of finished shards."""
-    names = {path.stem for path in (folder / "shards").glob("*.json")}
+    names = {path.stem for path in _markers(folder)}
     files = (folder / kind / name for kind in ("crops", "full") for name in names)
     return {
         f"{path.parent.name}/{path.name}": (path.stat().st_ino, path.stat().st_mtime_ns)

@@ -121,19 +121,19 @@ def output_of(path: PathLike) -> Dict[str, Any]:
 
 
 def committed(
-    marker: PathLike, made_from: Mapping[str, str], read: bool = True
+    marker: PathLike, made_from: Optional[Mapping[str, str]], read: bool = True
 ) -> Optional[Dict[str, Any]]:
     """Returns the marker of a part that is done, if there is one and it fits.
 
     Args:
       marker: the JSON that `commit` wrote.
-      made_from: what the part would be made from today.
+      made_from: what the part would be made from today; None where that does not matter.
       read: whether the outputs are read and compared by digest; else their sizes only.
     """
     marker = pathlib.Path(marker)
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
-        if found["made_from"] != dict(made_from):
+        if made_from is not None and found["made_from"] != dict(made_from):
             return None
         for name, output in found["outputs"].items():
             path = marker.parent / name

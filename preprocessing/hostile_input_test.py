@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from preprocessing import testing_hostile
-from preprocessing.cropping import roi_windows, windows
+from preprocessing.cropping import windows
 from preprocessing.data import manifest, photographs, records, skin
 from preprocessing.testing_hostile import EITHER, LESION, REJECTED, USED
 
@@ -124,15 +124,13 @@ class FunctionsTest(absltest.TestCase):
         pixels = np.asarray(testing_hostile.scene())
         try:
             text = manifest.format_rois(manifest.Box(*box) for box in boxes)
-            fitted = roi_windows.fit_boxes(manifest.parse_rois(text), width, height)
+            fitted = windows.fit_boxes(manifest.parse_rois(text), width, height)
         except ValueError as error:
             self.assertRegex(str(error), r"^rois: [^\n]+$")
             return
         mask = skin.skin_mask(pixels, fitted)
         rng = np.random.default_rng(seed)
-        crops, reasons = roi_windows.plan_crops(
-            fitted, (width, height), mask, 1.0, crop_settings, rng
-        )
+        crops, reasons = windows.plan_crops(fitted, (width, height), mask, 1.0, crop_settings, rng)
         self.assertEmpty(reasons)
         for crop in crops:
             x0, y0, size = crop.window

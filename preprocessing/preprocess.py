@@ -61,9 +61,8 @@ flags.DEFINE_bool(
 
 
 def _settings() -> plans.Settings:
-    values = {
-        field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(plans.Settings)
-    }
+    names = [field.name for field in dataclasses.fields(plans.Settings)]
+    values = {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS}
     try:
         values["split_fractions"] = tuple(float(share) for share in values["split_fractions"])
     except ValueError as error:

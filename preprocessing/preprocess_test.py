@@ -86,11 +86,11 @@ class PreprocessTest(absltest.TestCase):
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             start_new_session=True,
         )
-        while killed.poll() is None and len(list(work.glob("shards/*.json"))) < 10:
+        while killed.poll() is None and len(list(work.glob(".job/done/*.json"))) < 10:
             time.sleep(0.01)
         os.killpg(killed.pid, signal.SIGKILL)
         self.assertEqual(killed.wait(), -signal.SIGKILL)
-        finished = [path.stem for path in work.glob("shards/*.json")]
+        finished = [path.stem for path in work.glob(".job/done/*.json")]
         self.assertBetween(len(finished), 10, 50)
         before = {name: (work / "crops" / name).stat() for name in finished}
         # One that the disk has not kept.

@@ -19,8 +19,8 @@ from typing import Sequence
 
 from absl import flags
 
-from synthesis import generation, job_planning, run_flags
-from synthesis.generation_request import Request
+from synthesis import generation, run_flags
+from synthesis.wanted import Request
 
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
     request = _request()
     generator = _GENERATOR()
     output_dir = _OUTPUT_DIR()
-    job, table = job_planning.plan(
+    job, table = generation.plan(
         request,
         generator,
         _DATA_DIR(generator),
@@ -73,8 +73,8 @@ def main(argv: Sequence[str]) -> None:
     )
     if request.balance:
         print(table)
-    manifest = generation.generate(job, generator, argv[1:])
-    print(generation.summary_text(manifest, output_dir))
+    description = generation.generate(job, generator, argv[1:])
+    print(generation.summary_text(description, output_dir))
 
 
 if __name__ == "__main__":

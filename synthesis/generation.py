@@ -1,4 +1,4 @@
-"""A job of generated images: planned, painted by Apache Beam, described.
+"""A job of generated images: asked for, planned, painted by Apache Beam, described.
 
 OUTPUT holds a data set with a training split only: `crops/` records, `dataset.json`,
 `manifest.json` (last: a folder without it is an unfinished job),
@@ -8,23 +8,20 @@ and with PNG files also `images/` and `cases.csv`.
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
-import sys
-import threading
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-import apache_beam as beam
 import numpy as np
-from tqdm import tqdm
 
-from preprocessing.data import manifest as cases
-from preprocessing.data import records, taxonomy
-from preprocessing.sharding import beam_runner, shard_failures
+from common import files, locks
+from preprocessing.data import manifest, records, taxonomy
+from preprocessing.sharding import beam_runner, jobs
 from synthesis import painting
-from synthesis.layouts import Layout, LayoutStatistics, vary
-from synthesis.painting import ShardPlan, Summary
+from synthesis.layouts import Layout, LayoutStatistics, fit_statistics, read_layouts, vary
+from synthesis.painting import ShardPlan
 from synthesis.trained_generator import TrainedGenerator
-from synthesis.wanted import Wanted
+from synthesis.wanted import Request, Wanted, balance_table, check_seen, training_cells
 
 MANIFEST = "manifest.json"
 JOB = "job.json"
@@ -107,6 +104,55 @@ def choose_layouts(
     return chosen
 
 
+def plan(
+    request: Request,
+    generator: TrainedGenerator,
+    data_dir: str,
+    output_dir: str,
+    allow_unseen: bool = False,
+    seed: int = 0,
+    **settings: Any,
+) -> Tuple[Job, str]:
+    """Plans a job.
+
+    Args:
+      request: what is wanted.
+      generator: paints it.
+      data_dir: records that the maps come from, and whose gaps `balance` fills.
+      output_dir: folder of the job.
+      allow_unseen: whether conditions may be painted that the generator was not trained
+        on.
+      seed: of maps and images.
+      **settings: further fields of `Job`.
+
+    Returns:
+      The job, and a table of the training crops before and after it.
+
+    Raises:
+      ValueError: records of another size, or a request that cannot be met.
+    """
+    info = records.read_info(data_dir)
+    generator.check_dataset(data_dir, info)
+    size = generator.image_size
+    cells = training_cells(info, generator.conditions)
+    wanted = request.wanted(cells, size)
+    if not allow_unseen:
+        check_seen(wanted, generator.conditions)
+    sources = []
+    if request.maps == "validation":
+        sources = read_layouts(data_dir, "validation")
+    statistics = fit_statistics(read_layouts(data_dir, "train"), size)
+    job = Job(
+        output_dir=output_dir,
+        request=request.as_dict(),
+        layouts=choose_layouts(wanted, sources, statistics, size, seed),
+        images_per_map=request.images_per_map,
+        seed=seed,
+        **settings,
+    )
+    return job, balance_table(cells, wanted)
+
+
 def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
     """Divides a job into record files, whatever the number of workers."""
     maps_per_shard = max(job.images_per_shard // job.images_per_map, 1)
@@ -114,8 +160,7 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
     return [
         ShardPlan(
             name=records.shard_name("train", index, number),
-            folder=job.output_dir,
-            run_dir=generator.run_dir,
+            run_dir=os.path.abspath(generator.run_dir),
             step=generator.step,
             generator_digest=generator.digest,
             first=index * maps_per_shard * job.images_per_map,
@@ -129,21 +174,15 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
     ]
 
 
-def _job_digest(plans: Sequence[ShardPlan]) -> str:
-    return hashlib.sha256("".join(plan.digest for plan in plans).encode()).hexdigest()
-
-
-def prepare_output(job: Job, plans: Sequence[ShardPlan]) -> None:
-    """Makes the output folder, or finds this very job in it.
+def _check_output(job: Job, shards: Sequence[jobs.Shard]) -> None:
+    """Makes the output folder this job's, or finds this very job in it.
 
     Raises:
       ValueError: the folder holds something else.
     """
     folder = pathlib.Path(job.output_dir)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: is a file; --output_dir must be a folder")
-    digest = _job_digest(plans)
-    if folder.exists() and any(folder.iterdir()):
+    digest = files.digest_of([painting.origin(shard.plan) for shard in shards])
+    if any(path.name != locks.FILE_NAME for path in folder.iterdir()):
         try:
             stored = json.loads((folder / JOB).read_text(encoding="utf-8"))["digest"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -153,89 +192,7 @@ def prepare_output(job: Job, plans: Sequence[ShardPlan]) -> None:
                 f"{folder}: holds another job (other request, seed, generator, shards or --png); "
                 "choose another --output_dir"
             )
-    for name in ("crops", painting.SUMMARIES, *((painting.IMAGES,) if job.png else ())):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_json(folder / JOB, {"digest": digest, "images": job.count})
-
-
-def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    _write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
-
-
-def _write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file that appears under its name only when complete."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-class _Paint(beam.DoFn):
-    """Paints one shard."""
-
-    def process(self, plan_json: str) -> Iterator[str]:
-        plan = ShardPlan.from_json(plan_json)
-        try:
-            summary = painting.write_shard(plan)
-        except (OSError, ValueError) as error:
-            folder = pathlib.Path(plan.folder) / painting.SUMMARIES
-            shard_failures.note(folder, plan.name, error)
-            return
-        beam.metrics.Metrics.counter("synthesis", "images").inc(summary.images)
-        yield summary.name
-
-
-class _Progress:
-    """Shows finished images; a shard counts when its file is there."""
-
-    def __init__(self, plans: Sequence[ShardPlan]):
-        self._plans = list(plans)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def _watch(self) -> None:
-        with tqdm(
-            total=sum(plan.count for plan in self._plans),
-            desc="generating",
-            unit="image",
-            file=sys.stderr,
-            mininterval=1.0 if sys.stderr.isatty() else 15.0,
-        ) as bar:
-            waiting = self._plans
-            stopped = False
-            while not stopped:
-                stopped = self._stop.wait(0.5)
-                done = [plan for plan in waiting if painting.finished(plan)]
-                waiting = [plan for plan in waiting if plan not in done]
-                bar.update(sum(plan.count for plan in done))
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: Any) -> None:
-        self._stop.set()
-        self._thread.join()
-
-
-def _run_beam(plans: Sequence[ShardPlan], beam_args: Sequence[str]) -> None:
-    options = beam_runner.parse_options(beam_args)
-    runner: Any = options.get_all_options()["runner"]
-    given = options.get_all_options(drop_default=True)
-    if runner in (None, "DirectRunner"):
-        if "direct_num_workers" not in given:
-            # TensorFlow already uses all cores, or the GPU, from one process.
-            options.view_as(beam.options.pipeline_options.DirectOptions).direct_num_workers = 1
-        runner = beam_runner.local_runner(options, len(plans), 0)
-    with (
-        beam_runner.quiet(),
-        beam_runner.importable_by_workers(),
-        beam.Pipeline(runner=runner, options=options) as flow,
-    ):
-        _ = (
-            flow
-            | "Plans" >> beam.Create([plan.to_json() for plan in plans])
-            | "Spread" >> beam.Reshuffle()
-            | "Paint" >> beam.ParDo(_Paint())
-        )
+    files.write_json(folder / JOB, {"digest": digest, "images": job.count})
 
 
 def generate(
@@ -252,49 +209,47 @@ def generate(
       What `manifest.json` says.
 
     Raises:
-      ValueError: nothing to paint, a folder that holds something else, unknown
-        options, or a disk that is full.
+      ValueError: nothing to paint, a folder that holds something else or that another
+        run writes to, unknown options, or a disk that is full.
     """
     if not job.layouts:
         raise ValueError("nothing to generate")
-    plans = plan_shards(job, generator)
     beam_runner.parse_options(beam_args)
-    prepare_output(job, plans)
-    missing = [plan for plan in plans if painting.finished(plan) is None]
-    if missing:
-        with _Progress(plans):
-            _run_beam(missing, beam_args)
-    summaries = _summaries(plans)
-    info = _dataset_info(generator, summaries)
     folder = pathlib.Path(job.output_dir)
-    if job.png:
-        _write_cases(job, folder)
-    _write_text(folder / "dataset.json", info.to_json())
-    manifest = _manifest(job, generator, summaries, info)
-    _write_json(folder / MANIFEST, manifest)
-    return manifest
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: is a file; --output_dir must be a folder")
+    shards = [
+        jobs.Shard(plan.name, plan.to_json(), plan.count) for plan in plan_shards(job, generator)
+    ]
+    with locks.only_writer(folder) as lease:
+        _check_output(job, shards)
+        for name in (MANIFEST, "dataset.json"):
+            (folder / name).unlink(missing_ok=True)
+        painter = painting.shard_job(job.output_dir, job.png)
+        # TensorFlow already uses all cores, or the GPU, from one process.
+        names = painter.run(shards, beam_args, "generating", "images", local_workers=1)
+        painted = {}
+        for name, done in zip(names, painter.results(names)):
+            crops = done.pop("outputs")[f"crops/{name}"]  # beside them may be many images
+            painted[name] = {**done, "sha256": crops["sha256"]}
+        info = _dataset_info(generator, painted)
+        lease.check()
+        if job.png:
+            _write_cases(job, folder)
+        files.write_text(folder / "dataset.json", info.to_json())
+        description = _manifest(job, generator, painted, info)
+        files.write_json(folder / MANIFEST, description)
+    return description
 
 
-def _summaries(plans: Sequence[ShardPlan]) -> List[Summary]:
-    """Returns the summaries of all shards, or raises what kept one from being painted."""
-    summaries = []
-    for plan in plans:
-        summary = painting.finished(plan)
-        if summary is None:
-            raise shard_failures.error_of(pathlib.Path(plan.folder) / painting.SUMMARIES, plan.name)
-        summaries.append(summary)
-    return summaries
-
-
-def _dataset_info(generator: TrainedGenerator, summaries: Sequence[Summary]) -> records.DatasetInfo:
-    counts: Dict[str, Dict[str, int]] = {}
+def _dataset_info(
+    generator: TrainedGenerator, painted: Mapping[str, jobs.Content]
+) -> records.DatasetInfo:
+    counts: jobs.Counts = {}
     digest = hashlib.sha256()
-    for summary in summaries:
-        digest.update(f"{summary.name} {summary.sha256}\n".encode())
-        for condition, by_type in summary.counts.items():
-            sums = counts.setdefault(condition, {})
-            for skin_type, count in by_type.items():
-                sums[skin_type] = sums.get(skin_type, 0) + count
+    for name, done in painted.items():
+        digest.update(f"{name} {done['sha256']}\n".encode())
+        jobs.add_counts(counts, done["counts"])
     return records.DatasetInfo(
         image_size=generator.image_size,
         full_size=generator.image_size,
@@ -303,17 +258,17 @@ def _dataset_info(generator: TrainedGenerator, summaries: Sequence[Summary]) -> 
         digest=digest.hexdigest(),
         settings={},
         packages=dict(generator.description.get("packages", {})),
-        notes={"synthetic": sum(summary.images for summary in summaries)},
+        notes={"synthetic": sum(done["images"] for done in painted.values())},
     )
 
 
 def _manifest(
     job: Job,
     generator: TrainedGenerator,
-    summaries: Sequence[Summary],
+    painted: Mapping[str, jobs.Content],
     info: records.DatasetInfo,
 ) -> Dict[str, Any]:
-    differences = [value for summary in summaries for value in summary.differences]
+    differences = [value for done in painted.values() for value in done["differences"]]
     return {
         "images": job.count,
         "maps": len(job.layouts),
@@ -332,7 +287,7 @@ def _manifest(
             "packages": generator.description.get("packages", {}),
         },
         "difference_between_images_of_a_map": float(np.mean(differences)) if differences else None,
-        "shards": {summary.name: summary.sha256 for summary in summaries},
+        "shards": {name: done["sha256"] for name, done in painted.items()},
     }
 
 
@@ -342,7 +297,7 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
         layout = job.layouts[number // job.images_per_map]
         name = painting.image_id(number)
         rows.append(
-            cases.Photograph(
+            manifest.Photograph(
                 case_id=name,
                 patient_id=name,
                 image_id=name,
@@ -355,20 +310,20 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
                 extra={"seed": str(painting.image_seed(job.seed, number))},
             )
         )
-    cases.write_cases(str(folder / "cases.csv"), rows)
+    manifest.write_cases(str(folder / "cases.csv"), rows)
 
 
-def summary_text(manifest: Mapping[str, Any], output_dir: str) -> str:
+def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
     """Returns the closing lines of a job."""
     lines = [
         "",
-        f"{manifest['images']:,} images of {manifest['maps']:,} maps in {output_dir}:",
+        f"{description['images']:,} images of {description['maps']:,} maps in {output_dir}:",
         "  crops/          records for training, marked as synthetic",
         "  manifest.json   request, counts, generator, digests",
     ]
-    if manifest["difference_between_images_of_a_map"] is not None:
+    if description["difference_between_images_of_a_map"] is not None:
         lines.append(
             "  two images of one map differ by "
-            f"{manifest['difference_between_images_of_a_map']:.1f} levels of 255 on average"
+            f"{description['difference_between_images_of_a_map']:.1f} levels of 255 on average"
         )
     return "\n".join(lines)

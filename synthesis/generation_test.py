@@ -5,15 +5,17 @@ import os
 import pathlib
 import shutil
 import tempfile
+import types
 
 from absl.testing import absltest
 
+from common import locks
 from preprocessing.data import manifest, records
 from preprocessing.data.manifest import Box
-from preprocessing.sharding import pipeline, plans
+from preprocessing.sharding import pipeline, plans, testing_modules
 from synthesis import generation, layouts, painting, trained_generator
 from synthesis.layouts import Layout
-from synthesis.wanted import Wanted
+from synthesis.wanted import Request, Wanted
 from training import input_pipeline, testing_data
 
 
@@ -60,6 +62,53 @@ class ChooseLayoutsTest(absltest.TestCase):
         many = self._choose(*[Wanted("Acne", 6)] * 5)
         few = self._choose(*[Wanted("Acne", 6)] * 3)
         self.assertEqual(many[:3], few)
+
+
+class PlanTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.data = absltest.get_default_test_tmpdir() + "/plan"
+        testing_data.write_dataset(cls.data)
+        # What planning asks of a generator.
+        cls.generator = types.SimpleNamespace(
+            image_size=32,
+            conditions=("Acne", "Melanoma", "Vitiligo"),
+            check_dataset=lambda data_dir, info: None,
+        )
+
+    def _plan(self, request, **options):
+        return generation.plan(request, self.generator, self.data, "out", **options)
+
+    def test_layouts_are_what_was_asked_for(self):
+        request = Request(num_images=12, condition=["Melanoma"], skin_type=["5", "6"])
+        job, _ = self._plan(request, png=True, seed=4)
+        self.assertEqual((job.count, job.png, job.seed, job.output_dir), (12, True, 4, "out"))
+        shown = {(layout.condition, layout.skin_type) for layout in job.layouts}
+        self.assertEqual(shown, {("Melanoma", 5), ("Melanoma", 6)})
+        self.assertEqual(job.request["condition"], ["Melanoma"])
+        for layout in job.layouts:
+            for box in layout.boxes:
+                self.assertTrue(0 <= box.x0 < box.x1 <= 32 and 0 <= box.y0 < box.y1 <= 32)
+
+    def test_the_table_shows_what_balancing_adds(self):
+        _, table = self._plan(Request(num_images=12, balance=("condition", "skin_type")))
+        # 24 training crops: of each condition 4 in each of two skin types, and none else.
+        self.assertIn("0 -> 1", table)
+        self.assertEqual(table.count("->"), 12)
+
+    def test_a_seed_decides(self):
+        request = Request(num_images=5)
+        first, again, other = (self._plan(request, seed=seed)[0].layouts for seed in (1, 1, 2))
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, other)
+
+    def test_unseen_conditions(self):
+        request = Request(num_images=12, condition=["Acne", "Tinea"])
+        with self.assertRaisesRegex(ValueError, "never seen Tinea"):
+            self._plan(request)
+        chosen = self._plan(request, allow_unseen=True)[0].layouts
+        self.assertEqual({layout.condition for layout in chosen}, {"Acne", "Tinea"})
 
 
 class GenerateTest(absltest.TestCase):
@@ -131,17 +180,42 @@ class GenerateTest(absltest.TestCase):
         self.assertEqual(_digests(self.output), expected)
         self.assertEqual(paths[0].stat().st_mtime_ns, kept)
 
-    def test_a_full_disk_in_the_middle(self):
-        write, calls = painting._write_records, []
+    def _painted_again(self):
+        """Runs the job again; returns the number of record files that were made anew."""
+        crops = pathlib.Path(self.output, "crops")
+        before = {path.name: path.stat().st_mtime_ns for path in crops.iterdir()}
+        generation.generate(self._job(), self.generator)
+        after = {path.name: path.stat().st_mtime_ns for path in crops.iterdir()}
+        return sum(before[name] != after[name] for name in after)
 
-        def full(plan, generator, file):
-            calls.append(plan.name)
+    def test_a_change_of_the_program_paints_anew_and_of_another_does_not(self):
+        generation.generate(self._job(), self.generator)
+        for module, number in (
+            ("training.callbacks", 0),
+            ("preprocessing.sharding.plans", 0),
+            ("model.layers", 3),
+        ):
+            with testing_modules.edited(module, painting.program):
+                self.assertEqual(self._painted_again(), number, module)
+
+    def test_one_run_at_a_time(self):
+        with (
+            locks.only_writer(self.output),
+            self.assertRaisesRegex(ValueError, "out: another run is at work there"),
+        ):
+            generation.generate(self._job(), self.generator)
+
+    def test_a_full_disk_in_the_middle(self):
+        encode, calls = painting._encoded, []
+
+        def full(*args):
+            calls.append(args)
             if len(calls) == 2:
                 raise OSError(28, "No space left on device")
-            return write(plan, generator, file)
+            return encode(*args)
 
         with (
-            absltest.mock.patch.object(painting, "_write_records", full),
+            absltest.mock.patch.object(painting, "_encoded", full),
             self.assertRaisesRegex(
                 ValueError, r"out: train-\S+: \[Errno 28\] No space left on device; what"
             ),

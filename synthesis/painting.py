@@ -1,8 +1,8 @@
 """One shard of generated images: from layouts to record files.
 
-A shard is planned by the driver and painted by whichever worker gets it. Image i of a
-job is a function of the generator, its layout and its seed alone, so the bytes do not
-depend on the number of workers, and an interrupted job goes on with what is missing.
+Image i of a job is a function of the generator, its layout and its seed alone, so the
+bytes do not depend on the number of workers. `preprocessing.sharding.jobs` has plans,
+markers and Beam.
 """
 
 import collections
@@ -10,28 +10,55 @@ import concurrent.futures
 import dataclasses
 import functools
 import hashlib
-import json
+import importlib.metadata
 import os
-import pathlib
 import sys
 import threading
-from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
+import zlib
+from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from common import files
 from preprocessing.data import png_encoding, records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
-from preprocessing.sharding import shard_failures
+from preprocessing.sharding.jobs import Content, Outputs, ShardJob
 from synthesis import layouts as map_sampler
 from synthesis import provenance, trained_generator
 from synthesis.layouts import Layout
 from synthesis.trained_generator import TrainedGenerator
 
-SUMMARIES = "shards"
 IMAGES = "images"
 _BATCHES_WAITING = 4  # to be encoded; more than one, since the encoder gives way
 # Number in the shard, record, the record as it stands in the file, pixels.
 _Encoded = Tuple[int, records.Record, bytes, np.ndarray]
+# What the bytes of a shard depend on, beside the generator's weights: a finished one is
+# made anew when one of these has changed. A test compares them with what is imported.
+MODULES = (
+    "model.generator",
+    "model.images",
+    "model.layers",
+    "model.modulation",
+    "model.sampling",
+    "preprocessing.data.manifest",
+    "preprocessing.data.maps",
+    "preprocessing.data.png_encoding",
+    "preprocessing.data.records",
+    "preprocessing.data.taxonomy",
+    "preprocessing.data.tfrecords",
+    "synthesis.layouts",
+    "synthesis.painting",
+    "synthesis.provenance",
+    "synthesis.trained_generator",
+)
+
+
+@functools.lru_cache(maxsize=None)
+def program() -> str:
+    """Identifies what makes the bytes of shards: our modules, TensorFlow and the codec."""
+    packages = map(importlib.metadata.version, ("numpy", "tensorflow", "tensorflow-addons"))
+    versions = [records.FORMAT_VERSION, zlib.ZLIB_RUNTIME_VERSION, *packages]
+    return files.program_digest(MODULES, versions)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +67,7 @@ class ShardPlan:
 
     Attributes:
       name: of the record file.
-      folder: of the whole job's output.
-      run_dir: of the generator.
+      run_dir: of the generator, absolute.
       step: of its checkpoint.
       generator_digest: of the generator, which the worker checks.
       first: number of the shard's first image in the job.
@@ -53,7 +79,6 @@ class ShardPlan:
     """
 
     name: str
-    folder: str
     run_dir: str
     step: int
     generator_digest: str
@@ -69,58 +94,34 @@ class ShardPlan:
         """Returns the number of images."""
         return len(self.layouts) * self.images_per_map
 
-    def _fields(self) -> Dict[str, Any]:
+    def to_json(self) -> Dict[str, Any]:
+        """Returns the plan as JSON knows it."""
         # `dataclasses.asdict` takes as long for the layouts as a batch takes to paint.
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["layouts"] = [(one.condition, one.skin_type, one.boxes) for one in self.layouts]
         return fields
 
-    def to_json(self) -> str:
-        """Returns the plan as text."""
-        return json.dumps(self._fields())
-
     @classmethod
-    def from_json(cls, text: str) -> "ShardPlan":
+    def from_json(cls, fields: Mapping[str, Any]) -> "ShardPlan":
         """Reads `to_json` back."""
-        fields = json.loads(text)
         layouts = tuple(
             Layout(condition, skin_type, tuple(Box(*box) for box in boxes))
-            for condition, skin_type, boxes in fields.pop("layouts")
+            for condition, skin_type, boxes in fields["layouts"]
         )
-        return cls(layouts=layouts, **fields)
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """What identifies the shard's content, wherever it lies."""
-        fields = self._fields()
-        for name in ("folder", "run_dir", "batch_size"):
-            del fields[name]
-        text = json.dumps([fields, records.FORMAT_VERSION], sort_keys=True)
-        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+        return cls(**{**fields, "layouts": layouts})
 
 
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """What became of a shard.
+def origin(plan: Mapping[str, Any]) -> Dict[str, str]:
+    """Returns the digests of a plan's input and settings, wherever the generator lies."""
+    drawn = [plan[name] for name in ("generator_digest", "layouts", "first")]
+    settings = [plan[name] for name in ("seed", "images_per_map", "png")]
+    return {"input": files.digest_of(drawn), "settings": files.digest_of(settings)}
 
-    Attributes:
-      name: of the record file.
-      digest: `ShardPlan.digest`.
-      images: how many.
-      counts: by condition and skin type (as text).
-      sha256: of the record file.
-      bytes: its size.
-      differences: for each map of several images, the mean absolute difference of two
-        of them, in levels of 255.
-    """
 
-    name: str
-    digest: str
-    images: int
-    counts: Dict[str, Dict[str, int]]
-    sha256: str
-    bytes: int
-    differences: List[float]
+def shard_job(folder: str, png: bool) -> ShardJob:
+    """Returns the job that paints shards into a folder."""
+    kinds = ("crops", IMAGES) if png else ("crops",)
+    return ShardJob(os.path.abspath(folder), kinds, write_shard, origin, program)
 
 
 @functools.lru_cache(maxsize=1)
@@ -139,58 +140,6 @@ def image_seed(job_seed: int, number: int) -> int:
     return int.from_bytes(digest[:8], "little", signed=True)
 
 
-def finished(plan: ShardPlan) -> Optional[Summary]:
-    """Returns the summary of a shard that is there already, if it is this one."""
-    folder = pathlib.Path(plan.folder)
-    try:
-        text = (folder / SUMMARIES / f"{plan.name}.json").read_text(encoding="utf-8")
-        summary = Summary(**json.loads(text))
-        size = (folder / "crops" / plan.name).stat().st_size
-    except (OSError, ValueError, TypeError):
-        return None
-    return summary if (summary.digest, summary.bytes) == (plan.digest, size) else None
-
-
-def write_shard(plan: ShardPlan) -> Summary:
-    """Paints a shard, unless that is done already.
-
-    Args:
-      plan: what to paint.
-
-    Returns:
-      The summary, which is also written beside the records.
-
-    Raises:
-      ValueError: the generator is not the planned one.
-      OSError: the disk is full or the folder not writable; nothing is left behind.
-    """
-    summary = finished(plan)
-    if summary:
-        return summary
-    generator = _generator(plan.run_dir, plan.step)
-    if generator.digest != plan.generator_digest:
-        raise ValueError(f"{plan.run_dir}: step {plan.step} has changed since the job was planned")
-    folder = pathlib.Path(plan.folder)
-    target = folder / "crops" / plan.name
-    # Two attempts at one shard (a retry) must not write into the same file.
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            summary = _write_records(plan, generator, file)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _write_text(folder / SUMMARIES / f"{plan.name}.json", json.dumps(dataclasses.asdict(summary)))
-    shard_failures.forget(folder / SUMMARIES, plan.name)
-    return summary
-
-
-def _write_text(target: pathlib.Path, text: str) -> None:
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
-
-
 def _give_way() -> None:
     """Lets the thread run where the generator leaves a core idle.
 
@@ -201,37 +150,38 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
-def _write_records(plan: ShardPlan, generator: TrainedGenerator, file: Any) -> Summary:
-    digest = hashlib.sha256()
-    counts: Dict[str, Dict[str, int]] = {}
-    size = 0
+def write_shard(fields: Mapping[str, Any], outputs: Outputs) -> Content:
+    """Paints a shard.
+
+    Args:
+      fields: a `ShardPlan`, as JSON.
+      outputs: where to.
+
+    Returns:
+      images: how many.
+      counts: by condition and skin type.
+      differences: for each map of several images, the mean absolute difference of two
+        of them, in levels of 255.
+
+    Raises:
+      ValueError: the generator is not the planned one.
+    """
+    plan = ShardPlan.from_json(fields)
+    generator = _generator(plan.run_dir, plan.step)
+    if generator.digest != plan.generator_digest:
+        raise ValueError(f"{plan.run_dir}: step {plan.step} has changed since the job was planned")
+    file = outputs.records("crops")
     differences: List[float] = []
     previous: Optional[np.ndarray] = None
     with concurrent.futures.ThreadPoolExecutor(1, initializer=_give_way) as encoder:
         for number, record, data, image in _encoded(plan, generator, encoder):
-            file.write(data)
-            digest.update(data)
-            size += len(data)
+            file.append(data, record.condition, record.fitzpatrick)
             if plan.png:
-                _write_png(plan, record)
-            by_type = counts.setdefault(record.condition, {})
-            by_type[str(record.fitzpatrick)] = by_type.get(str(record.fitzpatrick), 0) + 1
+                outputs.write(f"{IMAGES}/{record.image_id}.png", record.image_png)
             if number % plan.images_per_map == 1 and previous is not None:
                 differences.append(float(np.abs(image.astype(np.int16) - previous).mean()))
             previous = image
-    return Summary(
-        plan.name, plan.digest, plan.count, counts, digest.hexdigest(), size, differences
-    )
-
-
-def _write_png(plan: ShardPlan, record: records.Record) -> None:
-    target = pathlib.Path(plan.folder) / IMAGES / f"{record.image_id}.png"
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(record.image_png)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return {"images": plan.count, "counts": file.counts, "differences": differences}
 
 
 def _encoded(

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ from absl.testing import absltest
 
 from preprocessing.data import records
 from preprocessing.data.manifest import Box
+from preprocessing.sharding import jobs, testing_modules
 from synthesis import painting, provenance, trained_generator
 from synthesis.layouts import Layout
 from training import testing_data
@@ -26,12 +28,10 @@ class PaintingTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = self.create_tempdir().full_path
-        for name in ("crops", "shards", "images"):
-            os.makedirs(os.path.join(self.folder, name))
+        self.job = painting.shard_job(self.folder, png=True)
         layouts = [Layout("Acne", 1 + i, (Box(2 + i, 3, 12 + i, 15),)) for i in range(5)]
         self.plan = painting.ShardPlan(
             name=records.shard_name("train", 0, 1),
-            folder=self.folder,
             run_dir=self.run_dir,
             step=2,
             generator_digest=self.generator.digest,
@@ -43,18 +43,29 @@ class PaintingTest(absltest.TestCase):
             batch_size=4,
         )
 
+    def _write(self, plan):
+        """Paints a shard; the others in the folder stay."""
+        path = self.job.plan_path(plan.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {"plan": plan.to_json(), "program": painting.program()}
+        path.write_text(json.dumps(content))
+        self.job.write_shard(plan.name)
+        (done,) = self.job.results([plan.name])
+        return done
+
     def _records(self, plan):
-        path = os.path.join(plan.folder, "crops", plan.name)
+        path = os.path.join(self.folder, "crops", plan.name)
         return list(records.read_file(path, "crops"))
 
     def test_records_and_files(self):
-        summary = painting.write_shard(self.plan)
+        done = self._write(self.plan)
         painted = self._records(self.plan)
         self.assertLen(painted, 10)
-        self.assertEqual(summary.images, 10)
-        self.assertEqual(summary.counts, {"Acne": {str(t): 2 for t in range(1, 6)}})
-        self.assertLen(summary.differences, 5)
-        self.assertGreater(min(summary.differences), 0)
+        self.assertEqual(done["images"], 10)
+        self.assertEqual(done["counts"], {"Acne": {str(t): 2 for t in range(1, 6)}})
+        self.assertLen(done["differences"], 5)
+        self.assertGreater(min(done["differences"]), 0)
+        self.assertLen(done["outputs"], 1 + 10)
         for number, record in enumerate(painted):
             self.assertTrue(record.synthetic)
             seed = painting.image_seed(7, 100 + number)
@@ -74,7 +85,7 @@ class PaintingTest(absltest.TestCase):
             )
 
     def test_an_image_does_not_depend_on_its_shard(self):
-        painting.write_shard(self.plan)
+        self._write(self.plan)
         whole = self._records(self.plan)
         part = dataclasses.replace(
             self.plan,
@@ -82,44 +93,50 @@ class PaintingTest(absltest.TestCase):
             first=104,
             layouts=self.plan.layouts[2:4],
         )
-        painting.write_shard(part)
+        self._write(part)
         for ours, theirs in zip(self._records(part), whole[4:8]):
             self.assertEqual(ours, theirs)
 
     def test_finished_shards_are_not_written_again(self):
-        painting.write_shard(self.plan)
-        path = os.path.join(self.folder, "crops", self.plan.name)
-        before = os.stat(path).st_mtime_ns
-        painting.write_shard(self.plan)
-        self.assertEqual(os.stat(path).st_mtime_ns, before)
-        self.assertIsNone(painting.finished(dataclasses.replace(self.plan, seed=8)))
-        with open(path, "ab") as file:
-            file.write(b"x")
-        self.assertIsNone(painting.finished(self.plan))
+        done = self._write(self.plan)
+        path = pathlib.Path(self.folder, "crops", self.plan.name)
+        before = path.stat().st_mtime_ns
+        # In smaller batches, as after running out of memory, from a run that was moved.
+        moved = dataclasses.replace(self.plan, batch_size=2, run_dir="/moved")
+        self.assertEqual(self._write(moved), done)
+        self.assertEqual(path.stat().st_mtime_ns, before)
+        for name, changes in (("input", {"first": 0}), ("settings", {"seed": 8})):
+            other = dataclasses.replace(self.plan, **changes).to_json()
+            made_from = {**self.job.made_from(other), name: done["made_from"][name]}
+            self.assertEqual(made_from, done["made_from"])
 
     def test_a_plan_survives_json(self):
-        again = painting.ShardPlan.from_json(self.plan.to_json())
-        self.assertEqual(again, self.plan)
-        self.assertEqual(again.digest, self.plan.digest)
+        text = json.dumps(self.plan.to_json())
+        self.assertEqual(painting.ShardPlan.from_json(json.loads(text)), self.plan)
+        self.assertEqual(painting.origin(json.loads(text)), painting.origin(self.plan.to_json()))
 
     def test_another_generator_is_refused(self):
         plan = dataclasses.replace(self.plan, generator_digest="0" * 64)
         with self.assertRaisesRegex(ValueError, "step 2 has changed since the job was planned"):
-            painting.write_shard(plan)
+            self._write(plan)
 
-    def test_a_full_disk_leaves_nothing_behind(self):
+    def test_a_full_disk_leaves_no_shard_behind(self):
         written = []
 
-        def write(plan, record):
-            written.append(record)
+        def write(outputs, path, content):
+            written.append(path)
             if len(written) == 3:
                 raise OSError(28, "No space left on device")
 
-        self.enter_context(absltest.mock.patch.object(painting, "_write_png", write))
+        self.enter_context(absltest.mock.patch.object(jobs.Outputs, "write", write))
         with self.assertRaisesRegex(OSError, "No space left"):
-            painting.write_shard(self.plan)
+            self._write(self.plan)
         self.assertEmpty(os.listdir(os.path.join(self.folder, "crops")))
-        self.assertEmpty(os.listdir(os.path.join(self.folder, "shards")))
+        self.assertEmpty(self.job.markers())
+
+    def test_lists_the_modules_that_the_bytes_depend_on(self):
+        imported = testing_modules.own_modules("synthesis.painting")
+        self.assertCountEqual(painting.MODULES, imported - testing_modules.CARRIERS)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,21 @@ from evaluation.augmentation.configs import demo, paper
 from evaluation.augmentation.images import Images
 
 _SMALL = {
-    "input_size": 32, "alpha": 0.25, "steps": 30, "batch_size": 16, "validate_every": 10,
-    "learning_rate": 3e-2, "precision": "float32",
+    "input_size": 32,
+    "alpha": 0.25,
+    "steps": 30,
+    "batch_size": 16,
+    "validate_every": 10,
+    "learning_rate": 3e-2,
+    "precision": "float32",
 }
 _NO_JITTER = {
-    "flip_horizontal": False, "flip_vertical": False, "crop": 1.0,
-    "saturation": 0.0, "contrast": 0.0, "brightness": 0.0,
+    "flip_horizontal": False,
+    "flip_vertical": False,
+    "crop": 1.0,
+    "saturation": 0.0,
+    "contrast": 0.0,
+    "brightness": 0.0,
 }
 
 

@@ -18,9 +18,9 @@ import tensorflow as tf
 
 from preprocessing.data import records, taxonomy
 from preprocessing.data.manifest import SPLITS
-from synthesis import generation, job_planning
-from synthesis.generation_request import Request
+from synthesis import generation
 from synthesis.trained_generator import TrainedGenerator
+from synthesis.wanted import Request
 
 _BATCH = 64
 # Correlation at 32x32. 200 photographs of HAM10000, scaled or encoded again (JPEG 40), all
@@ -318,7 +318,7 @@ def planned_images(
     """
     _check_generator(generator.description["dataset"].get("digest"), data_dir, generator.run_dir)
     request = Request(num_images=number, balance=tuple(balance))
-    job, _ = job_planning.plan(request, generator, data_dir, output_dir, seed=seed)
+    job, _ = generation.plan(request, generator, data_dir, output_dir, seed=seed)
     protocol = {
         "images": number,
         "balance": list(balance),

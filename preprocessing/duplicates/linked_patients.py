@@ -12,11 +12,25 @@ is in the training split always, so one that comes too close to a photograph of
 another split is not used.
 """
 
+import pathlib
 from typing import Dict, List, Mapping, NamedTuple, Sequence
 
-from preprocessing.data import splits
+from preprocessing.data import manifest, splits
 from preprocessing.data.manifest import SPLITS, Photograph
 from preprocessing.duplicates.near_duplicates import Pair
+
+UNUSED = "not used"
+COLUMNS = (
+    "image_id",
+    "patient_id",
+    "split",
+    "other_image_id",
+    "other_patient_id",
+    "other_split",
+    "distance",
+    "correlation",
+    "mirrored",
+)
 
 
 class Decision(NamedTuple):
@@ -95,3 +109,17 @@ def decide(
                 f"{later.patient_id!r}, which the {split_of(later)} split has"
             )
     return Decision({row.image_id: split_of(row) for row in rows}, unused)
+
+
+def write_report(
+    path: pathlib.Path, rows: Sequence[Photograph], pairs: Sequence[Pair], decision: Decision
+) -> None:
+    """Writes a CSV with a row for each pair; arguments as of `decide`, and what it returned."""
+    split_of = {**decision.splits, **dict.fromkeys(decision.unused, UNUSED)}
+    lines = []
+    for pair in pairs:
+        cells: List[object] = []
+        for row in (rows[pair.first], rows[pair.second]):
+            cells += [row.image_id, row.patient_id, split_of[row.image_id]]
+        lines.append([*cells, pair.distance, f"{pair.correlation:.3f}", int(pair.mirrored)])
+    manifest.write_csv(path, COLUMNS, lines)

@@ -1,10 +1,11 @@
 import io
 
+import imagehash
 import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image, ImageEnhance
 
-from preprocessing.duplicates import hash_table, near_duplicates, thumbnails
+from preprocessing.duplicates import near_duplicates, thumbnails
 
 
 def _photograph(seed):
@@ -50,6 +51,29 @@ def _find(images, groups=None):
     return near_duplicates.find_pairs(stacked, groups or [str(n) for n in range(len(images))])
 
 
+class HashTest(absltest.TestCase):
+    def test_distance_counts_bits(self):
+        first = np.array([0, 0, 2**64 - 1], np.uint64)
+        second = np.array([0, 0b1011 << 40, 0], np.uint64)
+        self.assertEqual(near_duplicates.distance(first, second).tolist(), [0, 3, 64])
+
+    def test_table_finds_what_comparing_all_finds(self):
+        rng = np.random.default_rng(0)
+        hashes = rng.integers(0, 2**64, 400, np.uint64)
+        for n in range(200):  # Seven bits are found for certain.
+            flipped = sum(1 << int(bit) for bit in rng.choice(64, n % 8, replace=False))
+            hashes[200 + n] = hashes[n] ^ np.uint64(flipped)
+        everyone = np.arange(400)
+        query, hit = near_duplicates.HashTable(hashes).near(hashes, everyone)
+        self.assertEqual(list(zip(query, hit)), [(n, 200 + n) for n in range(200)])
+
+    def test_hashes_are_those_of_imagehash(self):
+        thumbnails = np.random.default_rng(0).integers(0, 256, (3, 32, 32), np.uint8)
+        for found, picture in zip(near_duplicates.hashes_of(thumbnails), thumbnails):
+            expected = imagehash.phash(Image.fromarray(picture))
+            self.assertEqual(found.tobytes().hex(), str(expected))
+
+
 class FindPairsTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -66,7 +90,7 @@ class FindPairsTest(parameterized.TestCase):
         self.assertGreaterEqual(len(found), 19)
         self.assertEqual({pair.mirrored for pair in pairs}, {kind == "mirrored"})
         for pair in pairs:
-            self.assertLessEqual(pair.distance, hash_table.MAX_DISTANCE)
+            self.assertLessEqual(pair.distance, near_duplicates.MAX_DISTANCE)
             self.assertBetween(pair.correlation, near_duplicates.MIN_CORRELATION, 1.0001)
 
     def test_one_spot_on_even_skin_is_not_the_same_spot(self):
@@ -80,8 +104,8 @@ class FindPairsTest(parameterized.TestCase):
             inside = ((xs - 120) / wide) ** 2 + ((ys - 90) / high) ** 2 < 1
             values[inside] -= 90
             images.append(Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB"))
-        hashes = hash_table.hashes_of(np.stack([thumbnails.reduce(image) for image in images]))
-        near, _ = hash_table.HashTable(hashes).near(hashes, np.arange(30))
+        hashes = near_duplicates.hashes_of(np.stack([thumbnails.reduce(image) for image in images]))
+        near, _ = near_duplicates.HashTable(hashes).near(hashes, np.arange(30))
         self.assertGreater(len(near), 20)  # The hash alone would call them duplicates.
         self.assertEmpty(_find(images))
 

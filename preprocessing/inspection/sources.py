@@ -17,11 +17,11 @@ import numpy as np
 from PIL import Image
 
 from common import progress
-from preprocessing.cropping import cutting, roi_windows
+from preprocessing.cropping import windows
 from preprocessing.data import manifest, photographs, records, skin, splits
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
-from preprocessing.sharding import plans
+from preprocessing.sharding import photograph_records, plans
 
 PICTURE_SIDE = 224
 _SIDE = 256  # Longer side at which photographs are looked at, pixels.
@@ -150,7 +150,7 @@ def _reduced(row: Photograph, folder: str, max_pixels: int) -> photographs.Decod
     if decoded.says_generated and not row.synthetic:
         raise ValueError(f"{path}: its metadata say that a program made it; needs synthetic=1")
     if max(decoded.image.size) > _SIDE:
-        decoded = decoded._replace(image=cutting.scale_whole(decoded.image, _SIDE))
+        decoded = decoded._replace(image=photograph_records.scale_whole(decoded.image, _SIDE))
     return decoded
 
 
@@ -159,7 +159,7 @@ def _look_at_row(
 ) -> Union[Look, manifest.Rejection]:
     try:
         decoded = _reduced(row, folder, settings.max_pixels)
-        boxes = roi_windows.fit_boxes(row.rois, *decoded.size)
+        boxes = windows.fit_boxes(row.rois, *decoded.size)
     except ValueError as error:
         return manifest.Rejection(row.row, row.image_id, row.image, "photograph", str(error))
     split = splits.split_of(row, settings.split_fractions, settings.seed)

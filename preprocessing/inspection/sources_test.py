@@ -12,7 +12,7 @@ from preprocessing.data.manifest import Box, Photograph
 from preprocessing.duplicates.near_duplicates import Pair
 from preprocessing.inspection import sources
 from preprocessing.inspection.sources import Inspection, Look
-from preprocessing.sharding import dataset_files, plans, testing_shards
+from preprocessing.sharding import pipeline, plans
 
 _TONES = {1: (247, 222, 207), 3: (204, 158, 122), 6: (66, 42, 31)}
 
@@ -51,14 +51,6 @@ def _write_data(folder):
     with open(path, "a", encoding="utf-8") as file:
         file.write("c,q3,akne,0.png,Akne,1,,,\n")
     return str(path)
-
-
-def _write_records(cases, work):
-    """Makes a data set as the pipeline does, without Beam."""
-    settings = plans.Settings(image_size=32, full_size=64, photographs_per_shard=8)
-    rows, rejections = manifest.read_cases(cases)
-    names = testing_shards.write_shards(rows, pathlib.Path(cases).parent, settings, work)
-    return dataset_files.write_dataset_files(work, names, settings, rejections, {})
 
 
 class InspectionTest(absltest.TestCase):
@@ -106,7 +98,9 @@ class InspectionTest(absltest.TestCase):
 
     def test_records(self):
         work = pathlib.Path(self.create_tempdir().full_path)
-        info = _write_records(self.cases, work)
+        # Where the copies are in one split, as the inspection of the manifest says.
+        settings = plans.Settings(image_size=32, full_size=64, photographs_per_shard=8)
+        info = pipeline.preprocess(self.cases, str(work), settings)
         found = sources.from_records(str(work))
         self.assertLen(found.looks, 19)
         for split in manifest.SPLITS:

@@ -7,13 +7,14 @@ import os
 import pathlib
 import shlex
 import sys
-from typing import Iterator, Optional, Sequence
+from typing import Any, Iterable, Iterator, Optional
 
+import apache_beam as beam
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.transforms import environments
 
-_PROCESSES_FROM = 1500  # photographs
+_PROCESSES_FROM = 1500  # photographs, or what else takes about 10 ms
 # Beam's worker program, without its reports on standard error and without the
 # current folder on the path, where a file of the user's might shadow a package.
 _WORKER = """
@@ -65,7 +66,7 @@ def _available_cores() -> int:
 
 
 def local_runner(
-    options: pipeline_options.PipelineOptions, shard_count: int, photographs: int
+    options: pipeline_options.PipelineOptions, items: int, most_workers: int
 ) -> fn_runner.FnApiRunner:
     """Sets up Beam's own local runner, for all cores unless the options say otherwise.
 
@@ -77,11 +78,11 @@ def local_runner(
     direct = options.view_as(pipeline_options.DirectOptions)
     given = options.get_all_options(drop_default=True)
     direct.direct_num_workers = given.get(
-        "direct_num_workers", min(_available_cores(), shard_count)
+        "direct_num_workers", min(_available_cores(), most_workers)
     )
     mode = given.get("direct_running_mode")
     if mode is None and direct.direct_num_workers != 1:
-        mode = "multi_threading" if photographs < _PROCESSES_FROM else "multi_processing"
+        mode = "multi_threading" if items < _PROCESSES_FROM else "multi_processing"
     if mode != "multi_processing":
         direct.direct_running_mode = mode or "in_memory"
         return fn_runner.FnApiRunner()
@@ -103,7 +104,7 @@ def _import_runner(name: Optional[str]) -> None:
             raise ValueError(f"--runner={name}: {error}") from error
 
 
-def parse_options(beam_args: Sequence[str]) -> pipeline_options.PipelineOptions:
+def parse_options(beam_args: Iterable[str]) -> pipeline_options.PipelineOptions:
     """Parses Apache Beam's options.
 
     Raises:
@@ -121,3 +122,24 @@ def parse_options(beam_args: Sequence[str]) -> pipeline_options.PipelineOptions:
             "see --help"
         )
     return options
+
+
+@contextlib.contextmanager
+def pipeline(beam_args: Iterable[str], items: int, most_workers: int) -> Iterator[beam.Pipeline]:
+    """Gives a pipeline, which runs at the end.
+
+    Args:
+      beam_args: Apache Beam options; without a runner among them, this machine's cores
+        are used.
+      items: how many pieces of work of about 10 ms there are.
+      most_workers: how many can be of use.
+
+    Raises:
+      ValueError: see `parse_options`.
+    """
+    options = parse_options(beam_args)
+    runner: Any = options.get_all_options()["runner"]
+    if runner in (None, "DirectRunner"):
+        runner = local_runner(options, items, most_workers)
+    with quiet(), importable_by_workers(), beam.Pipeline(runner=runner, options=options) as flow:
+        yield flow

@@ -49,13 +49,13 @@ class LocalRunnerTest(parameterized.TestCase):
         ([], 1, 10, 1, "in_memory", False),
         ([], 8, 10, 4, "multi_threading", False),
         ([], 8, 10_000, 4, "in_memory", True),
-        (["--direct_num_workers=2"], 8, 10, 2, "multi_threading", False),
+        (["--direct_num_workers=2"], 1, 10, 2, "multi_threading", False),
         (["--direct_running_mode=multi_processing"], 8, 10, 4, "in_memory", True),
     )
-    def test_mode(self, args, shards, photographs, workers, mode, processes):
+    def test_mode(self, args, most_workers, items, workers, mode, processes):
         options = beam_runner.parse_options(args)
         with mock.patch.object(beam_runner, "_available_cores", return_value=4):
-            runner = beam_runner.local_runner(options, shards, photographs)
+            runner = beam_runner.local_runner(options, items, most_workers)
         given = options.get_all_options()
         self.assertEqual(given["direct_num_workers"], workers)
         self.assertEqual(given["direct_running_mode"], mode)

@@ -4,71 +4,57 @@ import hashlib
 import itertools
 import pathlib
 import platform
-from typing import Any, Dict, Iterator, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
 import PIL
 
+from common import files
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.sharding import contact_sheet, shards
+from preprocessing.sharding.jobs import ShardJob, add_counts
 from preprocessing.sharding.plans import Settings
 
 
-def _summaries(work: pathlib.Path, names: Sequence[str]) -> Iterator[shards.Summary]:
-    for name in names:
-        yield shards.Summary.load(work, name)
-
-
 def write_dataset_files(
-    work: pathlib.Path,
+    job: ShardJob,
     names: Sequence[str],
     settings: Settings,
-    row_rejections: Sequence[manifest.Rejection],
-    notes_on_duplicates: Mapping[str, int],
+    rejections: Sequence[manifest.Rejection],
+    notes: Mapping[str, int],
 ) -> records.DatasetInfo:
     """Adds the shards up, one at a time, and writes the files beside the records.
 
     Args:
-      work: the folder that `shards.write_shard` wrote to.
+      job: the one that has written the records.
       names: of the shards, in the order in which they count.
       settings: the options.
-      row_rejections: what reading the manifest has rejected.
-      notes_on_duplicates: what `deduplication.keep_together` has counted.
+      rejections: what has not got into a shard.
+      notes: further counts for `dataset.json`.
 
     Returns:
       What `dataset.json` says.
     """
+    folder = pathlib.Path(job.folder)
     counts: Dict[str, Any] = {kind: {} for kind in shards.KINDS}
     digest = hashlib.sha256()
     sheet = contact_sheet.ContactSheet()
-    notes = {
-        "photographs": 0,
-        "rejections": len(row_rejections),
-        "crops_showing_part_of_roi": 0,
-        **notes_on_duplicates,
-    }
-    for summary in _summaries(work, names):
+    rejected = partial = 0
+    for name, done in zip(names, job.results(names)):
         for kind in shards.KINDS:
-            digest.update(f"{kind}/{summary.name} {summary.files[kind]['sha256']}\n".encode())
-            by_condition = counts[kind].setdefault(summary.split, {})
-            for condition, by_type in summary.files[kind]["counts"].items():
-                sums = by_condition.setdefault(condition, {})
-                for skin_type, count in by_type.items():
-                    sums[skin_type] = sums.get(skin_type, 0) + count
-        for thumbnail in summary.thumbnails:
+            digest.update(f"{kind}/{name} {done['outputs'][f'{kind}/{name}']['sha256']}\n".encode())
+            add_counts(counts[kind].setdefault(done["split"], {}), done["counts"][kind])
+        for thumbnail in done["thumbnails"]:
             sheet.add(*thumbnail)
-        notes["photographs"] += summary.photographs
-        notes["rejections"] += len(summary.rejections)
-        notes["crops_showing_part_of_roi"] += sum(row[-1] < 0.999 for row in summary.crops)
-    rejected = (row for summary in _summaries(work, names) for row in summary.rejections)
-    manifest.write_rejections(work / "rejected.csv", itertools.chain(row_rejections, rejected))
-    manifest.write_csv(
-        work / "crops.csv",
-        shards.CROP_COLUMNS,
-        (row for summary in _summaries(work, names) for row in summary.crops),
-    )
-    sheet.draw().save(work / "contact_sheet.png")
+        rejected += len(done["rejections"])
+        partial += sum(row[-1] < 0.999 for row in done["crops"])
+    in_shards = (row for done in job.results(names) for row in done["rejections"])
+    manifest.write_rejections(folder / "rejected.csv", itertools.chain(rejections, in_shards))
+    crops = (row for done in job.results(names) for row in done["crops"])
+    manifest.write_csv(folder / "crops.csv", shards.CROP_COLUMNS, crops)
+    with files.replacing(folder / "contact_sheet.png") as temporary:
+        sheet.draw().save(temporary, "PNG")
     info = records.DatasetInfo(
         image_size=settings.image_size,
         full_size=settings.full_size,
@@ -82,7 +68,11 @@ def write_dataset_files(
             "pillow": PIL.__version__,
             "python": platform.python_version(),
         },
-        notes=notes,
+        notes={
+            **notes,
+            "rejections": len(rejections) + rejected,
+            "crops_showing_part_of_roi": partial,
+        },
     )
-    (work / "dataset.json").write_text(info.to_json(), encoding="utf-8")
+    files.write_text(folder / "dataset.json", info.to_json())
     return info

@@ -1,10 +1,9 @@
 import base64
 import csv
-import dataclasses
 import hashlib
 import io
-import json
 import pathlib
+from unittest import mock
 
 from absl.testing import absltest
 from PIL import Image
@@ -13,45 +12,38 @@ from preprocessing.data import manifest, records
 from preprocessing.sharding import dataset_files, plans, shards
 
 
-def _summary(name, split, visible):
+def _shard(name, split, visible):
     buffer = io.BytesIO()
     Image.new("RGB", (192, 96), "red").save(buffer, "JPEG")
     thumbnail = base64.b64encode(buffer.getvalue()).decode("ascii")
-    files = {
-        "crops": {"counts": {"Acne": {"3": 2}}, "sha256": f"c{name}", "bytes": 1},
-        "full": {"counts": {"Acne": {"3": 1, "0": 1}}, "sha256": f"f{name}", "bytes": 1},
+    return {
+        "split": split,
+        "photographs": 3,
+        "counts": {"crops": {"Acne": {"3": 2}}, "full": {"Acne": {"3": 1, "0": 1}}},
+        "crops": [[split, "i", 0, 0, 9, 1, 0.0, visible]] * 2,
+        "rejections": [[7, "i", "i.jpg", "crop", "why"]],
+        "thumbnails": [["Acne", 3, thumbnail]],
+        "outputs": {
+            f"{kind}/{name}": {"sha256": f"{kind[0]}{name}", "bytes": 1} for kind in shards.KINDS
+        },
     }
-    return shards.Summary(
-        name=name,
-        split=split,
-        digest="",
-        photographs=3,
-        files=files,
-        crops=[[split, "i", 0, 0, 9, 1, 0.0, visible]] * 2,
-        rejections=[[7, "i", "i.jpg", "crop", "why"]],
-        thumbnails=[["Acne", 3, thumbnail]],
-        fingerprints=[],
-    )
 
 
 class WriteDatasetFilesTest(absltest.TestCase):
     def test_adds_the_shards_up(self):
         work = pathlib.Path(self.create_tempdir().full_path)
-        (work / "shards").mkdir()
-        summaries = [
-            _summary("a", "train", 1.0),
-            _summary("b", "train", 0.5),
-            _summary("c", "test", 1.0),
-        ]
-        for summary in summaries:
-            text = json.dumps(dataclasses.asdict(summary))
-            (work / "shards" / f"{summary.name}.json").write_text(text)
+        done = {
+            "a": _shard("a", "train", 1.0),
+            "b": _shard("b", "train", 0.5),
+            "c": _shard("c", "test", 1.0),
+        }
+        job = mock.Mock(folder=str(work), results=lambda names: (done[name] for name in names))
         info = dataset_files.write_dataset_files(
-            work,
+            job,
             ["a", "b", "c"],
             plans.Settings(),
             [manifest.Rejection(2, "", "", "row", "bad")],
-            {"near_duplicate_pairs": 5},
+            {"near_duplicate_pairs": 5, "photographs": 9},
         )
         crops = {"train": {"Acne": {"3": 4}}, "test": {"Acne": {"3": 2}}}
         self.assertEqual(info.counts["crops"], crops)

@@ -1,47 +1,23 @@
 """Options of preprocessing, and which photographs go into which shard."""
 
 import dataclasses
-import functools
-import hashlib
-import json
 import os
-import pathlib
-import zlib
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
-import numpy as np
-import PIL
-
-from preprocessing.cropping import windows
+from common import files
+from preprocessing.cropping.windows import CropSettings
 from preprocessing.data import manifest, photographs, records, splits
 
-
-@functools.lru_cache(maxsize=None)
-def _program_digest() -> str:
-    """Identifies what makes the bytes of the records: our modules, and the codecs."""
-    digest = hashlib.sha256()
-    for path in sorted(pathlib.Path(__file__).parents[1].rglob("*.py")):
-        if not path.stem.endswith("_test"):
-            digest.update(path.read_bytes())
-    versions = [records.FORMAT_VERSION, PIL.__version__, np.__version__, zlib.ZLIB_RUNTIME_VERSION]
-    digest.update(json.dumps(versions).encode("utf-8"))
-    return digest.hexdigest()
+_IN_NO_RECORD = ("split_fractions", "photographs_per_shard", "find_duplicates")
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(CropSettings):
     """The options of preprocessing, as `dataset.json` records them.
 
     Attributes:
-      image_size: rows and columns of the crops, pixels.
       full_size: longer side of the `full/` photographs, pixels; larger than the
         classifier's 224, so that it can crop at random.
-      crops_per_photograph: windows per photograph; its groups of ROIs take turns.
-      min_roi_share: smallest length of a group of ROIs relative to its window.
-      max_roi_share: largest length of a group of ROIs relative to its window.
-      candidates: random windows drawn for each crop; the one with the least
-        background wins.
-      background_limit: largest share of a crop that may be background, 0..1.
       seed: of windows and splits.
       split_fractions: shares of train, validation and test, by patient.
       photographs_per_shard: photographs in one record file; bounds the memory and
@@ -51,13 +27,7 @@ class Settings:
         in one split.
     """
 
-    image_size: int = 256
     full_size: int = 256
-    crops_per_photograph: int = 1
-    min_roi_share: float = 0.3
-    max_roi_share: float = 0.85
-    candidates: int = 16
-    background_limit: float = 0.35
     seed: int = 0
     split_fractions: Tuple[float, float, float] = splits.DEFAULT_FRACTIONS
     photographs_per_shard: int = 64
@@ -84,93 +54,108 @@ class Settings:
         """Returns the options by name, as JSON gives them back."""
         return {**dataclasses.asdict(self), "split_fractions": list(self.split_fractions)}
 
-    def cropping(self) -> windows.CropSettings:
-        """Returns the part that `windows` and `cropping` need."""
-        names = [field.name for field in dataclasses.fields(windows.CropSettings)]
-        own = vars(self)
-        return windows.CropSettings(**{name: own[name] for name in names if name in own})
-
 
 @dataclasses.dataclass(frozen=True)
-class ShardPlan:
-    """Which photographs go into one shard.
+class Plan:
+    """Photographs that one worker goes through, for their thumbnails or their records.
 
     Attributes:
-      split: "train", "validation" or "test".
+      name: of the shard.
+      split: "train", "validation" or "test"; "" before that is decided.
       index: number of the shard in its split.
-      count: shards in the split.
       image_dir: folder that `Photograph.image` is relative to.
       settings: the options.
       photographs: in order of writing.
     """
 
+    name: str
     split: str
     index: int
-    count: int
     image_dir: str
     settings: Settings
     photographs: Tuple[manifest.Photograph, ...]
 
-    @property
-    def name(self) -> str:
-        """The record file's name."""
-        return records.shard_name(self.split, self.index, self.count)
-
-    def to_json(self) -> str:
-        """Returns the plan as text."""
-        return json.dumps(dataclasses.asdict(self))
-
-    def digest(self) -> str:
-        """Identifies what the shard is made from: plan, photographs and program.
-
-        Files count by size and time of change, so that a finished shard is only
-        used again while they are the same.
-        """
-        stamps = []
-        for row in self.photographs:
-            try:
-                status = os.stat(os.path.join(self.image_dir, row.image))
-                stamps.append([status.st_size, status.st_mtime_ns])
-            except OSError:
-                stamps.append([])
-        text = json.dumps([self.to_json(), stamps, _program_digest()])
-        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    def to_json(self) -> Dict[str, Any]:
+        """Returns the plan as JSON knows it."""
+        return {**dataclasses.asdict(self), "settings": self.settings.as_dict()}
 
     @classmethod
-    def from_json(cls, text: str) -> "ShardPlan":
+    def from_json(cls, fields: Mapping[str, Any]) -> "Plan":
         """Reads `to_json` back."""
-        fields = json.loads(text)
-        options = fields.pop("settings")
+        options = {**fields["settings"]}
         options["split_fractions"] = tuple(options["split_fractions"])
-        photos = []
-        for row in fields.pop("photographs"):
-            rois = tuple(manifest.Box(*box) for box in row.pop("rois"))
-            photos.append(manifest.Photograph(rois=rois, **row))
-        return cls(settings=Settings(**options), photographs=tuple(photos), **fields)
+        rows = [
+            manifest.Photograph(**{**row, "rois": tuple(manifest.Box(*box) for box in row["rois"])})
+            for row in fields["photographs"]
+        ]
+        own = {**fields, "settings": Settings(**options), "photographs": tuple(rows)}
+        return cls(**own)
 
 
-def plan_shards(
+def origin(plan: Mapping[str, Any]) -> Dict[str, str]:
+    """Returns the digests of a plan's input and settings, for `jobs.ShardJob`.
+
+    Files count by size and time of change: a finished shard is only used again while
+    they are the same.
+    """
+    stamps = []
+    for row in plan["photographs"]:
+        try:
+            status = os.stat(os.path.join(plan["image_dir"], row["image"]))
+            stamps.append([status.st_size, status.st_mtime_ns])
+        except OSError:
+            stamps.append([])
+    rows = {name: value for name, value in plan.items() if name != "settings"}
+    settings = {
+        name: value for name, value in plan["settings"].items() if name not in _IN_NO_RECORD
+    }
+    return {"input": files.digest_of([rows, stamps]), "settings": files.digest_of(settings)}
+
+
+def _groups(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for begin in range(0, len(items), size):
+        yield items[begin : begin + size]
+
+
+def _without_extra(rows: Iterable[manifest.Photograph]) -> Tuple[manifest.Photograph, ...]:
+    return tuple(dataclasses.replace(row, extra={}) for row in rows)
+
+
+def plan_thumbnails(
     rows: Sequence[manifest.Photograph], image_dir: str, settings: Settings
-) -> Iterator[ShardPlan]:
-    """Distributes photographs over shards, whatever the number of workers.
+) -> Iterator[Plan]:
+    """Divides photographs in their order, to be looked at before splits are decided."""
+    for index, group in enumerate(_groups(rows, settings.photographs_per_shard)):
+        chosen = _without_extra(group)
+        yield Plan(f"thumbnails-{index:05d}", "", index, image_dir, settings, chosen)
+
+
+def plan_records(
+    rows: Sequence[manifest.Photograph],
+    image_dir: str,
+    settings: Settings,
+    split_of: Mapping[str, str],
+) -> Iterator[Plan]:
+    """Distributes photographs over record files, whatever the number of workers.
 
     Within a split the order is that of a digest of the image id: shards mix
     conditions, and adding a photograph leaves most of the order alone.
+
+    Args:
+      rows: the photographs.
+      image_dir: folder that their `image` is relative to.
+      settings: the options.
+      split_of: the split of every photograph, by image id.
     """
     order = sorted(
         (splits.stable_fraction(f"{settings.seed}/{row.image_id}"), position)
         for position, row in enumerate(rows)
     )
-    members: Dict[str, List[int]] = {split: [] for split in manifest.SPLITS}
+    members: Dict[str, List[manifest.Photograph]] = {split: [] for split in manifest.SPLITS}
     for _, position in order:
-        split = splits.split_of(rows[position], settings.split_fractions, settings.seed)
-        members[split].append(position)
-    size = settings.photographs_per_shard
-    for split, positions in members.items():
-        count = -(-len(positions) // size)
-        for index in range(count):
-            chosen = tuple(
-                dataclasses.replace(rows[position], extra={})
-                for position in positions[index * size : (index + 1) * size]
-            )
-            yield ShardPlan(split, index, count, image_dir, settings, chosen)
+        members[split_of[rows[position].image_id]].append(rows[position])
+    for split, photos in members.items():
+        groups = list(_groups(photos, settings.photographs_per_shard))
+        for index, group in enumerate(groups):
+            name = records.shard_name(split, index, len(groups))
+            yield Plan(name, split, index, image_dir, settings, _without_extra(group))

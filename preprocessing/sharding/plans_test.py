@@ -1,7 +1,10 @@
 import dataclasses
+import json
+import pathlib
 
 from absl.testing import absltest, parameterized
 
+from preprocessing.data import splits
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import plans
 
@@ -37,43 +40,73 @@ class SettingsTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, message):
             plans.Settings(**changes)
 
-    def test_cropping_gets_its_part(self):
-        cropping = plans.Settings(image_size=64, candidates=3).cropping()
-        self.assertEqual((cropping.image_size, cropping.candidates), (64, 3))
+
+def _planned(rows, settings):
+    own = {
+        row.image_id: splits.split_of(row, settings.split_fractions, settings.seed) for row in rows
+    }
+    return list(plans.plan_records(rows, "d", settings, own))
 
 
-class PlanShardsTest(absltest.TestCase):
-    def test_every_photograph_is_in_one_shard_of_its_patients_split(self):
+class PlanTest(absltest.TestCase):
+    def test_every_photograph_is_in_one_shard_of_its_split(self):
         rows = _rows(400)
-        settings = plans.Settings(photographs_per_shard=16)
-        planned = list(plans.plan_shards(rows, "d", settings))
+        planned = _planned(rows, plans.Settings(photographs_per_shard=16))
         ids = [row.image_id for plan in planned for row in plan.photographs]
         self.assertCountEqual(ids, [row.image_id for row in rows])
         self.assertLessEqual(max(len(plan.photographs) for plan in planned), 16)
-        splits = {}
+        patients = {}
         for plan in planned:
             for row in plan.photographs:
-                self.assertEqual(splits.setdefault(row.patient_id, plan.split), plan.split)
+                self.assertEqual(patients.setdefault(row.patient_id, plan.split), plan.split)
         for split in ("train", "validation", "test"):
             shards = [plan for plan in planned if plan.split == split]
-            self.assertEqual([plan.index for plan in shards], list(range(shards[0].count)))
+            self.assertEqual([plan.index for plan in shards], list(range(len(shards))))
+            self.assertRegex(shards[-1].name, rf"^{split}-\d{{5}}-of-{len(shards):05d}\.tfrecord$")
 
-    def test_the_manifests_order_does_not_matter(self):
+    def test_splits_are_those_that_were_decided(self):
+        rows = _rows(6)
+        decided = {row.image_id: "test" for row in rows}
+        (plan,) = plans.plan_records(rows, "d", plans.Settings(), decided)
+        self.assertEqual(plan.split, "test")
+
+    def test_the_manifests_order_does_not_matter_for_records(self):
         rows, settings = _rows(50), plans.Settings()
-        self.assertEqual(
-            list(plans.plan_shards(rows, "d", settings)),
-            list(plans.plan_shards(rows[::-1], "d", settings)),
-        )
+        self.assertEqual(_planned(rows, settings), _planned(rows[::-1], settings))
+
+    def test_thumbnails_are_of_all_photographs_in_their_order(self):
+        rows = _rows(40)
+        planned = list(plans.plan_thumbnails(rows, "d", plans.Settings(photographs_per_shard=16)))
+        self.assertEqual([len(plan.photographs) for plan in planned], [16, 16, 8])
+        ids = [row.image_id for plan in planned for row in plan.photographs]
+        self.assertEqual(ids, [row.image_id for row in rows])
 
     def test_json_round_trip(self):
-        plan = next(plans.plan_shards(_rows(5), "d", plans.Settings(seed=4)))
-        self.assertEqual(plans.ShardPlan.from_json(plan.to_json()), plan)
+        plan = _planned(_rows(5), plans.Settings(seed=4))[0]
+        text = json.dumps(plan.to_json())
+        self.assertEqual(plans.Plan.from_json(json.loads(text)), plan)
+        self.assertEqual(plans.origin(json.loads(text)), plans.origin(plan.to_json()))
 
-    def test_digest_changes_with_the_plan(self):
-        plan = next(plans.plan_shards(_rows(5), "d", plans.Settings()))
-        other = dataclasses.replace(plan, settings=plans.Settings(seed=1))
-        self.assertEqual(plan.digest(), dataclasses.replace(plan).digest())
-        self.assertNotEqual(plan.digest(), other.digest())
+    def test_origin_is_of_rows_files_and_settings(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        rows = tuple(_rows(2))
+        (folder / rows[0].image).write_bytes(b"a")
+        plan = plans.Plan("n", "train", 0, str(folder), plans.Settings(), rows)
+
+        def changed(settings=None, **changes):
+            fields = {"settings": dataclasses.replace(plan.settings, **settings or {}), **changes}
+            other = plans.origin(dataclasses.replace(plan, **fields).to_json())
+            return [name for name in other if other[name] != before[name]]
+
+        before = plans.origin(plan.to_json())
+        self.assertEqual(changed(), [])
+        self.assertEqual(changed(settings={"seed": 1}), ["settings"])
+        # Which splits there are and how large shards are does not change this one.
+        self.assertEqual(changed(settings={"find_duplicates": False}), [])
+        self.assertEqual(changed(photographs=rows[::-1]), ["input"])
+        self.assertEqual(changed(split="test"), ["input"])
+        (folder / rows[0].image).write_bytes(b"ab")
+        self.assertEqual(changed(), ["input"])
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
-"""The records of one photograph: the whole of it, and windows with their maps."""
+"""What is made of one photograph: records of the whole and of windows, a thumbnail."""
 
 import os
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
-from preprocessing.cropping import roi_windows, windows
+from preprocessing.cropping import windows
 from preprocessing.data import manifest, maps, photographs, png_encoding, records, skin, taxonomy
 from preprocessing.duplicates import thumbnails
 from preprocessing.sharding.plans import Settings
 
 # The share of background needs no fine mask.
 _MASK_SIDE = 48
+# Longer side, pixels, that a JPEG is decoded at for its thumbnail: of 1600x1200 that
+# takes half of the time, and two of the hash's 64 bits differ at most (of 120, one 4).
+_SIDE_FOR_THUMBNAIL = 128
 
 
 class Processed(NamedTuple):
@@ -23,14 +26,12 @@ class Processed(NamedTuple):
       crops: its `crops/` records.
       placed: the window of each crop.
       rejections: what was not made, and why.
-      thumbnail: of the photograph, see `thumbnails`; None where it is not wanted.
     """
 
     full: List[records.Record]
     crops: List[records.Record]
-    placed: List[roi_windows.Crop]
+    placed: List[windows.Crop]
     rejections: List[manifest.Rejection]
-    thumbnail: Optional[np.ndarray] = None
 
 
 def _scaled(
@@ -104,7 +105,7 @@ def make_full(
 
 
 def make_crop(
-    row: manifest.Photograph, decoded: photographs.Decoded, crop: roi_windows.Crop, image_size: int
+    row: manifest.Photograph, decoded: photographs.Decoded, crop: windows.Crop, image_size: int
 ) -> records.Record:
     """Makes a `crops/` record: a window, scaled, and its semantic map."""
     x0, y0, size = (length / decoded.divisor for length in crop.window)
@@ -121,9 +122,47 @@ def _largest_divisor(
     """How far a photograph may be reduced while nothing of it must be enlarged for it."""
     spare = max(size) / settings.full_size
     if boxes:
-        smallest = windows.smallest_window(boxes, min(size), settings.cropping())
+        smallest = windows.smallest_window(boxes, min(size), settings)
         spare = min(spare, smallest / settings.image_size)
     return int(spare)
+
+
+def _open(
+    row: manifest.Photograph,
+    image_dir: str,
+    settings: Settings,
+    largest_divisor: Callable[[Tuple[int, int]], int],
+) -> Tuple[photographs.Decoded, List[manifest.Box]]:
+    """Reads a photograph, and its ROIs inside its frame.
+
+    Raises:
+      ValueError: it cannot be used, for this reason.
+    """
+    path = os.path.join(image_dir, row.image)
+    decoded = photographs.decode_photograph(path, settings.max_pixels, largest_divisor)
+    if decoded.says_generated and not row.synthetic:
+        raise ValueError(
+            f"{path}: its metadata say that a program made it (IPTC digital source type); with "
+            "synthetic=1 in its row it is used, for training only"
+        )
+    try:
+        return decoded, windows.fit_boxes(row.rois, *decoded.size)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def thumbnail_of(
+    row: manifest.Photograph, image_dir: str, settings: Settings
+) -> Optional[np.ndarray]:
+    """Returns what near-duplicates are found by, see `thumbnails.reduce`.
+
+    None where the photograph cannot be used; `process_photograph` says why.
+    """
+    try:
+        decoded, _ = _open(row, image_dir, settings, lambda size: max(size) // _SIDE_FOR_THUMBNAIL)
+    except ValueError:
+        return None
+    return thumbnails.reduce(decoded.image)
 
 
 def process_photograph(row: manifest.Photograph, image_dir: str, settings: Settings) -> Processed:
@@ -142,42 +181,29 @@ def process_photograph(row: manifest.Photograph, image_dir: str, settings: Setti
     def rejection(stage: str, reason: str) -> manifest.Rejection:
         return manifest.reject(row.row, row.image_id, row.image, stage, reason)
 
-    path = os.path.join(image_dir, row.image)
     try:
-        decoded = photographs.decode_photograph(
-            path, settings.max_pixels, lambda size: _largest_divisor(row.rois, size, settings)
+        decoded, boxes = _open(
+            row, image_dir, settings, lambda size: _largest_divisor(row.rois, size, settings)
         )
     except ValueError as error:
         return Processed([], [], [], [rejection("photograph", str(error))])
-    if decoded.says_generated and not row.synthetic:
-        reason = (
-            f"{path}: its metadata say that a program made it (IPTC digital source type); with "
-            "synthetic=1 in its row it is used, for training only"
-        )
-        return Processed([], [], [], [rejection("photograph", reason)])
-    try:
-        boxes = roi_windows.fit_boxes(row.rois, *decoded.size)
-    except ValueError as error:
-        return Processed([], [], [], [rejection("photograph", f"{path}: {error}")])
     whole = scale_whole(decoded.image, settings.full_size)
     full = [make_full(row, whole, boxes, decoded.size)]
-    thumbnail = thumbnails.reduce(whole) if settings.find_duplicates else None
     if not boxes:
         reason = "no ROI; only the full record was made"
-        return Processed(full, [], [], [rejection("crop", reason)], thumbnail)
+        return Processed(full, [], [], [rejection("crop", reason)])
     if row.fitzpatrick is None:
         reason = "unknown skin type; import with --estimate_skin_type"
-        return Processed(full, [], [], [rejection("crop", reason)], thumbnail)
+        return Processed(full, [], [], [rejection("crop", reason)])
     divisor = -(-max(whole.size) // _MASK_SIDE)
     scale = max(whole.size) / max(decoded.size) / divisor
-    placed, reasons = roi_windows.plan_crops(
+    placed, reasons = windows.plan_crops(
         boxes,
         decoded.size,
         skin.skin_mask(np.asarray(whole.reduce(divisor)), boxes, scale),
         scale,
-        settings.cropping(),
-        roi_windows.generator_for(settings.seed, "crop", row.image_id),
+        settings,
+        windows.generator_for(settings.seed, "crop", row.image_id),
     )
     crops = [make_crop(row, decoded, crop, settings.image_size) for crop in placed]
-    rejections = [rejection("crop", reason) for reason in reasons]
-    return Processed(full, crops, placed, rejections, thumbnail)
+    return Processed(full, crops, placed, [rejection("crop", reason) for reason in reasons])

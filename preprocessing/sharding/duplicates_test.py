@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -7,7 +8,8 @@ from PIL import Image
 
 from preprocessing.data import manifest, records, splits
 from preprocessing.data.manifest import Box, Photograph
-from preprocessing.sharding import dataset_files, deduplication, plans, shards, testing_shards
+from preprocessing.duplicates import linked_patients
+from preprocessing.sharding import pipeline, plans, shards
 
 _SETTINGS = plans.Settings(image_size=32, full_size=48, photographs_per_shard=4, seed=3)
 
@@ -48,31 +50,34 @@ class KeepTogetherTest(absltest.TestCase):
             )
         )
 
-    def _write(self):
-        work = pathlib.Path(self.create_tempdir().full_path)
-        return work, testing_shards.write_shards(self.rows, self.data, _SETTINGS, work)
+    def _preprocess(self, **changes):
+        output = pathlib.Path(self.create_tempdir().full_path)
+        manifest.write_cases(str(self.data / "cases.csv"), self.rows)
+        settings = dataclasses.replace(_SETTINGS, **changes)
+        info = pipeline.preprocess(str(self.data / "cases.csv"), str(output), settings)
+        return output, info
 
-    def _records(self, work, kind):
+    def _records(self, folder, kind):
         """Yields (split, image id, bytes) of all records."""
-        for path in sorted((work / kind).iterdir()):
+        for path in sorted((folder / kind).iterdir()):
             for record in records.read_file(str(path), kind):
                 yield path.name.partition("-")[0], record.image_id, records.serialize(record)
 
-    def test_moves_photographs_and_tells(self):
-        work, names = self._write()
-        before = {kind: list(self._records(work, kind)) for kind in shards.KINDS}
-        notes = deduplication.keep_together(work, names, _SETTINGS)
+    def test_linked_patients_share_a_split(self):
+        apart, _ = self._preprocess(find_duplicates=False)
+        self.assertFalse((apart / "duplicates.csv").exists())
+        output, info = self._preprocess()
         expected = splits.split_of(Photograph("c", self.linked[0], "", "", "Acne", 3), seed=3)
         patient_of = {row.image_id: row.patient_id for row in self.rows}
         moved = set()
         for kind in shards.KINDS:
-            after = list(self._records(work, kind))
+            before, after = (list(self._records(folder, kind)) for folder in (apart, output))
             # The same bytes, but for the photograph that is not used.
             self.assertCountEqual(
                 [entry[1:] for entry in after],
-                [entry[1:] for entry in before[kind] if entry[1] != "f0"],
+                [entry[1:] for entry in before if entry[1] != "f0"],
             )
-            old = {image_id: split for split, image_id, _ in before[kind]}
+            old = {image_id: split for split, image_id, _ in before}
             for split, image_id, _ in after:
                 if patient_of[image_id] in self.linked:
                     self.assertEqual(split, expected)
@@ -80,16 +85,19 @@ class KeepTogetherTest(absltest.TestCase):
                     self.assertEqual(split, old[image_id])
                 if split != old[image_id]:
                     moved.add(image_id)
-        self.assertEqual(
-            notes,
-            {
-                "near_duplicate_pairs": 2,
-                "near_duplicates_not_used": 1,
-                "photographs_moved_to_linked_patients": len(moved),
-            },
-        )
+            found = [split for split, _, _ in after]
+            for split in manifest.SPLITS:
+                self.assertEqual(info.count(kind, split), found.count(split))
         self.assertBetween(len(moved), 2, 3)
-        with open(work / deduplication.FILE_NAME, newline="") as file:
+        for name, number in (
+            ("photographs", len(self.rows)),
+            ("near_duplicate_pairs", 2),
+            ("near_duplicates_not_used", 1),
+            ("photographs_moved_to_linked_patients", len(moved)),
+            ("rejections", 1),
+        ):
+            self.assertEqual(info.notes[name], number, name)
+        with open(output / "duplicates.csv", newline="") as file:
             report = list(csv.DictReader(file))
         self.assertEqual(
             [(row["image_id"], row["other_image_id"], row["mirrored"]) for row in report],
@@ -97,38 +105,24 @@ class KeepTogetherTest(absltest.TestCase):
         )
         self.assertEqual({report[0]["split"], report[0]["other_split"]}, {expected})
         self.assertEqual((report[1]["split"], report[1]["other_split"]), ("not used", "test"))
-
-        info = dataset_files.write_dataset_files(work, names, _SETTINGS, [], notes)
-        for kind in shards.KINDS:
-            found = [split for split, _, _ in self._records(work, kind)]
-            for split in manifest.SPLITS:
-                self.assertEqual(info.count(kind, split), found.count(split))
-        with open(work / "rejected.csv", newline="") as file:
+        with open(output / "rejected.csv", newline="") as file:
             (rejected,) = csv.DictReader(file)
         self.assertEqual((rejected["image_id"], rejected["stage"]), ("f0", "duplicate"))
         self.assertEqual(
             rejected["reason"],
             "near-duplicate of 'f1' on row 28, patient 'fixed test', which the test split has",
         )
-        with open(work / "crops.csv", newline="") as file:
+        with open(output / "crops.csv", newline="") as file:
             listed = [(row["split"], row["image_id"]) for row in csv.DictReader(file)]
-        self.assertEqual(listed, [entry[:2] for name in names for entry in self._of(work, name)])
+        self.assertCountEqual(listed, [entry[:2] for entry in self._records(output, "crops")])
 
-    def _of(self, work, name):
-        return [
-            (name.partition("-")[0], record.image_id)
-            for record in records.read_file(str(work / "crops" / name), "crops")
-        ]
-
-    def test_nothing_to_move(self):
+    def test_without_pairs_records_are_as_without_the_search(self):
         self.rows = self.rows[:20]
-        work, names = self._write()
-        files = {path: path.stat().st_mtime_ns for path in work.rglob("*.tfrecord")}
-        notes = deduplication.keep_together(work, names, _SETTINGS)
-        self.assertEqual(set(notes.values()), {0})
-        self.assertEqual(files, {path: path.stat().st_mtime_ns for path in files})
-        report = (work / deduplication.FILE_NAME).read_text()
-        self.assertEqual(report.strip(), ",".join(deduplication.COLUMNS))
+        (_, one), (output, other) = self._preprocess(find_duplicates=False), self._preprocess()
+        self.assertEqual(one.digest, other.digest)
+        self.assertEqual(one.counts, other.counts)
+        report = (output / "duplicates.csv").read_text()
+        self.assertEqual(report.strip(), ",".join(linked_patients.COLUMNS))
 
 
 if __name__ == "__main__":

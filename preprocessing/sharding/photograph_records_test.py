@@ -6,11 +6,10 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image, PngImagePlugin
 
-from preprocessing.cropping import cutting
-from preprocessing.data import maps
-from preprocessing.data import records as examples
+from preprocessing.data import maps, records
 from preprocessing.data.manifest import Box, Photograph
-from preprocessing.sharding import plans
+from preprocessing.duplicates import near_duplicates, thumbnails
+from preprocessing.sharding import photograph_records, plans
 
 _SETTINGS = plans.Settings(image_size=64, full_size=80, photographs_per_shard=4)
 _ROW = Photograph("c", "p", "i", "a.png", "Melanoma", 3, (Box(60, 40, 90, 80),), row=2)
@@ -31,7 +30,7 @@ class ProcessPhotographTest(parameterized.TestCase):
 
     def process(self, settings=_SETTINGS, **changes):
         row = dataclasses.replace(_ROW, **changes)
-        return cutting.process_photograph(row, str(self.folder), settings)
+        return photograph_records.process_photograph(row, str(self.folder), settings)
 
     def test_crop_and_map_agree(self):
         done = self.process()
@@ -120,7 +119,7 @@ class ProcessPhotographTest(parameterized.TestCase):
         _photograph().save(self.folder / "m.jpg", exif=exif, comment=b"Jane Doe")
         done = self.process(image="m.jpg")
         for record in done.full + done.crops:
-            self.assertNotIn(b"Jane", examples.serialize(record))
+            self.assertNotIn(b"Jane", records.serialize(record))
             chunks = record.image_png
             for name in (b"eXIf", b"tEXt", b"iCCP", b"tIME"):
                 self.assertNotIn(name, chunks)
@@ -141,6 +140,24 @@ class ProcessPhotographTest(parameterized.TestCase):
             ]
             self.assertLess(np.abs(pixels[0] - pixels[1]).mean(), 2)
 
+    def test_the_thumbnail_of_a_reduced_jpeg_is_that_of_the_whole(self):
+        large = _photograph().resize((1600, 1200), Image.Resampling.BICUBIC)
+        large.save(self.folder / "a.png", "JPEG", quality=95)
+        found = photograph_records.thumbnail_of(_ROW, str(self.folder), _SETTINGS)
+        expected = thumbnails.reduce(large)
+        hashes = near_duplicates.hashes_of(np.stack([found, expected]))
+        self.assertLessEqual(near_duplicates.distance(hashes[:1], hashes[1:])[0], 4)
+        self.assertLess(np.abs(found.astype(float) - expected).mean(), 1)
+
+    @parameterized.parameters(
+        {"image": "b.png"}, {"rois": (Box(150, 100, 260, 140),)}, {"image": "t.png"}
+    )
+    def test_no_thumbnail_of_what_cannot_be_used(self, **changes):
+        (self.folder / "t.png").write_text("text")
+        row = dataclasses.replace(_ROW, **changes)
+        self.assertIsNone(photograph_records.thumbnail_of(row, str(self.folder), _SETTINGS))
+        self.assertEmpty(self.process(**changes).full)
+
 
 class ScaleTest(parameterized.TestCase):
     @parameterized.parameters(1.0, 1.7, 2.0, 2.6, 3.0, 4.3, 0.6)
@@ -153,7 +170,7 @@ class ScaleTest(parameterized.TestCase):
         image = Image.blend(*layers, 0.1)
         side = round(100 * factor)
         box = (7, 5, 7 + side, 5 + side)
-        scaled = cutting._scaled(image, (100, 100), box)
+        scaled = photograph_records._scaled(image, (100, 100), box)
         expected = image.resize((100, 100), Image.Resampling.LANCZOS, box=box)
         error = np.asarray(scaled, float) - np.asarray(expected, float)
         self.assertLess(np.sqrt(np.square(error).mean()), 3)
@@ -167,11 +184,11 @@ class LargestDivisorTest(parameterized.TestCase):
         ((200, 150), 20, 0, "windows of 32 pixels are enlarged already"),
     )
     def test_nothing_is_enlarged_for_it(self, size, length, expected, why):
-        divisor = cutting._largest_divisor([Box(0, 0, length, 5)], size, _SETTINGS)
+        divisor = photograph_records._largest_divisor([Box(0, 0, length, 5)], size, _SETTINGS)
         self.assertEqual(divisor, expected, why)
 
     def test_without_roi_only_the_whole_counts(self):
-        self.assertEqual(cutting._largest_divisor((), (1600, 1200), _SETTINGS), 20)
+        self.assertEqual(photograph_records._largest_divisor((), (1600, 1200), _SETTINGS), 20)
 
 
 if __name__ == "__main__":
