@@ -25,7 +25,7 @@ from evaluation.augmentation import classifier
 from evaluation.augmentation.configs import demo, paper
 from evaluation.augmentation.images import Images
 from preprocessing.data import taxonomy
-from training import building
+from training import precision
 
 _TURNS = flags.DEFINE_integer("turns", 5, "Turns of reading and training.")
 _NUM_IMAGES = flags.DEFINE_integer("num_images", 4000, "Images on disk, half of them synthetic.")
@@ -70,7 +70,9 @@ def measure_speeds(
     read_batches, steps = 40, 5
     size = config.model.input_size
     data = _input(config, _write_images(folder, num_images // 2, size), read_batches + 10)
-    tf.keras.mixed_precision.set_global_policy(building.choose_precision(config.training.precision))
+    tf.keras.mixed_precision.set_global_policy(
+        precision.choose_precision(config.training.precision)
+    )
     model = classifier.build_classifier(config, len(taxonomy.CONDITIONS), classifier.NO_WEIGHTS)
     fixed = tf.data.Dataset.from_tensors(next(iter(data))).repeat()
     model.fit(fixed, steps_per_epoch=2, verbose=0)

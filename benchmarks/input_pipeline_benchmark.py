@@ -19,9 +19,10 @@ import tensorflow as tf
 from absl import flags
 
 from preprocessing.data import records
-from training import building, demo_data, input_pipeline
+from training import demo_data, input_pipeline, model_factory
 from training.configs import demo as demo_config
 from training.configs import paper
+from training.precision import choose_precision
 
 _TURNS = flags.DEFINE_integer("turns", 5, "Turns of reading and training.")
 _CASES = flags.DEFINE_integer("num_cases", 40, "Demo cases to read.")
@@ -49,12 +50,12 @@ def measure(
     """Returns images/s of reading and of training, turn by turn."""
     data_dir = demo_data.make_dataset(folder, config, num_cases)
     info = records.read_info(data_dir)
-    inputs = building.input_config(config)
+    inputs = input_pipeline.input_config(config)
     batch = inputs.batch_size
     stream = input_pipeline.training_stream(data_dir, info, inputs)
     data = next(iter(stream))
-    precision = building.choose_precision(config.training.precision)
-    step = tf.function(building.build_model(config, 1000, precision).train_step)
+    precision = choose_precision(config.training.precision)
+    step = tf.function(model_factory.build_model(config, 1000, precision).train_step)
     float(step(data)["generator"])
     read_batches, steps = 400 // batch, max(32 // batch, 2)
     speeds = []

@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from training import building
+from training import model_factory
 from training.configs import paper
 
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 256, "Rows and columns.")
@@ -140,7 +140,7 @@ def _build(contender: str, precision: str, size: int, batch: int, base: int) -> 
     config.model.base_filters = config.discriminator.base_filters = base
     config.model.upsampling = "plain" if contender == "dermgan_plain" else "fast"
     config.training.batch_size = batch
-    return building.build_model(config, 1000, precision)
+    return model_factory.build_model(config, 1000, precision)
 
 
 def _serve(

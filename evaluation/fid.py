@@ -25,6 +25,7 @@ from evaluation.frechet import report
 from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
 from synthesis import run_flags, trained_generator
+from training import run_directory
 
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
@@ -59,7 +60,7 @@ def main(_: Sequence[str]) -> None:
     steps = [generator.step]
     if _EVERY_CHECKPOINT.value:
         command_line.exclude("every_checkpoint", ("step",))
-        steps = [step for step, _ in trained_generator.list_checkpoints(run_dir)]
+        steps = [step for step, _ in run_directory.list_checkpoints(run_dir)]
     evaluator = FrechetEvaluator(
         data_dir,
         generator.conditions,

@@ -24,7 +24,8 @@ from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
 from preprocessing.data import records
 from synthesis import trained_generator
-from training import configurations, experiment, grid_search, input_pipeline
+from training import configurations, grid_search, input_pipeline
+from training.run import Result
 from training.search.weight_search import Objective
 
 _TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
@@ -46,7 +47,7 @@ def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Obj
         real_split="validation",
     )
 
-    def distance(result: experiment.Result) -> float:
+    def distance(result: Result) -> float:
         evaluation = evaluator.evaluate(trained_generator.load(result.workdir))
         return float(np.mean(evaluation.overall.generated["frechet"]))
 

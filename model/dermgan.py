@@ -1,45 +1,13 @@
-"""DermGAN: generator, discriminator and their joint training step."""
+"""DermGAN: generator, discriminators and their joint training step."""
 
-import dataclasses
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
-from model import judgement, sampling
-from model import losses as losses_lib
-from model.discriminator import DiscriminatorConfig, build_discriminator
-from model.generator import GeneratorConfig, build_generator
-from model.judgement import Judgement
+from model import losses, sampling
+from model.discriminator import judge
+from model.losses import Loss
 from preprocessing.data import maps
-
-
-@dataclasses.dataclass(frozen=True)
-class LossWeights:
-    """Weights of the generator's losses, and the kind of the adversarial one.
-
-    Attributes:
-      gan: adversarial loss.
-      l1: reconstruction of the whole image.
-      roi: reconstruction inside the ROI boxes.
-      feature_matching: at the discriminator's second-to-last convolution.
-      roi_gan: adversarial loss of the extra ROI discriminator; 0 leaves it out.
-        The paper tried it and saw no improvement.
-      adversarial: "non_saturating" or "least_squares".
-    """
-
-    gan: float = 1.0
-    l1: float = 100.0
-    roi: float = 100.0
-    feature_matching: float = 10.0
-    roi_gan: float = 0.0
-    adversarial: str = "non_saturating"
-
-    def __post_init__(self) -> None:
-        losses_lib.adversarial_losses(self.adversarial)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name != "adversarial" and value < 0:
-                raise ValueError(f"loss weight {field.name} is {value}; it may not be negative")
 
 
 class DermGAN(tf.keras.Model):
@@ -48,241 +16,159 @@ class DermGAN(tf.keras.Model):
     Trained on batches `{"map": ..., "image": ...}`, each float32 [B, S, S, 3] in
     [-1, 1]. `ema_generator` follows the generator's weights as an exponential
     moving average and is the one that samples and is exported.
+
+      DermGAN(
+          build_generator(GeneratorConfig()),
+          {"image": build_discriminators(DiscriminatorConfig(), 256)},
+          losses.weighted(gan=1.0, l1=100.0),
+      )
     """
 
     def __init__(
         self,
-        generator_config: GeneratorConfig,
-        discriminator_config: DiscriminatorConfig,
-        discriminator_scales: int = 1,
-        roi_discriminator: bool = False,
+        generator: tf.keras.Model,
+        discriminators: Mapping[str, Sequence[tf.keras.Model]],
+        generator_losses: Sequence[Loss],
+        adversarial: str = "non_saturating",
+        ema_generator: Optional[tf.keras.Model] = None,
         ema_decay: float = 0.999,
         seed: int = 0,
-        dtype: str = "float32",
     ):
-        """Builds the networks.
+        """Puts the parts together.
 
         Args:
-          generator_config: architecture of the generator.
-          discriminator_config: architecture of the discriminator(s).
-          discriminator_scales: discriminators, each at half the resolution of the one
-            before (Wang et al. 2018): a fine one sees texture, a coarse one shape.
-          roi_discriminator: whether to build the extra ROI discriminator.
-          ema_decay: of the generator's moving average, per step; 0 copies.
+          generator: from `build_generator`.
+          discriminators: from `build_discriminators`, by what they are shown, a key of
+            `losses.VIEWS`.
+          generator_losses: from `losses.weighted`; those of a view that no discriminator
+            is shown are left out.
+          adversarial: kind of the game, a key of `losses.ADVERSARIAL`.
+          ema_generator: a network like `generator`; a clone of it by default.
+          ema_decay: of the moving average, per step; 0 copies.
           seed: of the noise drawn in training.
-          dtype: Keras dtype policy of the networks.
+
+        Raises:
+          ValueError: a loss that is asked for has no discriminator, or the other way
+            round, or an argument is out of range.
         """
         super().__init__(name="dermgan")
         if not 0 <= ema_decay < 1:
             raise ValueError(f"ema_decay {ema_decay} is not in [0, 1)")
-        if discriminator_scales < 1:
-            raise ValueError(f"discriminator_scales {discriminator_scales} is not positive")
-        size = generator_config.image_size
-        self.generator_config = generator_config
+        needed = {loss.view for loss in generator_losses if loss.weight} | {"image"}
+        if needed != set(discriminators):
+            raise ValueError(
+                f"discriminators of {', '.join(sorted(discriminators))} do not fit the losses, "
+                f"which need those of {', '.join(sorted(needed))}"
+            )
+        self.generator = generator
+        self.ema_generator = ema_generator or tf.keras.models.clone_model(generator)
+        self.ema_generator.trainable = False
+        self.ema_generator.set_weights(generator.get_weights())
+        self.discriminators = {view: list(networks) for view, networks in discriminators.items()}
+        self.generator_losses = [loss for loss in generator_losses if loss.view in discriminators]
+        self.adversarial = losses.adversarial(adversarial)
         self.ema_decay = ema_decay
         self.seed = seed
-        self.generator = build_generator(generator_config, dtype)
-        self.ema_generator = build_generator(generator_config, dtype)
-        self.ema_generator.trainable = False
-        self.ema_generator.set_weights(self.generator.get_weights())
-        self.discriminator = build_discriminator(discriminator_config, size, dtype)
-        self.coarse_discriminators = [
-            build_discriminator(
-                discriminator_config, size >> scale, dtype, name=f"discriminator_{size >> scale}"
-            )
-            for scale in range(1, discriminator_scales)
-        ]
-        self.roi_discriminator: Optional[tf.keras.Model] = None
-        if roi_discriminator:
-            # Around the boxes its images are 0: detail would be their edges.
-            plain = dataclasses.replace(discriminator_config, detail=0.0)
-            self.roi_discriminator = build_discriminator(
-                plain, size, dtype, name="roi_discriminator"
-            )
-        self._trackers: Dict[str, tf.keras.metrics.Mean] = {}
+        self._means: dict[str, tf.keras.metrics.Mean] = {}
 
     def compile(
         self,
         generator_optimizer: tf.keras.optimizers.Optimizer,
         discriminator_optimizer: tf.keras.optimizers.Optimizer,
-        loss_weights: LossWeights,
         **kwargs: Any,
     ) -> None:
-        """Sets what training needs.
-
-        Args:
-          generator_optimizer: for the generator.
-          discriminator_optimizer: for the discriminator(s).
-          loss_weights: of the generator's losses.
-          **kwargs: of `tf.keras.Model.compile`, e.g. `jit_compile`.
-
-        Raises:
-          ValueError: the weights ask for an ROI discriminator that was not built,
-            or the other way round.
-        """
+        """Sets the optimizers; **kwargs are `tf.keras.Model.compile`'s, e.g. `jit_compile`."""
         super().compile(**kwargs)
-        if (loss_weights.roi_gan > 0) != (self.roi_discriminator is not None):
-            raise ValueError(
-                f"roi_gan weight {loss_weights.roi_gan} and "
-                f"roi_discriminator={self.roi_discriminator is not None} do not go together"
-            )
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
-        self.loss_weights = loss_weights
-        self._generator_gan_loss, self._discriminator_gan_loss = losses_lib.adversarial_losses(
-            loss_weights.adversarial
-        )
-        names = ["generator", "discriminator", "gan", "l1", "roi", "feature_matching"]
+        names = ["generator", "discriminator", *(loss.name for loss in self.generator_losses)]
+        names += [f"{view}_discriminator" for view in self.discriminators if view != "image"]
         names += ["accuracy_real", "accuracy_fake"]
-        names += ["roi_gan", "roi_discriminator"] if self.roi_discriminator else []
-        self._trackers = {name: tf.keras.metrics.Mean(name=name) for name in names}
+        self._means = {name: tf.keras.metrics.Mean(name=name) for name in names}
 
     @property
-    def metrics(self) -> List[tf.keras.metrics.Metric]:
-        """The running means that Keras resets each epoch."""
-        return list(self._trackers.values())
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
+        """The running means of `train_step` and `test_step`."""
+        return list(self._means.values())
+
+    @property
+    def step(self) -> int:
+        """Number of training steps taken."""
+        return int(self.generator_optimizer.iterations.numpy())
+
+    def discriminator_variables(self) -> list[tf.Variable]:
+        """Returns the trained variables of all discriminators."""
+        networks = [network for several in self.discriminators.values() for network in several]
+        return [variable for network in networks for variable in network.trainable_variables]
 
     def call(self, inputs: Any, training: Optional[bool] = None) -> tf.Tensor:
         """Runs the averaged generator on its named inputs."""
         return self.ema_generator(inputs, training=training)
 
-    def generate(self, semantic_maps: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        """Samples images from the averaged generator.
+    def train_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Updates both networks from one forward pass of each; returns running means.
 
-        Args:
-          semantic_maps: uint8 [B, S, S, 3].
-          seeds: int64 [B]; image i depends on map i and seed i alone.
-
-        Returns:
-          uint8 [B, S, S, 3].
-        """
-        return sampling.sample_images(
-            self.ema_generator, self.generator_config, semantic_maps, seeds
-        )
-
-    def train_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
-        """Updates both networks from one forward pass of each.
-
-        Both gradients are taken at the same weights: the discriminator sees each
+        Both gradients are taken at the same weights: the discriminators see each
         batch of generated images once, and all losses share that pass.
-
-        Args:
-          data: `map` and `image`, float32 [B, S, S, 3] in [-1, 1].
-
-        Returns:
-          Running means by name.
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         noise = self._step_noise(tf.shape(data["map"])[0], replicas)
         with tf.GradientTape(persistent=True) as tape:
             generated = self.generator({"map": data["map"], **noise}, training=True)
-            judgements = self._judge(data, generated, training=True)
-            values = self._loss_values(data, generated, judgements)
-            targets = {
-                name: self._scaled(values[name] / replicas, optimizer)
-                for name, optimizer in self._optimizers().items()
-            }
-        variables = {
-            "generator": self.generator.trainable_variables,
-            "discriminator": self.discriminator_variables(),
-        }
-        gradients = {name: tape.gradient(targets[name], variables[name]) for name in targets}
-        del tape
-        for name, optimizer in self._optimizers().items():
-            pairs = zip(self._unscaled(gradients[name], optimizer), variables[name])
+            values = self._compute_losses(data, generated, training=True)
+            shares = {name: values[name] / replicas for name in ("generator", "discriminator")}
+        players = (
+            ("generator", self.generator_optimizer, self.generator.trainable_variables),
+            ("discriminator", self.discriminator_optimizer, self.discriminator_variables()),
+        )
+        gradients = [
+            optimizer.compute_gradients(shares[name], variables, tape)
+            for name, optimizer, variables in players
+        ]
+        for (_, optimizer, _), pairs in zip(players, gradients):
             optimizer.apply_gradients(pairs)
         self._update_average()
-        return self._track(values)
+        return self._update_means(values)
 
-    def test_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+    def test_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Computes the losses of the averaged generator, without training."""
-        noise = sampling.batch_noise(
-            self.generator_config, tf.shape(data["map"])[0], tf.constant([self.seed, -1], tf.int64)
-        )
-        generated = self.ema_generator({"map": data["map"], **noise}, training=False)
-        judgements = self._judge(data, generated, training=False)
-        return self._track(self._loss_values(data, generated, judgements))
+        seed = tf.constant([self.seed, -1], tf.int64)
+        noise = sampling.batch_noise(self.ema_generator, tf.shape(data["map"])[0], seed)
+        generated = self({"map": data["map"], **noise}, training=False)
+        return self._update_means(self._compute_losses(data, generated, training=False))
 
-    def _optimizers(self) -> Dict[str, tf.keras.optimizers.Optimizer]:
-        return {
-            "generator": self.generator_optimizer,
-            "discriminator": self.discriminator_optimizer,
-        }
-
-    def discriminator_variables(self) -> List[tf.Variable]:
-        """Returns the trained variables of all discriminators."""
-        networks = [self.discriminator, *self.coarse_discriminators]
-        if self.roi_discriminator is not None:
-            networks.append(self.roi_discriminator)
-        return [variable for network in networks for variable in network.trainable_variables]
-
-    def _step_noise(self, batch_size: tf.Tensor, replicas: int) -> Dict[str, tf.Tensor]:
+    def _step_noise(self, batch_size: tf.Tensor, replicas: int) -> dict[str, tf.Tensor]:
         """Noise of this step: the same for an example whatever the replicas."""
         seed = tf.stack([tf.constant(self.seed, tf.int64), self.generator_optimizer.iterations])
-        noise = sampling.batch_noise(self.generator_config, batch_size * replicas, seed)
+        noise = sampling.batch_noise(self.generator, batch_size * replicas, seed)
         if replicas == 1:
             return noise
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         start = replica * batch_size
         return {name: value[start : start + batch_size] for name, value in noise.items()}
 
-    def _judge(
+    def _compute_losses(
         self, data: Mapping[str, tf.Tensor], generated: tf.Tensor, training: bool
-    ) -> Dict[str, List[Judgement]]:
-        """Shows images to the discriminators: "image", finest scale first, and "roi"."""
-        networks = [self.discriminator, *self.coarse_discriminators]
-        pictures = (data["map"], data["image"], generated)
-        judgements = {"image": judgement.judge(networks, *pictures, training)}
-        if self.roi_discriminator is not None:
-            mask = tf.cast(maps.roi_of_batch(data["map"]), tf.float32)[..., None]
-            inside = (data["map"], data["image"] * mask, generated * mask)
-            judgements["roi"] = judgement.judge([self.roi_discriminator], *inside, training)
-        return judgements
-
-    def _adversarial(self, judgements: Sequence[Judgement]) -> Dict[str, tf.Tensor]:
-        return judgement.adversarial_values(
-            judgements, self._generator_gan_loss, self._discriminator_gan_loss
-        )
-
-    def _loss_values(
-        self,
-        data: Mapping[str, tf.Tensor],
-        generated: tf.Tensor,
-        judgements: Mapping[str, Sequence[Judgement]],
-    ) -> Dict[str, tf.Tensor]:
-        weights = self.loss_weights
-        values = {
-            **self._adversarial(judgements["image"]),
-            "l1": losses_lib.reconstruction_loss(data["image"], generated),
-            "roi": losses_lib.roi_reconstruction_loss(
-                data["image"], generated, maps.roi_of_batch(data["map"])
-            ),
-        }
-        if "roi" in judgements:
-            inside = self._adversarial(judgements["roi"])
-            values["roi_gan"] = inside["gan"]
-            values["roi_discriminator"] = inside["discriminator"]
-            values["discriminator"] += inside["discriminator"]
-        terms = ("gan", "l1", "roi", "feature_matching", "roi_gan")
-        generator = tf.add_n([getattr(weights, t) * values[t] for t in terms if t in values])
-        boundary = 0.5 if weights.adversarial == "least_squares" else 0.0
-        finest = judgements["image"][0]
+    ) -> dict[str, tf.Tensor]:
+        """Shows the images to the discriminators; returns what is minimized and its parts."""
+        semantic_map, image = data["map"], data["image"]
+        roi = maps.roi_of_batch(semantic_map)
+        judgements = {}
+        for view, networks in self.discriminators.items():
+            real, fake = (losses.VIEWS[view](each, roi) for each in (image, generated))
+            judgements[view] = judge(networks, semantic_map, real, fake, training)
+        seen = losses.ForwardPass(semantic_map, image, generated, judgements, self.adversarial)
+        parts = {loss.name: loss.function(seen) for loss in self.generator_losses}
+        judged = {view: losses.discriminator_loss(seen, view) for view in self.discriminators}
+        finest, boundary = judgements["image"][0], self.adversarial.boundary
         return {
-            **values,
-            "generator": generator,
+            "generator": tf.add_n([one.weight * parts[one.name] for one in self.generator_losses]),
+            "discriminator": tf.add_n(list(judged.values())),
+            **parts,
+            **{f"{view}_discriminator": value for view, value in judged.items()},
             "accuracy_real": _share(finest.real_logits > boundary),
             "accuracy_fake": _share(finest.fake_logits < boundary),
         }
-
-    def _scaled(self, loss: tf.Tensor, optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
-        scaled = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
-        return optimizer.get_scaled_loss(loss) if scaled else loss
-
-    def _unscaled(
-        self, gradients: List[tf.Tensor], optimizer: tf.keras.optimizers.Optimizer
-    ) -> List[tf.Tensor]:
-        scaled = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
-        return optimizer.get_unscaled_gradients(gradients) if scaled else gradients
 
     def _update_average(self) -> None:
         """Moves the averaged weights; faster in the first steps, from a poor start."""
@@ -296,10 +182,10 @@ class DermGAN(tf.keras.Model):
 
         tf.distribute.get_replica_context().merge_call(update, args=(rate,))
 
-    def _track(self, values: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
-        for name, tracker in self._trackers.items():
-            tracker.update_state(values[name])
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
+    def _update_means(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        for name, mean in self._means.items():
+            mean.update_state(values[name])
+        return {name: mean.result() for name, mean in self._means.items()}
 
 
 def _share(condition: tf.Tensor) -> tf.Tensor:

@@ -1,16 +1,21 @@
+from unittest import mock
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from model.dermgan import DermGAN, LossWeights
-from model.discriminator import DiscriminatorConfig
-from model.generator import GeneratorConfig
+from model import losses
+from model.dermgan import DermGAN
+from model.discriminator import DiscriminatorConfig, build_discriminators
+from model.generator import GeneratorConfig, build_generator
 from model.images import to_float
+from model.serving import Painter
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
 
 _SIZE = 32
 _NOISE = {"global_noise": 4, "pixel_noise": 2, "level_noise": 2}
+_WEIGHTS = {"gan": 1.0, "l1": 10.0, "roi": 10.0, "feature_matching": 10.0}
 
 
 def setUpModule():
@@ -38,18 +43,22 @@ def _model(
     **generator,
 ):
     tf.keras.utils.set_random_seed(0)
+    settings = DiscriminatorConfig(
+        base_filters=4,
+        downsamplings=3 if scales == 1 else 2,
+        normalization=normalization,
+        synchronized=generator.get("synchronized", False),
+    )
+    discriminators = {"image": build_discriminators(settings, _SIZE, scales, dtype)}
+    if roi:
+        discriminators["roi"] = build_discriminators(settings, _SIZE, 1, dtype)
     model = DermGAN(
-        GeneratorConfig(_SIZE, base_filters=4, normalization=normalization, **generator),
-        DiscriminatorConfig(
-            base_filters=4,
-            downsamplings=3 if scales == 1 else 2,
-            normalization=normalization,
-            synchronized=generator.get("synchronized", False),
+        build_generator(
+            GeneratorConfig(_SIZE, base_filters=4, normalization=normalization, **generator), dtype
         ),
-        discriminator_scales=scales,
-        roi_discriminator=roi,
+        discriminators,
+        losses.weighted(**(weights or _WEIGHTS)),
         ema_decay=0.9,
-        dtype=dtype,
     )
 
     def adam():
@@ -58,7 +67,7 @@ def _model(
             return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
         return optimizer
 
-    model.compile(adam(), adam(), weights or LossWeights(l1=10.0, roi=10.0))
+    model.compile(adam(), adam())
     return model
 
 
@@ -80,7 +89,7 @@ class TrainStepTest(parameterized.TestCase):
         self.assertLess(last, 0.8 * first)
 
     def test_reports_every_part(self):
-        model = _model(LossWeights(gan=2, l1=3, roi=5, feature_matching=7))
+        model = _model({"gan": 2, "l1": 3, "roi": 5, "feature_matching": 7})
         values = {k: float(v) for k, v in model.train_step(_batch()).items()}
         expected = 2 * values["gan"] + 3 * values["l1"] + 5 * values["roi"]
         expected += 7 * values["feature_matching"]
@@ -91,14 +100,19 @@ class TrainStepTest(parameterized.TestCase):
     def test_each_optimizer_moves_its_own_network(self):
         for frozen, moving in (("generator", "discriminator"), ("discriminator", "generator")):
             model = _model()
+            networks = {
+                "generator": model.generator,
+                "discriminator": model.discriminators["image"][0],
+            }
             getattr(model, f"{frozen}_optimizer").learning_rate.assign(0.0)
-            before = {name: _copy(getattr(model, name)) for name in (frozen, moving)}
+            before = {name: _copy(network) for name, network in networks.items()}
             model.train_step(_batch())
-            self.assertFalse(_moved(before[frozen], getattr(model, frozen)))
-            self.assertTrue(_moved(before[moving], getattr(model, moving)))
+            self.assertFalse(_moved(before[frozen], networks[frozen]))
+            self.assertTrue(_moved(before[moving], networks[moving]))
 
     def test_gradients_equal_those_of_separate_passes(self):
         model = _model(dropout=0.0)
+        (discriminator,) = model.discriminators["image"]
         batch, gradients = _batch(), {}
         for name in ("generator", "discriminator"):
             optimizer = getattr(model, f"{name}_optimizer")
@@ -109,8 +123,8 @@ class TrainStepTest(parameterized.TestCase):
             optimizer.apply_gradients = record
         with tf.GradientTape() as tape:
             fake = model.generator({"map": batch["map"]}, training=True)
-            fake_logits, fake_features = model.discriminator([batch["map"], fake])
-            _, real_features = model.discriminator([batch["map"], batch["image"]])
+            fake_logits, fake_features = discriminator([batch["map"], fake])
+            _, real_features = discriminator([batch["map"], batch["image"]])
             error = tf.abs(batch["image"] - fake)
             roi = tf.cast(batch["map"][..., 1:2] > -0.99, tf.float32)
             inside = tf.reduce_sum(error * roi, [1, 2, 3]) / tf.reduce_sum(roi, [1, 2, 3]) / 3
@@ -119,11 +133,11 @@ class TrainStepTest(parameterized.TestCase):
             loss += 10 * tf.reduce_mean((tf.stop_gradient(real_features) - fake_features) ** 2)
         expected = {"generator": tape.gradient(loss, model.generator.trainable_weights)}
         with tf.GradientTape() as tape:
-            fake_logits, _ = model.discriminator([batch["map"], tf.stop_gradient(fake)])
-            real_logits, _ = model.discriminator([batch["map"], batch["image"]])
+            fake_logits, _ = discriminator([batch["map"], tf.stop_gradient(fake)])
+            real_logits, _ = discriminator([batch["map"], batch["image"]])
             loss = 0.5 * tf.reduce_mean(tf.math.softplus(-real_logits))
             loss += 0.5 * tf.reduce_mean(tf.math.softplus(fake_logits))
-        expected["discriminator"] = tape.gradient(loss, model.discriminator.trainable_weights)
+        expected["discriminator"] = tape.gradient(loss, discriminator.trainable_weights)
         model.train_step(batch)
         for name, values in expected.items():
             self.assertLen(gradients[name], len(values))
@@ -132,11 +146,11 @@ class TrainStepTest(parameterized.TestCase):
 
     def test_each_network_runs_once_per_batch_of_images(self):
         model = _model()
-        calls = {"generator": 0, "discriminator": 0}
-        for name in calls:
-            network = getattr(model, name)
+        calls = {}
+        for network in (model.generator, *model.discriminators["image"]):
+            calls[network.name] = 0
 
-            def counted(*args, name=name, call=network.call, **kwargs):
+            def counted(*args, name=network.name, call=network.call, **kwargs):
                 calls[name] += 1
                 return call(*args, **kwargs)
 
@@ -155,26 +169,42 @@ class TrainStepTest(parameterized.TestCase):
         np.testing.assert_allclose(*results, rtol=1e-4)
 
     def test_roi_discriminator(self):
-        model = _model(LossWeights(roi_gan=0.5), roi=True)
-        before = _copy(model.roi_discriminator)
-        values = model.train_step(_batch())
-        self.assertTrue(_moved(before, model.roi_discriminator))
-        self.assertIn("roi_discriminator", values)
-        with self.assertRaisesRegex(ValueError, "roi_gan weight 0.5 and roi_discriminator=False"):
-            _model(LossWeights(roi_gan=0.5))
+        weights = {**_WEIGHTS, "roi_gan": 0.5}
+        model = _model(weights, roi=True)
+        (network,) = model.discriminators["roi"]
+        before = _copy(network)
+        values = {name: float(value) for name, value in model.train_step(_batch()).items()}
+        self.assertTrue(_moved(before, network))
+        expected = sum(weight * values[name] for name, weight in weights.items())
+        self.assertAlmostEqual(values["generator"], expected, places=4)
+        self.assertGreater(values["discriminator"], values["roi_discriminator"])
+        with self.assertRaisesRegex(ValueError, "of image do not fit the losses, .* of image, roi"):
+            _model(weights)
+        with self.assertRaisesRegex(ValueError, "of image, roi do not fit the losses"):
+            _model(roi=True)
+
+    def test_a_loss_is_added_in_the_list_alone(self):
+        darkness = losses.Loss("darkness", lambda seen: tf.reduce_mean(1.0 - seen.generated))
+        with (
+            mock.patch.object(losses, "LOSSES", (*losses.LOSSES, darkness)),
+            mock.patch.object(losses, "NAMES", (*losses.NAMES, "darkness")),
+        ):
+            model = _model({"l1": 1.0, "darkness": 4.0})
+        values = {name: float(value) for name, value in model.train_step(_batch()).items()}
+        self.assertAlmostEqual(values["generator"], values["l1"] + 4 * values["darkness"], places=4)
 
     def test_scales_are_averaged(self):
         model = _model(scales=2)
-        (coarse,) = model.coarse_discriminators
+        fine, coarse = model.discriminators["image"]
         self.assertEqual(coarse.input_shape[1], (None, _SIZE // 2, _SIZE // 2, 3))
         batch, before = _batch(), _copy(coarse)
         image = batch["image"].numpy().reshape(4, _SIZE // 2, 2, _SIZE // 2, 2, 3).mean((2, 4))
-        semantic_map = batch["map"][:, ::2, ::2]
+        small_map = batch["map"][:, ::2, ::2]
         fake = model.generator({"map": batch["map"], **model._step_noise(tf.constant(4), 1)})
         small = tf.image.resize(fake, (_SIZE // 2, _SIZE // 2), "area")
-        coarse_real, coarse_fake = coarse([semantic_map, image]), coarse([semantic_map, small])
-        finest = model.discriminator([batch["map"], batch["image"]])
-        finest_fake = model.discriminator([batch["map"], fake])
+        coarse_real, coarse_fake = coarse([small_map, image]), coarse([small_map, small])
+        finest = fine([batch["map"], batch["image"]])
+        finest_fake = fine([batch["map"], fake])
         values = {k: float(v) for k, v in model.train_step(batch).items()}
         self.assertTrue(_moved(before, coarse))
         expected = {
@@ -190,8 +220,6 @@ class TrainStepTest(parameterized.TestCase):
         }
         for name, both in expected.items():
             self.assertAlmostEqual(values[name], np.mean(both), places=4)
-        with self.assertRaisesRegex(ValueError, "discriminator_scales 0 is not positive"):
-            _model(scales=0)
 
     def test_average_follows_the_generator(self):
         model = _model()
@@ -216,40 +244,27 @@ class TrainStepTest(parameterized.TestCase):
             history = model.fit(data, steps_per_epoch=1, epochs=4, verbose=0).history
             histories.append([history[name] for name in ("generator", "l1", "gan", "roi")])
             drawn = maps.encode(2, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
-            images.append(model.generate(drawn, tf.constant([1], tf.int64)).numpy().astype(int))
+            images.append(Painter(model.ema_generator).paint(drawn, [1]).astype(int))
         self.assertEqual(replicas, 2)
         np.testing.assert_allclose(histories[0], histories[1], rtol=0.02)
         self.assertLessEqual(np.abs(images[0] - images[1]).max(), 3)
 
 
 class DermGANTest(absltest.TestCase):
-    def test_generate_is_a_function_of_map_and_seed(self):
-        model = _model(normalization="none", **_NOISE)
-        for weight in model.ema_generator.weights:
-            weight.assign(weight * 5)  # so that noise shows in 8 bits
-        drawn = np.stack([maps.encode(t, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE) for t in (1, 6)])
-        together = model.generate(drawn, tf.constant([5, 6], tf.int64)).numpy()
-        self.assertEqual((together.dtype, together.shape), (np.uint8, (2, _SIZE, _SIZE, 3)))
-        alone = model.generate(drawn[1:], tf.constant([6], tf.int64)).numpy()
-        self.assertLessEqual(np.abs(together[1].astype(int) - alone[0]).max(), 1)
-        other = model.generate(drawn[1:], tf.constant([7], tf.int64)).numpy()
-        self.assertGreater(np.abs(other.astype(int) - alone).max(), 1)
-
     def test_evaluate_reports_losses_and_changes_nothing(self):
         model = _model()
-        before = _copy(model.generator) + _copy(model.discriminator)
+        networks = (model.generator, *model.discriminators["image"])
+        before = [_copy(network) for network in networks]
         data = tf.data.Dataset.from_tensors(_batch())
         self.assertIn("feature_matching", model.evaluate(data, verbose=0, return_dict=True))
-        for old, new in zip(before, _copy(model.generator) + _copy(model.discriminator)):
-            np.testing.assert_array_equal(old, new)
+        self.assertFalse(any(_moved(*each) for each in zip(before, networks)))
 
     def test_bad_settings(self):
-        with self.assertRaisesRegex(ValueError, "loss weight l1 is -1"):
-            LossWeights(l1=-1)
+        parts = [build_generator(GeneratorConfig(32, base_filters=2)), {"image": []}, []]
         with self.assertRaisesRegex(ValueError, "adversarial loss 'x'"):
-            LossWeights(adversarial="x")
+            DermGAN(*parts, adversarial="x")
         with self.assertRaisesRegex(ValueError, "ema_decay 1.0"):
-            DermGAN(GeneratorConfig(32), DiscriminatorConfig(), ema_decay=1.0)
+            DermGAN(*parts, ema_decay=1.0)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ fewer halvings, other normalizations and initial weights.
 """
 
 import dataclasses
-from typing import Tuple
+from typing import NamedTuple, Sequence
 
 import tensorflow as tf
 
@@ -22,38 +22,25 @@ _EMBEDDING_STDDEV = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class DiscriminatorConfig:
-    """Architecture of the discriminator.
+    """Architecture of the discriminator; the defaults are the paper's."""
 
-    Attributes:
-      base_filters: channels of the first convolution; 64 in pix2pix.
-      downsamplings: stride-2 convolutions; 3 gives 70x70 patches.
-      normalization: "instance", "batch" or "none".
-      spectral_norm: spectral normalization of every convolution.
-      features: where feature matching looks: "convolution", the output of the
-        second-to-last convolution (the paper's text), or "activation", the same
-        after normalization and activation (its Figure 3).
-      map_encoding: "rgb" (the paper) or "embedding".
-      detail: gain of a copy of the image without its local mean (3x3), shown beside
-        the image; 0, as in the paper, shows none. Skin varies by a tenth or two of
-        [-1, 1] around its tone, fine texture by hundredths: without the copy, the
-        first filters answer to the tone and the discriminator is slow to see blur.
-      initialization: of the convolutions, "normal" (pix2pix) or "he".
-      num_skin_types: known skin types, which maps may name.
-      num_conditions: that maps may name.
-      synchronized: batch statistics over all replicas.
-    """
-
-    base_filters: int = 64
-    downsamplings: int = 3
-    normalization: str = "instance"
-    spectral_norm: bool = False
+    base_filters: int = 64  # channels of the first convolution; 64 in pix2pix
+    downsamplings: int = 3  # stride-2 convolutions; 3 gives 70x70 patches
+    normalization: str = "instance"  # or "batch" or "none"
+    spectral_norm: bool = False  # of every convolution
+    # Where feature matching looks: "convolution", the output of the second-to-last one (the
+    # paper's text), or "activation", the same after normalization and activation (its Figure 3).
     features: str = "convolution"
-    map_encoding: str = "rgb"
+    map_encoding: str = "rgb"  # or "embedding"
+    # Gain of a copy of the image without its local mean (3x3), shown beside the image; 0 shows
+    # none. Skin varies by a tenth or two of [-1, 1] around its tone, fine texture by
+    # hundredths: without the copy, the first filters answer to the tone and the discriminator
+    # is slow to see blur.
     detail: float = 0.0
-    initialization: str = "normal"
-    num_skin_types: int = 6
-    num_conditions: int = 27
-    synchronized: bool = False
+    initialization: str = "normal"  # of the convolutions, pix2pix's, or "he"
+    synchronized: bool = False  # batch statistics over all replicas
+    num_skin_types: int = 6  # known skin types, which maps may name
+    num_conditions: int = 27  # that maps may name
 
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
@@ -70,13 +57,7 @@ def build_discriminator(
     dtype: str = "float32",
     name: str = "discriminator",
 ) -> tf.keras.Model:
-    """Builds the network.
-
-    Args:
-      config: the architecture.
-      image_size: rows and columns of the images.
-      dtype: Keras dtype policy.
-      name: of the model.
+    """Builds one network, of a Keras dtype policy.
 
     Returns:
       A model from (map, image), each float32 [B, S, S, 3] in [-1, 1], to
@@ -91,7 +72,6 @@ def build_discriminator(
             f"images of {image_size}x{image_size} are too small for a discriminator of "
             f"{config.downsamplings} downsamplings; use fewer of them, or fewer scales"
         )
-    policy = tf.keras.mixed_precision.Policy(dtype)
     semantic_map = tf.keras.Input((image_size, image_size, 3), name="map")
     image = tf.keras.Input((image_size, image_size, 3), name="image")
 
@@ -102,19 +82,19 @@ def build_discriminator(
             num_skin_types=config.num_skin_types,
             num_conditions=config.num_conditions,
             name="map_embedding",
-            dtype=policy,
+            dtype=dtype,
         )(x)
     beside = [x, image]
     if config.detail:
         beside.append(_detail(image, config.detail))
-    x = tf.keras.layers.Concatenate(name="input", dtype=policy)(beside)
+    x = tf.keras.layers.Concatenate(name="input", dtype=dtype)(beside)
     for index in range(config.downsamplings):
-        _, x = _block(config, policy, x, index)
+        _, x = _block(config, dtype, x, index)
     # The second-to-last convolution is what feature matching compares.
-    convolved, x = _block(config, policy, x, config.downsamplings)
+    convolved, x = _block(config, dtype, x, config.downsamplings)
     features = convolved if config.features == "convolution" else x
 
-    x = tf.keras.layers.ZeroPadding2D(name="logits_padding", dtype=policy)(x)
+    x = tf.keras.layers.ZeroPadding2D(name="logits_padding", dtype=dtype)(x)
     x = layers.convolution(
         1,
         strides=1,
@@ -123,7 +103,7 @@ def build_discriminator(
         spectral_norm=config.spectral_norm,
         initialization=config.initialization,
         name="patch_logits",
-        dtype=policy,
+        dtype=dtype,
     )(x)
     logits = tf.keras.layers.Activation("linear", name="logits", dtype="float32")(x)
     return tf.keras.Model([semantic_map, image], [logits, features], name=name)
@@ -139,15 +119,15 @@ def _detail(image: tf.Tensor, gain: float) -> tf.Tensor:
 
 def _block(
     config: DiscriminatorConfig,
-    policy: tf.keras.mixed_precision.Policy,
+    dtype: str,
     x: tf.Tensor,
     index: int,
-) -> Tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor]:
     """A convolution, by stride 2 but for the last; its output before and after activation."""
     name = f"block_{index + 1}"
     halves = index < config.downsamplings
     if not halves:
-        x = tf.keras.layers.ZeroPadding2D(name=f"{name}_padding", dtype=policy)(x)
+        x = tf.keras.layers.ZeroPadding2D(name=f"{name}_padding", dtype=dtype)(x)
     convolved = x = layers.convolution(
         config.base_filters * min(2**index, 8),
         strides=2 if halves else 1,
@@ -156,11 +136,78 @@ def _block(
         spectral_norm=config.spectral_norm,
         initialization=config.initialization,
         name=name,
-        dtype=policy,
+        dtype=dtype,
     )(x)
     if index > 0:
         x = layers.normalization(
-            config.normalization, config.synchronized, name=f"{name}_norm", dtype=policy
+            config.normalization, config.synchronized, name=f"{name}_norm", dtype=dtype
         )(x)
-    activated = tf.keras.layers.LeakyReLU(0.2, name=f"{name}_activation", dtype=policy)(x)
+    activated = tf.keras.layers.LeakyReLU(0.2, name=f"{name}_activation", dtype=dtype)(x)
     return convolved, activated
+
+
+def build_discriminators(
+    config: DiscriminatorConfig, image_size: int, scales: int = 1, dtype: str = "float32"
+) -> list[tf.keras.Model]:
+    """Builds a discriminator per scale, the finest first.
+
+    Each sees half the resolution of the one before (Wang et al. 2018): a fine one sees
+    texture, a coarse one shape.
+
+    Raises:
+      ValueError: no scale at all, or one too small for the architecture.
+    """
+    if scales < 1:
+        raise ValueError(f"discriminator scales {scales} is not positive")
+    return [
+        build_discriminator(
+            config,
+            image_size >> scale,
+            dtype,
+            name=f"discriminator_{image_size >> scale}" if scale else "discriminator",
+        )
+        for scale in range(scales)
+    ]
+
+
+class Judgement(NamedTuple):
+    """One discriminator's word on a batch of photographs and of generated images."""
+
+    real_logits: tf.Tensor  # float32 [B, h, w, 1]; positive means real
+    real_features: tf.Tensor  # float [B, h', w', C], for feature matching
+    fake_logits: tf.Tensor
+    fake_features: tf.Tensor
+
+
+def judge(
+    networks: Sequence[tf.keras.Model],
+    semantic_map: tf.Tensor,
+    image: tf.Tensor,
+    generated: tf.Tensor,
+    training: bool,
+) -> list[Judgement]:
+    """Shows images to discriminators, to each at half the resolution of the one before.
+
+    Args:
+      networks: from `build_discriminators`.
+      semantic_map: float32 [B, S, S, 3] in [-1, 1]; its codes are picked, not averaged.
+      image: float32 [B, S, S, 3] in [-1, 1], photographs.
+      generated: float32 [B, S, S, 3] in [-1, 1], generated images.
+      training: whether normalization uses the statistics of the batch.
+
+    Returns:
+      One judgement per network.
+    """
+    judgements = []
+    for index, network in enumerate(networks):
+        if index:
+            semantic_map = semantic_map[:, ::2, ::2]
+            image, generated = (
+                tf.nn.avg_pool2d(each, 2, 2, "VALID") for each in (image, generated)
+            )
+        # In passes of their own: with batch statistics over both, training ended in
+        # coloured noise (docs/results/image_quality.md).
+        real = network([semantic_map, image], training=training)
+        fake = network([semantic_map, generated], training=training)
+        judgements.append(Judgement(*real, *fake))
+    return judgements

@@ -2,7 +2,12 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from model.discriminator import DiscriminatorConfig, build_discriminator
+from model.discriminator import (
+    DiscriminatorConfig,
+    build_discriminator,
+    build_discriminators,
+    judge,
+)
 
 
 def _pair(size, batch=1):
@@ -108,6 +113,35 @@ class DiscriminatorTest(parameterized.TestCase):
             DiscriminatorConfig(map_encoding="x")
         with self.assertRaisesRegex(ValueError, "16x16 are too small .* of 3 downsamplings"):
             build_discriminator(DiscriminatorConfig(), 16)
+        with self.assertRaisesRegex(ValueError, "discriminator scales 0 is not positive"):
+            build_discriminators(DiscriminatorConfig(), 256, scales=0)
+
+
+class JudgeTest(absltest.TestCase):
+    def test_each_network_sees_half_the_resolution_of_the_one_before(self):
+        tf.keras.utils.set_random_seed(0)
+        settings = DiscriminatorConfig(base_filters=4, downsamplings=1, normalization="none")
+        networks = build_discriminators(settings, 16, scales=2)
+        self.assertEqual([one.name for one in networks], ["discriminator", "discriminator_8"])
+        drawn = np.random.default_rng(0).choice([-1.0, 1.0], (2, 16, 16, 3)).astype(np.float32)
+        image, generated = np.random.default_rng(1).uniform(-1, 1, (2, 2, 16, 16, 3)).astype("f")
+        fine, coarse = judge(networks, drawn, image, generated, training=False)
+
+        def halved(pixels):
+            return pixels.reshape(2, 8, 2, 8, 2, 3).mean((2, 4))
+
+        for judged, network, pictures in (
+            (fine, networks[0], (drawn, image, generated)),
+            # Codes stay codes: a mean of two of them is another's.
+            (coarse, networks[1], (drawn[:, ::2, ::2], halved(image), halved(generated))),
+        ):
+            for real, (logits, features) in (
+                (pictures[1], (judged.real_logits, judged.real_features)),
+                (pictures[2], (judged.fake_logits, judged.fake_features)),
+            ):
+                expected = network([pictures[0], real], training=False)
+                np.testing.assert_allclose(logits, expected[0], atol=1e-5)
+                np.testing.assert_allclose(features, expected[1], atol=1e-5)
 
 
 if __name__ == "__main__":

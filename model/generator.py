@@ -12,7 +12,7 @@ exactly, and variation at inference needs no special mode.
 """
 
 import dataclasses
-from typing import Dict, List, Optional, Tuple
+from typing import Optional
 
 import tensorflow as tf
 
@@ -24,62 +24,43 @@ IMAGE_SIZES = (32, 64, 128, 256, 512)
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorConfig:
-    """Architecture of the generator.
+    """Architecture of the generator; the defaults are the paper's."""
 
-    Attributes:
-      image_size: rows and columns, a power of two from 32 to 512.
-      base_filters: channels of the outermost level; 64 in pix2pix.
-      upsampling: "fast" or "plain" resize-convolution (the same function), or
-        "deconvolution".
-      upsampling_kernel: side of the decoder's kernels.
-      normalization: "instance", "batch" or "none".
-      dropout: rate at the three innermost decoder levels; 0.5 in pix2pix.
-      global_noise: channels of one noise vector tiled over the map; 0 in the paper.
-      pixel_noise: channels of per-pixel noise beside the map; 0 in the paper.
-      level_noise: channels of per-pixel noise at every decoder level; 0 in the
-        paper.
-      map_encoding: "rgb" (the paper) or "embedding".
-      modulation: length of the style vectors, read from the map's codes and the
-        global noise, that scale and shift the decoder's levels; 0 in the paper.
-      largest_skip: side of the largest encoder activations that the decoder sees;
-        0, as in the paper, is all. With few of them and a coarse `roi_side` the
-        boxes' sharp edges cannot be copied into the picture.
-      roi_side: resolution of the boxes that modulation sees; 0 is full.
-      output_filters: channels of a last level at full size, before a 3x3 convolution
-        to colours; 0, as in the paper, ends with the last upsampling, which draws a
-        pixel out of activations of half the resolution.
-      activation_limit: largest magnitude of the decoder's activations after their
-        normalization; 0, as in the paper, is none.
-      num_skin_types: known skin types, which maps may name.
-      num_conditions: that maps may name.
-      synchronized: batch statistics over all replicas.
-    """
-
-    image_size: int = 256
-    base_filters: int = 64
-    upsampling: str = "fast"
-    upsampling_kernel: int = 3
-    normalization: str = "instance"
-    dropout: float = 0.5
-    global_noise: int = 0
-    pixel_noise: int = 0
-    level_noise: int = 0
-    map_encoding: str = "rgb"
+    image_size: int = 256  # rows and columns, a power of two from 32 to 512
+    base_filters: int = 64  # channels of the outermost level; 64 in pix2pix
+    upsampling: str = "fast"  # or "plain", the same function, or "deconvolution"
+    upsampling_kernel: int = 3  # side of the decoder's kernels
+    normalization: str = "instance"  # or "batch" or "none"
+    dropout: float = 0.5  # rate at the three innermost decoder levels; 0.5 in pix2pix
+    global_noise: int = 0  # channels of one noise vector tiled over the map
+    pixel_noise: int = 0  # channels of per-pixel noise beside the map
+    level_noise: int = 0  # channels of per-pixel noise at every decoder level
+    map_encoding: str = "rgb"  # or "embedding"
+    # Length of the style vectors, read from the map's codes and the global noise, that
+    # scale and shift the decoder's levels; 0 is none.
     modulation: int = 0
+    # Side of the largest encoder activations that the decoder sees; 0 is all. With few of
+    # them and a coarse `roi_side` the boxes' sharp edges cannot be copied into the picture.
     largest_skip: int = 0
-    roi_side: int = 0
+    roi_side: int = 0  # resolution of the boxes that modulation sees; 0 is full
+    # Channels of a last level at full size, before a 3x3 convolution to colours; 0 ends with
+    # the last upsampling, which draws a pixel out of activations of half the resolution.
     output_filters: int = 0
+    # Largest magnitude of the decoder's activations after their normalization; 0 is none.
     activation_limit: float = 0.0
-    num_skin_types: int = 6
-    num_conditions: int = 27
-    synchronized: bool = False
+    synchronized: bool = False  # batch statistics over all replicas
+    num_skin_types: int = 6  # known skin types, which maps may name
+    num_conditions: int = 27  # that maps may name
 
     def __post_init__(self) -> None:
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size {self.image_size} is not one of {IMAGE_SIZES}")
         layers.check_map_encoding(self.map_encoding)
         for name in (
-            *("modulation", "largest_skip", "roi_side", "output_filters"),
+            "modulation",
+            "largest_skip",
+            "roi_side",
+            "output_filters",
             "activation_limit",
         ):
             if getattr(self, name) < 0:
@@ -105,7 +86,7 @@ class GeneratorConfig:
         """Channels of the encoder after `level` halvings (1 is the outermost)."""
         return self.base_filters * min(2 ** (level - 1), MAX_FILTERS_FACTOR)
 
-    def dropout_levels(self) -> List[int]:
+    def dropout_levels(self) -> list[int]:
         """The decoder levels with dropout: the three innermost of full width."""
         if not self.dropout:
             return []
@@ -114,30 +95,41 @@ class GeneratorConfig:
         return [level for level in inner if self.filters(level) == full]
 
 
-def noise_shapes(config: GeneratorConfig) -> Dict[str, Tuple[Tuple[int, ...], str]]:
-    """Returns the generator's noise inputs.
+def noise_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes, without batch, of the generator's noise inputs by name.
 
-    Args:
-      config: the architecture.
-
-    Returns:
-      By input name, the shape without batch and the distribution, "normal"
-      (standard) or "uniform" (in [0, 1)). Empty for the paper's form without
-      dropout.
+    Empty for the paper's form without dropout.
     """
     size = config.image_size
-    shapes: Dict[str, Tuple[Tuple[int, ...], str]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     if config.global_noise:
-        shapes["global_noise"] = ((config.global_noise,), "normal")
+        shapes["global_noise"] = (config.global_noise,)
     if config.pixel_noise:
-        shapes["pixel_noise"] = ((size, size, config.pixel_noise), "normal")
+        shapes["pixel_noise"] = (size, size, config.pixel_noise)
     for level in config.decoder_levels:
         side = size >> level
         if config.level_noise:
-            shapes[f"level_noise_{side}"] = ((side, side, config.level_noise), "normal")
+            shapes[f"level_noise_{side}"] = (side, side, config.level_noise)
         if level in config.dropout_levels():
-            shapes[f"dropout_{side}"] = ((side, side, config.filters(level)), "uniform")
+            shapes[f"dropout_{side}"] = (side, side, config.filters(level))
     return shapes
+
+
+def noise_inputs(generator: tf.keras.Model) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Returns what noise a generator takes, in the order of `noise_shapes`.
+
+    Args:
+      generator: from `build_generator`, or loaded by Keras.
+
+    Returns:
+      By input name, the shape without batch and the distribution, "normal"
+      (standard) or "uniform" (in [0, 1)).
+    """
+    return {
+        name: (shape[1:], "uniform" if name.startswith("dropout") else "normal")
+        for name, shape in generator.input_shape.items()
+        if name != "map"
+    }
 
 
 def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras.Model:
@@ -153,9 +145,9 @@ def build_generator(config: GeneratorConfig, dtype: str = "float32") -> tf.keras
     """
     size = config.image_size
     inputs = {"map": tf.keras.Input((size, size, 3), name="map")}
-    for name, (shape, _) in noise_shapes(config).items():
+    for name, shape in noise_shapes(config).items():
         inputs[name] = tf.keras.Input(shape, name=name)
-    parts = _Parts(config, tf.keras.mixed_precision.Policy(dtype))
+    parts = _Parts(config, dtype)
     skips = parts.encode(parts.read(inputs))
     image = parts.colour(parts.decode(skips, inputs))
     return tf.keras.Model(inputs, image, name="generator")
@@ -166,9 +158,9 @@ class _Parts:
     """The network's parts, each from activations to activations, in the order of use."""
 
     config: GeneratorConfig
-    policy: tf.keras.mixed_precision.Policy
+    dtype: str
 
-    def read(self, inputs: Dict[str, tf.Tensor]) -> tf.Tensor:
+    def read(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """The map, with the noise beside it."""
         x = inputs["map"]
         if self.config.map_encoding == "embedding":
@@ -176,46 +168,46 @@ class _Parts:
                 num_skin_types=self.config.num_skin_types,
                 num_conditions=self.config.num_conditions,
                 name="map_embedding",
-                dtype=self.policy,
+                dtype=self.dtype,
             )(x)
         beside = [x]
         if self.config.global_noise:
-            tiled = tf.keras.layers.Reshape((1, 1, self.config.global_noise), dtype=self.policy)(
+            tiled = tf.keras.layers.Reshape((1, 1, self.config.global_noise), dtype=self.dtype)(
                 inputs["global_noise"]
             )
             beside.append(
                 tf.keras.layers.UpSampling2D(
-                    self.config.image_size, name="tiled_noise", dtype=self.policy
+                    self.config.image_size, name="tiled_noise", dtype=self.dtype
                 )(tiled)
             )
         if self.config.pixel_noise:
             beside.append(inputs["pixel_noise"])
         return self._concatenate(beside, "input")
 
-    def encode(self, x: tf.Tensor) -> List[tf.Tensor]:
+    def encode(self, x: tf.Tensor) -> list[tf.Tensor]:
         """Activations after each halving, outermost first, before their non-linearity."""
         skips = []
         for level in range(1, self.config.levels + 1):
             name = f"encoder_{level}"
             if level > 1:
-                x = tf.keras.layers.LeakyReLU(0.2, name=f"{name}_activation", dtype=self.policy)(x)
+                x = tf.keras.layers.LeakyReLU(0.2, name=f"{name}_activation", dtype=self.dtype)(x)
             plain = level in (1, self.config.levels)
             x = layers.convolution(
-                self.config.filters(level), 2, use_bias=plain, name=name, dtype=self.policy
+                self.config.filters(level), 2, use_bias=plain, name=name, dtype=self.dtype
             )(x)
             if not plain:
                 x = self._normalize(x, name)
             skips.append(x)
         return skips
 
-    def decode(self, skips: List[tf.Tensor], inputs: Dict[str, tf.Tensor]) -> tf.Tensor:
+    def decode(self, skips: list[tf.Tensor], inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Activations after the last of the decoder's levels."""
         config = self.config
         styles, roi = self._styles(inputs)
         x = skips[-1]
         for level in config.decoder_levels:
             name, side = f"decoder_{level}", config.image_size >> level
-            x = tf.keras.layers.ReLU(name=f"{name}_activation", dtype=self.policy)(x)
+            x = tf.keras.layers.ReLU(name=f"{name}_activation", dtype=self.dtype)(x)
             x = self._upsample(
                 x,
                 config.filters(level) if level else config.output_filters,
@@ -224,15 +216,13 @@ class _Parts:
             )
             x = self._normalize(x, name)
             if config.activation_limit:
-                x = layers.Limit(config.activation_limit, name=f"{name}_limit", dtype=self.policy)(
-                    x
-                )
+                x = layers.Limit(config.activation_limit, name=f"{name}_limit", dtype=self.dtype)(x)
             if styles is not None:
-                x = modulation.Modulation(name=f"{name}_modulation", dtype=self.policy)(
+                x = modulation.Modulation(name=f"{name}_modulation", dtype=self.dtype)(
                     [x, styles, roi]
                 )
             if level in config.dropout_levels():
-                x = layers.Dropout(config.dropout, name=f"{name}_dropout", dtype=self.policy)(
+                x = layers.Dropout(config.dropout, name=f"{name}_dropout", dtype=self.dtype)(
                     [x, inputs[f"dropout_{side}"]]
                 )
             beside = [x]
@@ -245,16 +235,16 @@ class _Parts:
 
     def colour(self, x: tf.Tensor) -> tf.Tensor:
         """The image, float32 in [-1, 1]."""
-        x = tf.keras.layers.ReLU(name="output_activation", dtype=self.policy)(x)
+        x = tf.keras.layers.ReLU(name="output_activation", dtype=self.dtype)(x)
         if self.config.output_filters:
-            x = layers.convolution(3, 1, 3, use_bias=True, name="output", dtype=self.policy)(x)
+            x = layers.convolution(3, 1, 3, use_bias=True, name="output", dtype=self.dtype)(x)
         else:
             x = self._upsample(x, 3, "output", use_bias=True)
         return tf.keras.layers.Activation("tanh", name="image", dtype="float32")(x)
 
     def _styles(
-        self, inputs: Dict[str, tf.Tensor]
-    ) -> Tuple[Optional[tf.Tensor], Optional[tf.Tensor]]:
+        self, inputs: dict[str, tf.Tensor]
+    ) -> tuple[Optional[tf.Tensor], Optional[tf.Tensor]]:
         """Style vectors and the boxes that they are for; None if there is no modulation."""
         if not self.config.modulation:
             return None, None
@@ -265,7 +255,7 @@ class _Parts:
             self.config.num_skin_types,
             self.config.num_conditions,
             name="styles",
-            dtype=self.policy,
+            dtype=self.dtype,
         )([inputs["map"], *noise])
 
     def _upsample(self, x: tf.Tensor, filters: int, name: str, use_bias: bool) -> tf.Tensor:
@@ -275,7 +265,7 @@ class _Parts:
             self.config.upsampling,
             use_bias=use_bias,
             name=name,
-            dtype=self.policy,
+            dtype=self.dtype,
         )(x)
 
     def _normalize(self, x: tf.Tensor, name: str) -> tf.Tensor:
@@ -286,10 +276,10 @@ class _Parts:
             self.config.normalization,
             self.config.synchronized,
             name=f"{name}_norm",
-            dtype=self.policy,
+            dtype=self.dtype,
         )(x)
 
-    def _concatenate(self, beside: List[tf.Tensor], name: str) -> tf.Tensor:
+    def _concatenate(self, beside: list[tf.Tensor], name: str) -> tf.Tensor:
         if len(beside) == 1:
             return beside[0]
-        return tf.keras.layers.Concatenate(name=name, dtype=self.policy)(beside)
+        return tf.keras.layers.Concatenate(name=name, dtype=self.dtype)(beside)

@@ -1,6 +1,6 @@
 """Layers of DermGAN's networks, and the only module that uses tensorflow-addons."""
 
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,16 +19,17 @@ _SMALLEST_FAST_SIZE = 8
 
 _INITIAL_STDDEV = 0.02  # N(0, 0.02), Isola et al. 2017, section 6.2
 
+# Under this name Keras finds our classes when it loads a model.
+serializable = tf.keras.utils.register_keras_serializable(package="dermgan")
+
 
 def initializer(kind: str = "normal") -> tf.keras.initializers.Initializer:
-    """Returns a weight initializer.
+    """Returns pix2pix's N(0, 0.02) ("normal"), or He et al. 2015 ("he").
 
-    Args:
-      kind: "normal" is pix2pix's N(0, 0.02), "he" keeps the variance of activations
-        from layer to layer (He et al. 2015).
+    The latter keeps the variance of activations from layer to layer.
 
     Raises:
-      ValueError: neither of them.
+      ValueError: another kind.
     """
     if kind == "normal":
         return tf.keras.initializers.RandomNormal(stddev=_INITIAL_STDDEV)
@@ -55,17 +56,21 @@ def _expansion_matrix(kernel_size: int) -> np.ndarray:
     return np.kron(taps, taps)
 
 
+@serializable
 class ResizeConv2D(tf.keras.layers.Layer):
     """Doubles the size by nearest neighbour and convolves, without checkerboard.
 
     Paper, section 2: each deconvolution is replaced "with a nearest-neighbor
     resizing layer followed by a convolution layer" (Odena et al. 2016). Both
-    `method`s compute that function from the same kernel: "plain" as it is
-    written, "fast" as one stride-2 transposed convolution with the kernel
-    box-filtered by 2x2 ones, so that no upsampled activation exists. Their
-    outputs differ by rounding only.
+    `method`s compute that function from the same kernel, whose side is meant at the
+    output's resolution: "plain" as it is written, "fast" as one stride-2 transposed
+    convolution with the kernel box-filtered by 2x2 ones, so that no upsampled
+    activation exists. Their outputs differ by rounding only.
 
     Example: float32 [4, 32, 32, 512] -> [4, 64, 64, 128] for filters=128.
+
+    Raises:
+      ValueError: unknown method.
     """
 
     def __init__(
@@ -76,18 +81,6 @@ class ResizeConv2D(tf.keras.layers.Layer):
         use_bias: bool = False,
         **kwargs: Any,
     ):
-        """Makes the layer.
-
-        Args:
-          filters: channels of the output.
-          kernel_size: side of the kernel at the output's resolution.
-          method: "fast" or "plain".
-          use_bias: whether to add a bias.
-          **kwargs: of `tf.keras.layers.Layer`.
-
-        Raises:
-          ValueError: unknown method.
-        """
         super().__init__(**kwargs)
         if method not in ("fast", "plain"):
             raise ValueError(f"method {method!r} is not 'fast' or 'plain'")
@@ -133,8 +126,7 @@ class ResizeConv2D(tf.keras.layers.Layer):
         shape = [tf.shape(inputs)[0], 2 * height, 2 * width, self.filters]
         return tf.nn.conv2d_transpose(inputs, expanded, shape, 2, "SAME")
 
-    def get_config(self) -> Dict[str, Any]:
-        """Returns the arguments of `__init__`."""
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -149,13 +141,8 @@ def upsample(
 ) -> tf.keras.layers.Layer:
     """Returns a layer that doubles the size.
 
-    Args:
-      filters: channels of the output.
-      kernel_size: side of the kernel.
-      method: "fast" or "plain" resize-convolution, or "deconvolution", pix2pix's
-        own stride-2 transposed convolution.
-      use_bias: whether to add a bias.
-      **kwargs: of `tf.keras.layers.Layer`.
+    "fast" and "plain" are resize-convolutions, "deconvolution" is pix2pix's own
+    stride-2 transposed convolution.
 
     Raises:
       ValueError: unknown method.
@@ -176,12 +163,7 @@ def upsample(
 
 
 def normalization(kind: str, synchronized: bool = False, **kwargs: Any) -> tf.keras.layers.Layer:
-    """Returns a normalization layer.
-
-    Args:
-      kind: "instance" (tfa), "batch" or "none".
-      synchronized: whether batch statistics are taken over all replicas.
-      **kwargs: of `tf.keras.layers.Layer`.
+    """Returns a normalization layer; `synchronized` takes batch statistics over all replicas.
 
     Raises:
       ValueError: unknown kind.
@@ -208,18 +190,7 @@ def convolution(
     initialization: str = "normal",
     **kwargs: Any,
 ) -> tf.keras.layers.Layer:
-    """Returns a convolution, pix2pix's 4x4 by default.
-
-    Args:
-      filters: channels of the output.
-      strides: 2 halves the size.
-      kernel_size: side of the kernel.
-      use_bias: whether to add a vector.
-      spectral_norm: whether to wrap it in tfa's spectral normalization.
-      padding: "same" or "valid".
-      initialization: of the kernel, one of `INITIALIZATIONS`.
-      **kwargs: of the Keras layer.
-    """
+    """Returns a convolution, pix2pix's 4x4 by default, in spectral normalization or not."""
     layer = tf.keras.layers.Conv2D(
         filters,
         kernel_size,
@@ -250,6 +221,7 @@ def look_up(vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
     return tf.matmul(tf.one_hot(indices, table.shape[0], dtype=table.dtype), table)
 
 
+@serializable
 class MapEmbedding(tf.keras.layers.Layer):
     """Reads the codes of a semantic map as learned vectors.
 
@@ -257,7 +229,10 @@ class MapEmbedding(tf.keras.layers.Layer):
     grey levels. Here each skin type and each condition has a vector of its own:
     the type's fills the frame (zeros where it is unknown), the condition's is added
     inside the ROI. As a map has one type and one condition, the vectors are looked up
-    once per image, not per pixel.
+    once per image, not per pixel. The codes are read exactly whatever the policy.
+
+    The vectors begin normal. Beside an image, whose contrast is low, a `stddev` of 1
+    drowns it.
 
     Input: float [B, H, W, 3] in [-1, 1]. Output: [B, H, W, channels + 1], the last
     channel the ROI, 0 or 1.
@@ -271,31 +246,21 @@ class MapEmbedding(tf.keras.layers.Layer):
         num_conditions: int = 27,
         **kwargs: Any,
     ):
-        """Makes the layer; it reads the codes in float32 whatever the policy.
-
-        Args:
-          channels: length of the vectors.
-          stddev: of their initial values. Beside an image, whose contrast is low,
-            vectors of 1 drown it.
-          num_skin_types: known ones, which maps may name.
-          num_conditions: that maps may name.
-          **kwargs: of `tf.keras.layers.Layer`.
-        """
         super().__init__(autocast=False, **kwargs)
-        self.channels = channels
-        self.stddev = stddev
         self.num_skin_types = num_skin_types
         self.num_conditions = num_conditions
+        self.channels = channels
+        self.stddev = stddev
 
     def build(self, input_shape: tf.TensorShape) -> None:
-        """Makes the vectors, normal."""
-
-        def vectors(name: str, count: int) -> tf.Variable:
+        """Makes a vector for each skin type and condition."""
+        for name, number in (
+            ("skin_types", self.num_skin_types),
+            ("conditions", self.num_conditions),
+        ):
             normal = tf.keras.initializers.RandomNormal(stddev=self.stddev)
-            return self.add_weight(name, (count, self.channels), initializer=normal)
-
-        self.skin_types = vectors("skin_types", self.num_skin_types)
-        self.conditions = vectors("conditions", self.num_conditions)
+            shape = (number, self.channels)
+            setattr(self, name, self.add_weight(name, shape, initializer=normal))
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -309,19 +274,19 @@ class MapEmbedding(tf.keras.layers.Layer):
     def _spread(self, vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
         return tf.cast(look_up(vectors, indices), self.compute_dtype)[:, None, None, :]
 
-    def get_config(self) -> Dict[str, Any]:
-        """Returns the arguments of `__init__`."""
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
         return {
             **super().get_config(),
-            "channels": self.channels,
-            "stddev": self.stddev,
             "num_skin_types": self.num_skin_types,
             "num_conditions": self.num_conditions,
+            "channels": self.channels,
+            "stddev": self.stddev,
         }
 
 
+@serializable
 class Limit(tf.keras.layers.Layer):
-    """Cuts activations at both ends.
+    """Cuts activations at -limit and limit.
 
     After a normalization few are beyond 4. A generator that lets one place of the
     picture carry many times that (StyleGAN's droplets, Karras et al. 2020) paints a
@@ -329,12 +294,6 @@ class Limit(tf.keras.layers.Layer):
     """
 
     def __init__(self, limit: float, **kwargs: Any):
-        """Makes the layer.
-
-        Args:
-          limit: largest magnitude that passes.
-          **kwargs: of `tf.keras.layers.Layer`.
-        """
         super().__init__(**kwargs)
         self.limit = limit
 
@@ -342,11 +301,11 @@ class Limit(tf.keras.layers.Layer):
         """Maps activations to activations."""
         return tf.clip_by_value(inputs, -self.limit, self.limit)
 
-    def get_config(self) -> Dict[str, Any]:
-        """Returns the arguments of `__init__`."""
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
         return {**super().get_config(), "limit": self.limit}
 
 
+@serializable
 class Dropout(tf.keras.layers.Layer):
     """Dropout whose randomness is an input, so that it can be repeated exactly.
 
@@ -356,12 +315,6 @@ class Dropout(tf.keras.layers.Layer):
     """
 
     def __init__(self, rate: float, **kwargs: Any):
-        """Makes the layer.
-
-        Args:
-          rate: share of activations that are dropped.
-          **kwargs: of `tf.keras.layers.Layer`.
-        """
         super().__init__(autocast=False, **kwargs)
         self.rate = rate
 
@@ -371,6 +324,5 @@ class Dropout(tf.keras.layers.Layer):
         keep = tf.cast(tf.cast(noise, tf.float32) >= self.rate, activations.dtype)
         return activations * keep / tf.cast(1.0 - self.rate, activations.dtype)
 
-    def get_config(self) -> Dict[str, Any]:
-        """Returns the arguments of `__init__`."""
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
         return {**super().get_config(), "rate": self.rate}

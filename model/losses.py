@@ -1,85 +1,68 @@
-"""DermGAN's four losses, as pure functions.
+"""DermGAN's losses: each a name, a weight and a pure function of a forward pass.
 
-The only module of the model that uses tensorflow-gan.
+Paper, section 2: reconstruction, condition-specific reconstruction, min-max GAN and
+feature matching. To add a loss, add it to `LOSSES`: its weight becomes a field of
+`config.loss` (0 where a configuration does not set it), its value a curve of
+TensorBoard, and it an axis of the grid search.
 
-Paper, section 2: reconstruction, condition-specific reconstruction, min-max GAN
-and feature matching. Each function returns a float32 scalar, the mean over the
-batch it is given.
+The only module of the model that uses tensorflow-gan. Each function returns a float32
+scalar, the mean over the batch it is given.
 """
 
-from typing import Callable, Tuple
+import dataclasses
+import functools
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 import tensorflow as tf
-import tensorflow_gan as tfgan
+from tensorflow_gan import losses as tfgan_losses
 
-ADVERSARIAL_LOSSES = ("non_saturating", "least_squares")
-
-# tf-gan's functions also file each loss in a TF1 graph collection; none is used.
-_NO_COLLECTION = {"loss_collection": None}
+from model.discriminator import Judgement
+from preprocessing.data import maps
 
 
-def non_saturating_generator_loss(fake_logits: tf.Tensor) -> tf.Tensor:
-    """-log sigmoid(D(G(m))): Goodfellow et al. 2014, the usual form of min-max.
+class Adversarial(NamedTuple):
+    """A kind of adversarial game: losses of unbounded logits, float32 [B, h, w, 1]."""
 
-    Args:
-      fake_logits: float32 [B, h, w, 1], unbounded; positive means "real".
-    """
-    return tfgan.losses.wargs.modified_generator_loss(fake_logits, **_NO_COLLECTION)
-
-
-def non_saturating_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(m)))): Goodfellow et al. 2014.
-
-    Args:
-      real_logits: float32 [B, h, w, 1], unbounded; positive means "real".
-      fake_logits: the same of generated images.
-    """
-    return tfgan.losses.wargs.modified_discriminator_loss(
-        real_logits, fake_logits, label_smoothing=0.0, **_NO_COLLECTION
-    )
+    generator: Callable[[tf.Tensor], tf.Tensor]  # of the logits of generated images
+    discriminator: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # of photographs and generated
+    boundary: float  # the logit above which an image counts as taken for real
 
 
-def least_squares_generator_loss(fake_logits: tf.Tensor) -> tf.Tensor:
-    """1/2 (D(G(m)) - 1)^2: Mao et al. 2017.
-
-    Args:
-      fake_logits: float32 [B, h, w, 1], unbounded.
-    """
-    return tfgan.losses.wargs.least_squares_generator_loss(fake_logits, **_NO_COLLECTION)
+def _from_tfgan(function: Callable[..., tf.Tensor], **options: Any) -> Callable[..., tf.Tensor]:
+    # tf-gan also files each loss in a TF1 graph collection; none is used.
+    return functools.partial(function, loss_collection=None, **options)
 
 
-def least_squares_discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """1/2 (D(x) - 1)^2 + 1/2 D(G(m))^2: Mao et al. 2017.
+ADVERSARIAL: Mapping[str, Adversarial] = {
+    # Goodfellow et al. 2014, the usual form of min-max: -log sigmoid(D(G(m))) and
+    # -log sigmoid(D(x)) - log(1 - sigmoid(D(G(m)))).
+    "non_saturating": Adversarial(
+        _from_tfgan(tfgan_losses.wargs.modified_generator_loss),
+        _from_tfgan(tfgan_losses.wargs.modified_discriminator_loss, label_smoothing=0.0),
+        boundary=0.0,
+    ),
+    # Mao et al. 2017: 1/2 (D(G(m)) - 1)^2 and 1/2 (D(x) - 1)^2 + 1/2 D(G(m))^2.
+    "least_squares": Adversarial(
+        _from_tfgan(tfgan_losses.wargs.least_squares_generator_loss),
+        _from_tfgan(tfgan_losses.wargs.least_squares_discriminator_loss),
+        boundary=0.5,
+    ),
+}
 
-    Args:
-      real_logits: float32 [B, h, w, 1], unbounded.
-      fake_logits: the same of generated images.
-    """
-    return tfgan.losses.wargs.least_squares_discriminator_loss(
-        real_logits, fake_logits, **_NO_COLLECTION
-    )
 
-
-def adversarial_losses(kind: str) -> Tuple[Callable, Callable]:
-    """Returns the generator's and the discriminator's loss of a kind.
+def adversarial(kind: str) -> Adversarial:
+    """Returns a kind of adversarial game.
 
     Raises:
       ValueError: unknown kind.
     """
-    if kind == "non_saturating":
-        return non_saturating_generator_loss, non_saturating_discriminator_loss
-    if kind == "least_squares":
-        return least_squares_generator_loss, least_squares_discriminator_loss
-    raise ValueError(f"adversarial loss {kind!r} is not one of {', '.join(ADVERSARIAL_LOSSES)}")
+    if kind not in ADVERSARIAL:
+        raise ValueError(f"adversarial loss {kind!r} is not one of {', '.join(ADVERSARIAL)}")
+    return ADVERSARIAL[kind]
 
 
 def reconstruction_loss(image: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
-    """Mean absolute difference over the whole image (l1).
-
-    Args:
-      image: float32 [B, H, W, 3] in [-1, 1], the photograph.
-      generated: the same, generated from its map.
-    """
+    """Mean absolute difference over the whole image (l1); both float32 [B, H, W, 3]."""
     return tf.reduce_mean(tf.abs(image - generated))
 
 
@@ -87,12 +70,8 @@ def roi_reconstruction_loss(image: tf.Tensor, generated: tf.Tensor, roi: tf.Tens
     """Mean absolute difference inside the ROI boxes (l1).
 
     Each example is normalized by the area of its own ROI, so that small lesions
-    weigh as much as large ones; an example without ROI counts as zero.
-
-    Args:
-      image: float32 [B, H, W, 3] in [-1, 1], the photograph.
-      generated: the same, generated from its map.
-      roi: bool or float [B, H, W], true inside the boxes.
+    weigh as much as large ones; an example without ROI counts as zero. Images are
+    float32 [B, H, W, 3], the ROI bool or float [B, H, W].
     """
     weight = tf.cast(roi, tf.float32)
     difference = tf.reduce_mean(tf.abs(image - generated), axis=-1)
@@ -106,11 +85,92 @@ def feature_matching_loss(real_features: tf.Tensor, fake_features: tf.Tensor) ->
 
     Paper, section 2: "the l2 distance between the activations of synthetic
     images in a chosen discriminator layer and that of the real images", as in
-    pix2pixHD per example and place. The real side is detached.
-
-    Args:
-      real_features: [B, h, w, C] of the photographs.
-      fake_features: the same of the images generated from their maps.
+    pix2pixHD per example and place, [B, h, w, C]. The real side is detached.
     """
     real = tf.stop_gradient(tf.cast(real_features, tf.float32))
     return tf.reduce_mean(tf.math.squared_difference(real, tf.cast(fake_features, tf.float32)))
+
+
+class ForwardPass(NamedTuple):
+    """What the losses of a batch are computed from; images float32 [B, S, S, 3] in [-1, 1]."""
+
+    semantic_map: tf.Tensor
+    image: tf.Tensor  # photographs
+    generated: tf.Tensor  # from the maps
+    judgements: Mapping[str, Sequence[Judgement]]  # finest first, by what is shown, see VIEWS
+    adversarial: Adversarial
+
+
+# What discriminators may be shown: images and their ROI, bool [B, S, S], to images.
+VIEWS: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "image": lambda image, roi: image,
+    "roi": lambda image, roi: image * tf.cast(roi, tf.float32)[..., None],
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """One of the generator's losses."""
+
+    name: str  # of its weight in the configuration, and of its curve
+    function: Callable[[ForwardPass], tf.Tensor]
+    weight: float = 0.0  # in the sum that the generator minimizes
+    view: str = "image"  # what the discriminators that it needs are shown, see VIEWS
+
+
+def _gan(view: str) -> Callable[[ForwardPass], tf.Tensor]:
+    return lambda seen: _mean(
+        seen.adversarial.generator(one.fake_logits) for one in seen.judgements[view]
+    )
+
+
+LOSSES: Sequence[Loss] = (
+    Loss("gan", _gan("image")),
+    Loss("l1", lambda seen: reconstruction_loss(seen.image, seen.generated)),
+    Loss(
+        "roi",
+        lambda seen: roi_reconstruction_loss(
+            seen.image, seen.generated, maps.roi_of_batch(seen.semantic_map)
+        ),
+    ),
+    Loss(
+        "feature_matching",
+        lambda seen: _mean(
+            feature_matching_loss(one.real_features, one.fake_features)
+            for one in seen.judgements["image"]
+        ),
+    ),
+    # Of an extra discriminator of the boxes' inside: the paper saw no improvement.
+    Loss("roi_gan", _gan("roi"), view="roi"),
+)
+NAMES: Sequence[str] = tuple(loss.name for loss in LOSSES)
+
+
+def weighted(**weights: float) -> list[Loss]:
+    """Returns the losses with these weights, 0 for those not given.
+
+    Raises:
+      ValueError: an unknown loss, or a negative weight.
+    """
+    for name, weight in weights.items():
+        if name not in NAMES:
+            raise ValueError(f"loss {name!r} is not one of {', '.join(NAMES)}")
+        if not weight >= 0:
+            raise ValueError(f"loss weight {name} is {weight}; it may not be negative")
+    return [dataclasses.replace(loss, weight=weights.get(loss.name, 0.0)) for loss in LOSSES]
+
+
+def discriminator_loss(seen: ForwardPass, view: str) -> tf.Tensor:
+    """Returns the loss of the discriminators of one view.
+
+    pix2pix halves it to slow the discriminator relative to the generator.
+    """
+    return _mean(
+        0.5 * seen.adversarial.discriminator(one.real_logits, one.fake_logits)
+        for one in seen.judgements[view]
+    )
+
+
+def _mean(values: Iterable[tf.Tensor]) -> tf.Tensor:
+    listed = list(values)
+    return tf.add_n(listed) / len(listed)

@@ -5,6 +5,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from model import losses
+from model.discriminator import Judgement
 
 _REAL = tf.constant([[[[2.0]], [[-1.0]]]])
 _FAKE = tf.constant([[[[0.5]], [[-3.0]]]])
@@ -16,7 +17,8 @@ def _softplus(x):
 
 class AdversarialLossTest(parameterized.TestCase):
     def test_non_saturating(self):
-        generator, discriminator = losses.adversarial_losses("non_saturating")
+        generator, discriminator, boundary = losses.adversarial("non_saturating")
+        self.assertEqual(boundary, 0)
         self.assertAlmostEqual(
             float(generator(_FAKE)), (_softplus(-0.5) + _softplus(3)) / 2, places=5
         )
@@ -25,14 +27,15 @@ class AdversarialLossTest(parameterized.TestCase):
         self.assertAlmostEqual(float(discriminator(_REAL, _FAKE)), real + fake, places=5)
 
     def test_least_squares(self):
-        generator, discriminator = losses.adversarial_losses("least_squares")
+        generator, discriminator, boundary = losses.adversarial("least_squares")
+        self.assertEqual(boundary, 0.5)
         self.assertAlmostEqual(float(generator(_FAKE)), (0.25 + 16) / 4, places=5)
         real, fake = (1 + 4) / 4, (0.25 + 9) / 4
         self.assertAlmostEqual(float(discriminator(_REAL, _FAKE)), real + fake, places=5)
 
-    @parameterized.parameters(*losses.ADVERSARIAL_LOSSES)
+    @parameterized.parameters(*losses.ADVERSARIAL)
     def test_eager_equals_graph(self, kind):
-        generator, discriminator = losses.adversarial_losses(kind)
+        generator, discriminator, _ = losses.adversarial(kind)
         self.assertAlmostEqual(
             float(tf.function(generator)(_FAKE)), float(generator(_FAKE)), places=6
         )
@@ -44,7 +47,7 @@ class AdversarialLossTest(parameterized.TestCase):
 
     def test_unknown_kind(self):
         with self.assertRaisesRegex(ValueError, "adversarial loss 'hinge' is not one of non_sat"):
-            losses.adversarial_losses("hinge")
+            losses.adversarial("hinge")
 
 
 class ReconstructionLossTest(absltest.TestCase):
@@ -93,6 +96,57 @@ class FeatureMatchingLossTest(absltest.TestCase):
             tf.ones((1, 1, 1, 2), tf.bfloat16), tf.zeros((1, 1, 1, 2), tf.bfloat16)
         )
         self.assertEqual((loss.dtype, float(loss)), (tf.float32, 1.0))
+
+
+def _judgement(real, fake):
+    return Judgement(*(tf.fill((1, 2, 2, 1), value) for value in (real, 1.0, fake, 4.0)))
+
+
+class WeightedTest(absltest.TestCase):
+    def test_every_loss_has_a_weight_and_a_value(self):
+        chosen = losses.weighted(l1=3.0, gan=2)
+        self.assertEqual([loss.name for loss in chosen], list(losses.NAMES))
+        self.assertEqual({loss.name: loss.weight for loss in chosen if loss.weight}, _ASKED)
+        with self.assertRaisesRegex(ValueError, "loss weight l1 is -1; it may not be negative"):
+            losses.weighted(l1=-1)
+        with self.assertRaisesRegex(ValueError, "loss weight gan is nan"):
+            losses.weighted(gan=math.nan)
+        with self.assertRaisesRegex(ValueError, "loss 'l2' is not one of gan, l1, roi, feature_"):
+            losses.weighted(l2=1.0)
+
+    def test_values_are_means_over_the_discriminators_of_their_view(self):
+        both = {
+            "image": [_judgement(1.0, 0.0), _judgement(0.0, 2.0)],
+            "roi": [_judgement(1.0, 3.0)],
+        }
+        semantic_map, image = np.full((1, 2, 2, 3), -1.0, "f"), np.zeros((1, 2, 2, 3), "f")
+        semantic_map[0, 0, 0] = 0.0  # one pixel of ROI
+        generated = np.full_like(image, 0.5)
+        generated[0, 0, 0] = 0.25
+        pictures = map(tf.constant, (semantic_map, image, generated))
+        seen = losses.ForwardPass(*pictures, both, losses.adversarial("least_squares"))
+        values = {loss.name: float(loss.function(seen)) for loss in losses.weighted()}
+        expected = {
+            "gan": (0.5 * 1 + 0.5 * 1) / 2,
+            "l1": (3 * 0.5 + 0.25) / 4,
+            "roi": 0.25,
+            "feature_matching": 3.0**2,
+            "roi_gan": 0.5 * 2**2,
+        }
+        self.assertSameElements(values, expected)
+        for name, value in expected.items():
+            self.assertAlmostEqual(values[name], value, places=6, msg=name)
+        # Half of 1/2 (real - 1)^2 + 1/2 fake^2.
+        judged = [float(losses.discriminator_loss(seen, view)) for view in ("image", "roi")]
+        np.testing.assert_allclose(judged, [(0 + 0.5 * 2.5) / 2, 0.5 * 4.5], rtol=1e-6)
+
+    def test_the_roi_view_is_dark_around_the_boxes(self):
+        image, roi = np.ones((1, 2, 2, 3), "f"), np.array([[[True, False], [False, False]]])
+        np.testing.assert_array_equal(losses.VIEWS["image"](image, roi), image)
+        self.assertEqual(losses.VIEWS["roi"](image, roi).numpy().sum(), 3)
+
+
+_ASKED = {"gan": 2, "l1": 3.0}
 
 
 if __name__ == "__main__":

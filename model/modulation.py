@@ -7,7 +7,7 @@ told to every level of the decoder (Huang & Belongie 2017, by region as in Zhu e
 2020).
 """
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -17,12 +17,14 @@ from preprocessing.data import maps
 _REGIONS = 2  # around the boxes, inside
 
 
+@layers.serializable
 class MapStyles(tf.keras.layers.Layer):
     """Turns a map's codes and noise into a style vector per region.
 
     Inputs: map float [B, H, W, 3] in [-1, 1] and, where there is one, the global noise
     [B, N]. Outputs: styles [B, 2, units], around the boxes and inside, and the ROI
-    [B, h, w, 1], 0..1. Both regions share skin type and noise.
+    [B, h, w, 1], 0..1, averaged down to `roi_side`, if that is not 0. Both regions
+    share skin type (zeros where it is unknown) and noise. Computed in float32 whatever the policy.
     """
 
     def __init__(
@@ -33,20 +35,11 @@ class MapStyles(tf.keras.layers.Layer):
         num_conditions: int = 27,
         **kwargs: Any,
     ):
-        """Makes the layer; it computes in float32 whatever the policy.
-
-        Args:
-          units: length of the style vectors.
-          roi_side: h and w of the ROI, averaged down; 0 is the map's.
-          num_skin_types: known ones, which maps may name; an unknown one has zeros.
-          num_conditions: that maps may name.
-          **kwargs: of `tf.keras.layers.Layer`.
-        """
         super().__init__(autocast=False, **kwargs)
-        self.units = units
-        self.roi_side = roi_side
         self.num_skin_types = num_skin_types
         self.num_conditions = num_conditions
+        self.units = units
+        self.roi_side = roi_side
         self.hidden = tf.keras.layers.Dense(units, dtype="float32")
         self.styles = tf.keras.layers.Dense(units, dtype="float32")
 
@@ -62,7 +55,7 @@ class MapStyles(tf.keras.layers.Layer):
             setattr(self, name, vectors)
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Tuple[tf.Tensor, tf.Tensor]:
+    def call(self, inputs: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps (map, noise) to (styles, ROI)."""
         semantic_map, *noise = inputs
         skin_type, condition, roi = maps.decode_batch(semantic_map)
@@ -77,8 +70,7 @@ class MapStyles(tf.keras.layers.Layer):
         roi = tf.cast(roi, self.compute_dtype)[..., None]
         return tf.cast(styles, self.compute_dtype), _resized(roi, self.roi_side or roi.shape[1])
 
-    def get_config(self) -> Dict[str, Any]:
-        """Returns the arguments of `__init__`."""
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
         return {
             **super().get_config(),
             "units": self.units,
@@ -96,6 +88,7 @@ def _resized(roi: tf.Tensor, side: int) -> tf.Tensor:
     return tf.cast(tf.image.resize(roi, (side, side)), roi.dtype)
 
 
+@layers.serializable
 class Modulation(tf.keras.layers.Layer):
     """Scales and shifts channels by the styles of the regions.
 
@@ -108,7 +101,7 @@ class Modulation(tf.keras.layers.Layer):
         self.affine = tf.keras.layers.Dense(
             2 * input_shape[0][-1],
             kernel_initializer=tf.keras.initializers.RandomNormal(stddev=0.05),
-            dtype=self._dtype_policy,
+            dtype=self.dtype_policy,
         )
         self.affine.build(input_shape[1])
         super().build(input_shape)

@@ -9,18 +9,20 @@ _NOISY = {"global_noise": 4, "pixel_noise": 2, "level_noise": 2, "dropout": 0.5}
 
 
 class SamplingTest(absltest.TestCase):
+    def _generator(self, **settings):
+        return build_generator(GeneratorConfig(32, base_filters=4, **_NOISY, **settings))
+
     def test_seeded_noise_depends_on_its_own_seed_alone(self):
-        config = GeneratorConfig(32, base_filters=4, **_NOISY)
-        together = sampling.seeded_noise(config, tf.constant([3, 9], tf.int64))
-        alone = sampling.seeded_noise(config, tf.constant([9], tf.int64))
+        generator = self._generator()
+        together = sampling.seeded_noise(generator, tf.constant([3, 9], tf.int64))
+        alone = sampling.seeded_noise(generator, tf.constant([9], tf.int64))
         self.assertNotEmpty(alone)
         for name, value in alone.items():
             np.testing.assert_array_equal(together[name][1], value[0])
             self.assertGreater(np.abs(together[name][0] - value[0]).max(), 0)
 
     def test_batch_noise_statistics(self):
-        config = GeneratorConfig(32, base_filters=4, **_NOISY)
-        noise = sampling.batch_noise(config, tf.constant(64), tf.constant([1, 2]))
+        noise = sampling.batch_noise(self._generator(), tf.constant(64), tf.constant([1, 2]))
         pixels = noise["pixel_noise"].numpy()
         self.assertAlmostEqual(pixels.mean(), 0, delta=0.02)
         self.assertAlmostEqual(pixels.std(), 1, delta=0.02)
@@ -30,17 +32,16 @@ class SamplingTest(absltest.TestCase):
                 self.assertBetween(value.numpy().max(), 0.95, 1)
 
     def test_an_image_depends_on_its_own_map_and_seed_alone(self):
-        config = GeneratorConfig(32, base_filters=4, normalization="batch", **_NOISY)
-        network = build_generator(config)
+        network = self._generator(normalization="batch")
         maps = tf.cast(
             tf.random.stateless_uniform((2, 32, 32, 3), (0, 1), 0, 256, tf.int32), tf.uint8
         )
-        both = sampling.sample_images(network, config, maps, tf.constant([3, 9], tf.int64))
-        alone = sampling.sample_images(network, config, maps[1:], tf.constant([9], tf.int64))
+        both = sampling.sample_images(network, maps, tf.constant([3, 9], tf.int64))
+        alone = sampling.sample_images(network, maps[1:], tf.constant([9], tf.int64))
         self.assertEqual(both.dtype, tf.uint8)
         # The order of sums differs with the batch.
         np.testing.assert_allclose(np.int32(both[1]), np.int32(alone[0]), atol=1)
-        other = sampling.sample_images(network, config, maps[1:], tf.constant([10], tf.int64))
+        other = sampling.sample_images(network, maps[1:], tf.constant([10], tf.int64))
         self.assertGreater(np.abs(np.int32(other) - np.int32(alone)).max(), 1)
 
 

@@ -1,42 +1,61 @@
-"""The averaged generator as a SavedModel."""
+"""A generator ready to paint: from NumPy, and as a SavedModel."""
 
+from typing import Iterator
+
+import numpy as np
 import tensorflow as tf
 
 from common import files
-from model.dermgan import DermGAN
 from model.sampling import sample_images
 
 
-def save(model: DermGAN, path: str) -> str:
-    """Writes the averaged generator as a SavedModel, replacing an older one.
+class Painter(tf.Module):
+    """A generator with its signature; weights are read whenever it paints.
 
-    The directory appears under its name only when it is complete.
-
-    Args:
-      model: a trained model.
-      path: of the SavedModel directory.
-
-    Returns:
-      The path. The model's signature `from_map` takes `map`, uint8
-      [B, S, S, 3], and `seed`, int64 [B], and returns `image`, uint8
-      [B, S, S, 3]; image i depends on map i and seed i alone.
+    `from_map` takes `map`, uint8 [B, S, S, 3], and `seed`, int64 [B], and returns
+    `image`, uint8 [B, S, S, 3]; image i depends on map i and seed i alone.
     """
-    config = model.generator_config
-    size = config.image_size
 
-    module = tf.Module()
-    module.generator = model.ema_generator
+    def __init__(self, generator: tf.keras.Model):
+        super().__init__()
+        self.generator = generator
+        self.image_size = generator.input_shape["map"][1]
+        shape = [None, self.image_size, self.image_size, 3]
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, size, size, 3], tf.uint8, name="map"),
-            tf.TensorSpec([None], tf.int64, name="seed"),
-        ]
-    )
-    def from_map(semantic_map: tf.Tensor, seed: tf.Tensor) -> dict:
-        return {"image": sample_images(module.generator, config, semantic_map, seed)}
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec(shape, tf.uint8, name="map"),
+                tf.TensorSpec([None], tf.int64, name="seed"),
+            ]
+        )
+        def from_map(semantic_map: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"image": sample_images(generator, semantic_map, seed)}
 
-    module.from_map = from_map
-    with files.replacing(path) as temporary:
-        tf.saved_model.save(module, str(temporary), signatures={"from_map": from_map})
-    return path
+        self.from_map = from_map
+
+    def paint(self, semantic_maps: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        """Paints one image per map.
+
+        Args:
+          semantic_maps: uint8 [B, S, S, 3].
+          seeds: int64 [B].
+
+        Returns:
+          uint8 [B, S, S, 3].
+        """
+        painted = self.from_map(tf.constant(semantic_maps), tf.constant(seeds, tf.int64))
+        return painted["image"].numpy()
+
+    def paint_batches(
+        self, semantic_maps: np.ndarray, seeds: np.ndarray, batch_size: int = 32
+    ) -> Iterator[np.ndarray]:
+        """Paints many images, a batch at a time."""
+        for start in range(0, len(semantic_maps), batch_size):
+            part = slice(start, start + batch_size)
+            yield self.paint(semantic_maps[part], seeds[part])
+
+    def save(self, path: str) -> str:
+        """Writes a SavedModel, replacing an older one when it is complete; returns its path."""
+        with files.replacing(path) as temporary:
+            tf.saved_model.save(self, str(temporary), signatures={"from_map": self.from_map})
+        return path

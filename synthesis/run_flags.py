@@ -17,6 +17,7 @@ from absl import flags
 from common import command_line
 from synthesis import trained_generator
 from synthesis.trained_generator import TrainedGenerator
+from training import run_directory
 
 
 def define_generator() -> Callable[[], TrainedGenerator]:
@@ -27,7 +28,7 @@ def define_generator() -> Callable[[], TrainedGenerator]:
     def load() -> TrainedGenerator:
         if run_dir.value:
             return trained_generator.load(command_line.user_path(run_dir.value), step.value)
-        newest = trained_generator.newest_run(command_line.user_path("runs"))
+        newest = run_directory.newest_run(command_line.user_path("runs"))
         return trained_generator.load(newest, step.value)
 
     return load

@@ -3,7 +3,6 @@ import os
 import pathlib
 import shutil
 import tempfile
-import time
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +11,7 @@ from absl.testing import absltest
 from preprocessing.data import records
 from synthesis import layouts as map_sampler
 from synthesis import trained_generator
-from training import testing_data
+from training import run_directory, testing_data
 
 
 class TrainedGeneratorTest(absltest.TestCase):
@@ -43,7 +42,7 @@ class TrainedGeneratorTest(absltest.TestCase):
         self.assertLess((difference > 0).mean(), 1e-3)
 
     def test_checkpoints_differ(self):
-        steps = [step for step, _ in trained_generator.list_checkpoints(self.result.workdir)]
+        steps = [step for step, _ in run_directory.list_checkpoints(self.result.workdir)]
         self.assertEqual(steps, [4, 6])
         generators = [trained_generator.load(self.result.workdir, step) for step in steps]
         self.assertNotEqual(generators[0].digest, generators[1].digest)
@@ -82,46 +81,17 @@ class TrainedGeneratorTest(absltest.TestCase):
             trained_generator.load(str(copy))
 
 
-class RunTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.folder = pathlib.Path(self.create_tempdir().full_path)
-
-    def _describe(self, text):
-        run = self.folder / "run"
-        run.mkdir(exist_ok=True)
-        (run / "config.json").write_text(text)
-        return str(run)
-
-    def test_newest_run(self):
-        for name in ("b", "a"):
-            (self.folder / name).mkdir()
-            (self.folder / name / "config.json").write_text("{}")
-            time.sleep(0.02)
-        self.assertEqual(trained_generator.newest_run(str(self.folder)), str(self.folder / "a"))
-
-    def test_no_run(self):
-        with self.assertRaisesRegex(ValueError, "no run there; train one"):
-            trained_generator.newest_run(str(self.folder))
-        with self.assertRaisesRegex(ValueError, "not a run directory"):
-            trained_generator.read_description(str(self.folder))
-
-    def test_bad_descriptions(self):
-        with self.assertRaisesRegex(ValueError, "config.json: not the description of a run"):
-            trained_generator.read_description(self._describe("{"))
-        with self.assertRaisesRegex(ValueError, "config.json: not the description of a run"):
-            trained_generator.read_description(self._describe("{}"))
+class OtherTaxonomyTest(absltest.TestCase):
+    def test_is_refused(self):
+        folder = pathlib.Path(self.create_tempdir().full_path)
         description = {
-            "config": {"model": {}},
+            "config": {"model": {}, "training": {}},
             "precision": "float32",
             "dataset": {"taxonomy": ["Acne"], "conditions": ["Acne"]},
         }
+        (folder / "config.json").write_text(json.dumps(description))
         with self.assertRaisesRegex(ValueError, "another taxonomy"):
-            trained_generator.read_description(self._describe(json.dumps(description)))
-
-    def test_no_checkpoint(self):
-        with self.assertRaisesRegex(ValueError, "no checkpoint yet"):
-            trained_generator.list_checkpoints(self._describe("{}"))
+            trained_generator.load(str(folder))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ what is traded for what and look at the samples; //evaluation:grid_search_with_f
 searches by the distance to validation photographs.
 """
 
-import datetime
-import sys
-from typing import Callable, List, Sequence
+from typing import Callable, Sequence
 
 # First: it quiets TensorFlow's start-up.
 from common import command_line  # isort: skip
@@ -27,32 +25,31 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from training import configurations, demo_data
+from model import losses
+from training import configurations, program_flags
 from training.search import weight_search
 from training.search.weight_search import Objective
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "demo (default), paper, paper26, pix2pix or a config file."
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Of the search; a new one under runs/ by default.")
-# One weight may stay as it is: Adam divides out a factor common to all losses.
+# Of the paper's four losses. One weight may stay as it is: Adam divides out a factor
+# common to all losses.
+_DEFAULTS = {
+    "gan": ["1"],
+    "l1": ["1", "10", "100"],
+    "roi": ["1", "10", "100"],
+    "feature_matching": ["1", "10"],
+}
 _WEIGHTS = {
-    "gan": flags.DEFINE_list("gan", ["1"], "Weights of the adversarial loss to try."),
-    "l1": flags.DEFINE_list("l1", ["1", "10", "100"], "Weights of the image's l1 loss to try."),
-    "roi": flags.DEFINE_list("roi", ["1", "10", "100"], "Weights of the ROI's l1 loss to try."),
-    "feature_matching": flags.DEFINE_list(
-        "feature_matching", ["1", "10"], "Weights of the feature matching loss to try."
-    ),
+    name: flags.DEFINE_list(
+        name, _DEFAULTS.get(name), f"Weights of the loss {name} to try; else the configuration's."
+    )
+    for name in losses.NAMES
 }
 _STEPS = flags.DEFINE_integer("steps", 1000, "Training steps per trial.")
 _OBJECTIVE = flags.DEFINE_string(
     "objective",
     "l1",
-    "Validation loss to compare by: l1, roi, feature_matching or gan. None of them measures "
-    "realism; see above.",
+    f"Validation loss to compare by: {', '.join(losses.NAMES)}. None of them measures realism; "
+    "see above.",
 )
 _METHOD = flags.DEFINE_enum(
     "method", "grid", weight_search.METHODS, "All combinations, or random ones of them."
@@ -62,21 +59,19 @@ _MAX_TRIALS = flags.DEFINE_integer(
 )
 
 
-def _train_flags(data_dir: str) -> List[str]:
+def _train_flags(data_dir: str, searched: Sequence[str]) -> list[str]:
     """Returns the flags that give //training:train the same base configuration."""
     config_flag = flags.FLAGS["config"]
     path = config_flags.get_config_filename(config_flag)
-    name = _CONFIG.value.name
+    name = program_flags.CONFIG.value.name
     shipped = name in configurations.names() and path == configurations.path_of(name)
-    overrides = config_flags.get_override_values(config_flag)
-    searched = {f"loss.{name}" for name in weight_search.WEIGHTS}
     return [
         f"--config={name if shipped else path}",
         f"--data_dir={data_dir}",
         *(
             f"--config.{field}={value}"
-            for field, value in overrides.items()
-            if field not in searched
+            for field, value in config_flags.get_override_values(config_flag).items()
+            if field.removeprefix("loss.") not in searched
         ),
     ]
 
@@ -87,18 +82,13 @@ def search(make_objective: Callable[[str, ml_collections.ConfigDict], Objective]
     Args:
       make_objective: of the records' directory and the trials' configuration.
     """
-    config = _CONFIG.value
+    config, workdir = program_flags.CONFIG.value, program_flags.workdir("search-")
     candidates = weight_search.parse_candidates(
-        {name: flag.value for name, flag in _WEIGHTS.items()}
+        {name: flag.value for name, flag in _WEIGHTS.items() if flag.value is not None}
     )
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    workdir = command_line.user_path(_WORKDIR.value or f"runs/search-{config.name}-{stamp}")
-    if _DATA_DIR.value:
-        data_dir = command_line.user_path(_DATA_DIR.value)
-    else:
-        data_dir = demo_data.make_dataset(command_line.user_path("data/demo"), config)
+    data_dir = program_flags.data_dir()
     objective = make_objective(data_dir, config)
-    try:
+    with program_flags.stoppable(workdir):
         trials = weight_search.search(
             config,
             data_dir,
@@ -109,10 +99,8 @@ def search(make_objective: Callable[[str, ml_collections.ConfigDict], Objective]
             _METHOD.value,
             _MAX_TRIALS.value,
         )
-    except KeyboardInterrupt:
-        print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
-        sys.exit(130)
-    print(weight_search.summary(trials, objective, workdir, _train_flags(data_dir)))
+    train_flags = _train_flags(data_dir, list(candidates))
+    print(weight_search.summary(trials, objective, workdir, train_flags))
 
 
 def main(_: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 from typing import Dict, List, Optional, Sequence, Tuple
 
+import ml_collections
 import numpy as np
 import tensorflow as tf
 
@@ -47,6 +48,11 @@ class InputConfig:
             raise ValueError(f"batch_size {self.batch_size} is not positive")
         if self.jitter < 1:
             raise ValueError(f"jitter {self.jitter} is below 1; 1 is off")
+
+
+def input_config(config: ml_collections.ConfigDict) -> InputConfig:
+    """Returns the input pipeline's part of a configuration."""
+    return InputConfig(batch_size=config.training.batch_size, seed=config.seed, **config.data)
 
 
 def select_conditions(info: records.DatasetInfo, selection: str) -> Tuple[str, ...]:

@@ -1,27 +1,34 @@
-"""A run directory: what it records of a run, and whether a run may continue there."""
+"""A run directory: what lies where, what it records of its run, who may continue there."""
 
 import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 from importlib import metadata
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 import ml_collections
 
 from common import files
 from preprocessing.data import records
-from training.configs import paper
 
-_PACKAGES = (
+CONFIG = "config.json"
+CHECKPOINTS = "checkpoints"
+METRICS = "metrics.jsonl"
+SAMPLES = "samples"
+GENERATOR = "generator"
+
+_CHECKPOINT = re.compile(r"^ckpt-(\d+)\.index$")
+_PACKAGES = [
     "tensorflow",
     "keras",
     "tensorflow-addons",
     "tensorflow-gan",
     "numpy",
     "ml-collections",
-)
+]
 _ASKED_PRECISION = "config.training.precision "
 
 
@@ -31,15 +38,10 @@ def describe(
     info: records.DatasetInfo,
     conditions: Sequence[str],
     precision: str,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Returns the contents of `config.json`: what it takes to repeat the run.
 
-    Args:
-      config: as in `training/configs`.
-      data_dir: the records.
-      info: their description.
-      conditions: those the model is trained on.
-      precision: the Keras dtype policy in use.
+    `conditions` are those the model is trained on, `precision` the policy in use.
     """
     return {
         "config": config.to_dict(),
@@ -62,17 +64,8 @@ def _git_revision() -> str:
     folder = os.environ.get("BUILD_WORKSPACE_DIRECTORY") or os.path.dirname(
         os.path.abspath(__file__)
     )
+    command = ["git", "-C", folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        command = [
-            "git",
-            "-C",
-            folder,
-            "describe",
-            "--always",
-            "--dirty",
-            "--abbrev=40",
-            "--exclude=*",
-        ]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -80,7 +73,7 @@ def _git_revision() -> str:
 
 def differences_between(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = ""
-) -> List[str]:
+) -> list[str]:
     """Returns a line for each entry, of entries too, in which two descriptions differ."""
     lines = []
     for key in sorted(set(ours) | set(theirs)):
@@ -92,48 +85,95 @@ def differences_between(
     return lines
 
 
-def stored_precision(workdir: str) -> Optional[str]:
+def read_description(run_dir: str) -> dict[str, Any]:
+    """Reads `config.json` of a run.
+
+    Raises:
+      ValueError: missing, or not such a file.
+    """
+    path = pathlib.Path(run_dir) / CONFIG
+    if not path.is_file():
+        raise ValueError(f"{run_dir}: not a run directory; it has no {CONFIG}")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        for section, name in (
+            ("config", "model"),
+            ("config", "training"),
+            ("dataset", "taxonomy"),
+            ("dataset", "conditions"),
+        ):
+            description[section][name]
+        description["precision"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not the description of a run ({error!r})") from error
+    return description
+
+
+def stored_precision(run_dir: str) -> Optional[str]:
     """Returns the precision that "auto" meant when a run began; None of other runs.
 
     A run continues in it on whatever hardware: its weights and the state of its
     optimizers are of that precision.
     """
-    path = pathlib.Path(workdir) / "config.json"
-    if not path.exists():
+    if not (pathlib.Path(run_dir) / CONFIG).exists():
         return None
-    stored = _read(path)
-    asked = completed_config(stored["config"])["training"]["precision"]
-    return stored.get("precision") if asked == "auto" else None
+    stored = read_description(run_dir)
+    asked = stored["config"]["training"]["precision"]
+    return stored["precision"] if asked == "auto" else None
 
 
-def _read(path: pathlib.Path) -> Dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(stored, dict) or not isinstance(stored.get("config"), dict):
-        raise ValueError(f"{path}: not the description of a run")
-    return stored
+def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[bool]) -> bool:
+    """Returns whether a run continues, rather than starts anew.
+
+    Args:
+      run_dir: run directory, existing or not.
+      description: of the run that is asked for, from `describe`.
+      resume: None continues what is there if it is the same run, True insists
+        on something to continue, False insists on an empty directory.
+
+    Raises:
+      ValueError: the directory holds a run that differs (and how), or does not
+        hold what `resume` asks for.
+    """
+    if not (pathlib.Path(run_dir) / CONFIG).exists():
+        if resume:
+            raise ValueError(f"{run_dir}: nothing to resume; it has no {CONFIG}")
+        return False
+    if resume is False:
+        raise ValueError(
+            f"{run_dir}: holds a run; choose another --workdir or leave out --noresume"
+        )
+    stored = read_description(run_dir)
+
+    def compared(one: Mapping[str, Any]) -> dict[str, Any]:
+        dataset = {key: one["dataset"].get(key) for key in ("digest", "image_size", "taxonomy")}
+        return {"config": one["config"], "precision": one["precision"], "dataset": dataset}
+
+    differences = [
+        line
+        for line in differences_between(compared(description), compared(stored))
+        # Whether the precision was asked for or chosen makes no difference.
+        if not line.startswith(_ASKED_PRECISION)
+    ]
+    if differences:
+        raise ValueError(
+            f"{run_dir}: holds a run that differs ({'; '.join(differences)}); "
+            "choose another --workdir"
+        )
+    return True
 
 
-def begin(workdir: str, description: Mapping[str, Any], step: int) -> None:
+def begin(run_dir: str, description: Mapping[str, Any], step: int) -> None:
     """Writes `config.json` of a new run.
 
     A run that goes on with another version of the program or of its packages notes
     that, and from which step, in a list "continued".
-
-    Args:
-      workdir: run directory, existing or not.
-      description: from `describe`.
-      step: at which training begins or goes on.
     """
-    folder = pathlib.Path(workdir)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "config.json"
+    path = pathlib.Path(run_dir) / CONFIG
     if not path.exists():
         files.write_json(path, description)
         return
-    stored = _read(path)
+    stored = read_description(run_dir)
     continued = stored.setdefault("continued", [])
     versions = {name: description[name] for name in ("git_revision", "packages", "python")}
     latest = continued[-1] if continued else stored
@@ -142,59 +182,35 @@ def begin(workdir: str, description: Mapping[str, Any], step: int) -> None:
         files.write_json(path, stored)
 
 
-def may_continue(workdir: str, description: Mapping[str, Any], resume: Optional[bool]) -> bool:
-    """Decides whether a run starts anew or continues.
-
-    Args:
-      workdir: run directory, existing or not.
-      description: of the run that is asked for, from `describe`.
-      resume: None continues what is there if it is the same run, True insists
-        on something to continue, False insists on an empty directory.
-
-    Returns:
-      Whether to continue.
+def newest_run(folder: str) -> str:
+    """Returns the run under a folder whose `config.json` is the youngest.
 
     Raises:
-      ValueError: the directory holds a run that differs (and how), or does not
-        hold what `resume` asks for.
+      ValueError: there is none.
     """
-    path = pathlib.Path(workdir) / "config.json"
-    if not path.exists():
-        if resume:
-            raise ValueError(f"{workdir}: nothing to resume; it has no config.json")
-        return False
-    if resume is False:
-        raise ValueError(
-            f"{workdir}: holds a run; choose another --workdir or leave out --noresume"
-        )
-    stored = _read(path)
-    stored["config"] = completed_config(stored["config"])
-    differences: List[str] = []
-    for key in ("config", "precision"):
-        differences += differences_between({key: description[key]}, {key: stored.get(key)})
-    # Whether the precision was asked for or chosen makes no difference.
-    differences = [line for line in differences if not line.startswith(_ASKED_PRECISION)]
-    for key in ("digest", "image_size", "taxonomy"):
-        ours, theirs = description["dataset"][key], stored.get("dataset", {}).get(key)
-        differences += differences_between({f"dataset.{key}": ours}, {f"dataset.{key}": theirs})
-    if differences:
-        raise ValueError(
-            f"{workdir}: holds a run that differs ({'; '.join(differences)}); "
-            "choose another --workdir"
-        )
-    return True
+    runs = sorted(pathlib.Path(folder).glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise ValueError(f"{folder}: no run there; train one with //training:train, or --run_dir=R")
+    return str(runs[-1].parent)
 
 
-def completed_config(stored: Any) -> Any:
-    """Returns a stored configuration with the fields that it did not have in its time.
+def find_checkpoints(run_dir: str) -> list[tuple[int, str]]:
+    """Returns (step, path) of a run's checkpoints, oldest first; there may be none."""
+    found = []
+    for path in (pathlib.Path(run_dir) / CHECKPOINTS).glob("ckpt-*.index"):
+        match = _CHECKPOINT.match(path.name)
+        if match:
+            found.append((int(match[1]), str(path.with_suffix(""))))
+    return sorted(found)
 
-    They get the paper's values, with which a new field changes nothing.
+
+def list_checkpoints(run_dir: str) -> list[tuple[int, str]]:
+    """Returns (step, path) of a run's checkpoints, oldest first.
+
+    Raises:
+      ValueError: there is none.
     """
-    return _completed(stored, paper.get_config().to_dict())
-
-
-def _completed(stored: Any, neutral: Any) -> Any:
-    if not isinstance(stored, dict) or not isinstance(neutral, dict):
-        return stored
-    missing = {name: value for name, value in neutral.items() if name not in stored}
-    return {**missing, **{name: _completed(stored[name], neutral.get(name)) for name in stored}}
+    found = find_checkpoints(run_dir)
+    if not found:
+        raise ValueError(f"{run_dir}: no checkpoint yet; train on, or pass another --run_dir")
+    return found

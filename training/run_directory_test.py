@@ -1,8 +1,10 @@
 import json
 import pathlib
+import time
 
 from absl.testing import absltest
 
+from common import files
 from training import run_directory, testing_data
 from training.configs import demo
 
@@ -21,7 +23,7 @@ class MayContinueTest(absltest.TestCase):
         return run_directory.describe(config, self.data_dir, self.info, ["Acne"], in_use)
 
     def _store(self, description):
-        run_directory.write_json(self.run / "config.json", description)
+        files.write_json(self.run / "config.json", description)
 
     def test_description_has_what_it_takes_to_repeat_a_run(self):
         description = self._description()
@@ -50,17 +52,6 @@ class MayContinueTest(absltest.TestCase):
             run_directory.may_continue(self.run, self._description(batch_size=other), None)
         with self.assertRaisesRegex(ValueError, "precision was 'float32', is 'mixed_bfloat16'"):
             run_directory.may_continue(self.run, self._description("mixed_bfloat16"), None)
-
-    def test_a_run_of_before_a_field_existed(self):
-        description = self._description()
-        description["config"]["discriminator"]["scales"] = 1
-        stored = json.loads(json.dumps(description))
-        del stored["config"]["discriminator"]["scales"]
-        self._store(stored)
-        self.assertTrue(run_directory.may_continue(str(self.run), description, None))
-        description["config"]["discriminator"]["scales"] = 2
-        with self.assertRaisesRegex(ValueError, "discriminator.scales was 1, is 2"):
-            run_directory.may_continue(str(self.run), description, None)
 
     def test_the_precision_that_was_chosen_stays(self):
         self.assertIsNone(run_directory.stored_precision(str(self.run)))
@@ -100,14 +91,47 @@ class MayContinueTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, r"dataset.taxonomy was \['Acne'\]"):
             run_directory.may_continue(self.run, self._description(), None)
 
-    def test_broken_json(self):
-        (self.run / "config.json").write_text("{")
-        with self.assertRaisesRegex(ValueError, "config.json: not valid JSON"):
-            run_directory.may_continue(self.run, self._description(), None)
-        for text in ("[]", '{"config": 1}'):
-            (self.run / "config.json").write_text(text)
-            with self.assertRaisesRegex(ValueError, "config.json: not the description of a run"):
-                run_directory.stored_precision(str(self.run))
+
+class ReadingTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def _describe(self, text, name="run"):
+        run = self.folder / name
+        run.mkdir(exist_ok=True)
+        (run / "config.json").write_text(text)
+        return str(run)
+
+    def test_newest_run(self):
+        for name in ("b", "a"):
+            self._describe("{}", name)
+            time.sleep(0.02)
+        self.assertEqual(run_directory.newest_run(str(self.folder)), str(self.folder / "a"))
+
+    def test_no_run(self):
+        with self.assertRaisesRegex(ValueError, "no run there; train one"):
+            run_directory.newest_run(str(self.folder))
+        with self.assertRaisesRegex(ValueError, "not a run directory"):
+            run_directory.read_description(str(self.folder))
+
+    def test_bad_descriptions(self):
+        for text in ("{", "{}", "[]", '{"config": 1}'):
+            run = self._describe(text)
+            for read in (run_directory.read_description, run_directory.stored_precision):
+                with self.assertRaisesRegex(ValueError, "config.json: not the description of a"):
+                    read(run)
+
+    def test_checkpoints(self):
+        run = self._describe("{}")
+        with self.assertRaisesRegex(ValueError, "no checkpoint yet"):
+            run_directory.list_checkpoints(run)
+        folder = pathlib.Path(run, "checkpoints")
+        folder.mkdir()
+        for step in (20, 100):
+            (folder / f"ckpt-{step}.index").touch()
+        expected = [(step, str(folder / f"ckpt-{step}")) for step in (20, 100)]
+        self.assertEqual(run_directory.list_checkpoints(run), expected)
 
 
 if __name__ == "__main__":

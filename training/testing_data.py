@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 from typing import Any, Iterable, Sequence
+from unittest import mock
 
 import ml_collections
 import numpy as np
@@ -15,15 +16,17 @@ from PIL import Image
 from common import files
 from preprocessing.data import maps, records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
-from training import experiment
+from training import run_directory
 from training.configs import demo
+from training.run import Result, Run
 
 IMAGE_SIZE = 32
 
-# Names the file or folder of `testing_fixture`, where there is one.
+# Names the file that `testing_fixture` wrote, where there is one.
 FIXTURE = "DERMGAN_TEST_FIXTURE"
 _SHARED_SPLITS = (24, 8, 16)
-_SHARED_TRAINING = {"steps": 2}
+_SHARED_TRAINING: dict[str, Any] = {"steps": 2}
+_RESULT = "result.json"
 
 
 def png(image: np.ndarray) -> bytes:
@@ -133,9 +136,7 @@ def small_config(**training: Any) -> ml_collections.ConfigDict:
     return config
 
 
-def train_run(
-    folder: str, per_split: Sequence[int] = _SHARED_SPLITS, **training: Any
-) -> experiment.Result:
+def train_run(folder: str, per_split: Sequence[int] = _SHARED_SPLITS, **training: Any) -> Result:
     """Writes records to FOLDER/data and trains a small run in FOLDER/runs/small.
 
     The run of two steps, which many tests want, is copied from the fixture where
@@ -144,41 +145,30 @@ def train_run(
     shared = tuple(per_split) == _SHARED_SPLITS and training == _SHARED_TRAINING
     if shared and os.environ.get(FIXTURE):
         return _copy_shared_run(os.path.abspath(os.environ[FIXTURE]), pathlib.Path(folder))
-    root = pathlib.Path(folder)
-    write_dataset(str(root / "data"), per_split=per_split)
-    return experiment.train(
-        small_config(**training), str(root / "data"), str(root / "runs" / "small")
-    )
+    data_dir, run_dir = (os.path.join(folder, name) for name in ("data", "runs/small"))
+    write_dataset(data_dir, per_split=per_split)
+    return Run(small_config(**training), data_dir, run_dir).train()
 
 
 def make_shared_run(folder: str) -> None:
     """Makes what `train_run` copies: it does not depend on where it lies."""
-    root = pathlib.Path(folder)
-    write_dataset(str(root / "data"), per_split=_SHARED_SPLITS)
-    config = small_config(**_SHARED_TRAINING)
-    result = experiment.train(config, str(root / "data"), str(root / "runs" / "small"))
-    _set_directory(root, "data")
-    fields = {**dataclasses.asdict(result), "workdir": "runs/small"}
-    for name in ("samples", "generator"):
-        fields[name] = os.path.relpath(fields[name], root)
-    (root / "result.json").write_text(json.dumps(fields), encoding="utf-8")
+    with mock.patch.dict(os.environ, {FIXTURE: ""}):
+        result = train_run(folder, **_SHARED_TRAINING)
+    _set_directory(result.workdir, "data")
+    stored = {"steps": result.steps, "validation": result.validation}
+    files.write_json(os.path.join(folder, _RESULT), stored)
 
 
-def _copy_shared_run(fixture: str, root: pathlib.Path) -> experiment.Result:
-    if os.path.isdir(fixture):  # without its permissions: Bazel's outputs are read-only
-        shutil.copytree(fixture, root, copy_function=shutil.copyfile, dirs_exist_ok=True)
-    else:
-        shutil.unpack_archive(fixture, root)
-    fields = json.loads((root / "result.json").read_text(encoding="utf-8"))
-    (root / "result.json").unlink()
-    for name in ("workdir", "samples", "generator"):
-        fields[name] = str(root / fields[name])
-    _set_directory(root, str(root / "data"))
-    return experiment.Result(**fields)
+def _copy_shared_run(fixture: str, root: pathlib.Path) -> Result:
+    shutil.unpack_archive(fixture, root)
+    stored = json.loads((root / _RESULT).read_text(encoding="utf-8"))
+    (root / _RESULT).unlink()
+    run_dir = str(root / "runs" / "small")
+    _set_directory(run_dir, str(root / "data"))
+    return Result(run_dir, **stored)
 
 
-def _set_directory(root: pathlib.Path, directory: str) -> None:
-    path = root / "runs" / "small" / "config.json"
-    description = json.loads(path.read_text(encoding="utf-8"))
+def _set_directory(run_dir: str, directory: str) -> None:
+    description = run_directory.read_description(run_dir)
     description["dataset"]["directory"] = directory
-    files.write_json(path, description)
+    files.write_json(os.path.join(run_dir, run_directory.CONFIG), description)

@@ -16,18 +16,15 @@ from absl import flags
 
 from training import testing_data
 
-_OUTPUT = flags.DEFINE_string("output", None, "A .tar file, or a folder.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "A file that ends in .tar.", required=True)
 
 
 def main(_: object) -> None:
     """Makes the fixture."""
     output = command_line.user_path(_OUTPUT.value)
-    if not output.endswith(".tar"):
-        testing_data.make_shared_run(output)
-        return
     with tempfile.TemporaryDirectory() as folder:
         testing_data.make_shared_run(folder)
-        shutil.make_archive(output[: -len(".tar")], "tar", folder)
+        shutil.make_archive(output.removesuffix(".tar"), "tar", folder)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import tensorflow as tf
 from absl.testing import absltest
 
 from preprocessing.data import records
-from training import experiment, testing_data
+from training import testing_data
+from training.run import Run
 
 _ROOT = pathlib.Path(__file__).parent.parent
 
@@ -21,29 +22,27 @@ class SharedRunTest(absltest.TestCase):
         command = [sys.executable, "-m", "training.testing_fixture", f"--output={folder}/made.tar"]
         subprocess.run(command, cwd=_ROOT, check=True, capture_output=True)
         shutil.move(folder / "made.tar", folder / "moved.tar")
-        shutil.unpack_archive(folder / "moved.tar", folder / "moved")
-        for fixture in ("moved.tar", "moved"):
-            with (
-                mock.patch.dict(os.environ, {testing_data.FIXTURE: str(folder / fixture)}),
-                mock.patch.object(experiment, "train") as train,
-            ):
-                copy = folder / f"copy_of_{fixture}"
-                run = testing_data.train_run(str(copy), steps=2)
-                train.assert_not_called()
-                testing_data.train_run(str(folder / "other"), steps=3)
-                train.assert_called_once()
-            self.assertEqual((run.workdir, run.steps), (str(copy / "runs" / "small"), 2))
-            self.assertTrue(os.path.isfile(run.samples))
-            self.assertIn("l1", run.validation)
-            self.assertIn("from_map", tf.saved_model.load(run.generator).signatures)
-            saved = tf.train.latest_checkpoint(f"{run.workdir}/checkpoints")
-            self.assertTrue(tf.train.load_checkpoint(saved).get_variable_to_shape_map())
-            description = json.loads(pathlib.Path(run.workdir, "config.json").read_text())
-            data_dir = description["dataset"]["directory"]
-            self.assertEqual(data_dir, str(copy / "data"))
-            self.assertEqual(records.read_info(data_dir).digest, description["dataset"]["digest"])
-            self.assertLen(records.list_shards(data_dir, "full", "test"), 2)
-            pathlib.Path(run.workdir, "metrics.jsonl").write_text("")  # may be written to
+        with (
+            mock.patch.dict(os.environ, {testing_data.FIXTURE: str(folder / "moved.tar")}),
+            mock.patch.object(Run, "train") as train,
+        ):
+            copy = folder / "copy"
+            run = testing_data.train_run(str(copy), steps=2)
+            train.assert_not_called()
+            testing_data.train_run(str(folder / "other"), steps=3)
+            train.assert_called_once()
+        self.assertEqual((run.workdir, run.steps), (str(copy / "runs" / "small"), 2))
+        self.assertTrue(os.path.isfile(run.samples))
+        self.assertIn("l1", run.validation)
+        self.assertIn("from_map", tf.saved_model.load(run.generator).signatures)
+        saved = tf.train.latest_checkpoint(f"{run.workdir}/checkpoints")
+        self.assertTrue(tf.train.load_checkpoint(saved).get_variable_to_shape_map())
+        description = json.loads(pathlib.Path(run.workdir, "config.json").read_text())
+        data_dir = description["dataset"]["directory"]
+        self.assertEqual(data_dir, str(copy / "data"))
+        self.assertEqual(records.read_info(data_dir).digest, description["dataset"]["digest"])
+        self.assertLen(records.list_shards(data_dir, "full", "test"), 2)
+        pathlib.Path(run.workdir, "metrics.jsonl").write_text("")  # may be written to
 
 
 if __name__ == "__main__":

@@ -9,31 +9,19 @@ with --config.<field>=<value>. A run that was stopped continues exactly when the
 same command is given with its --workdir.
 """
 
-import datetime
-import sys
 from typing import Callable, Sequence
 
 # First: it quiets TensorFlow's start-up.
 from common import command_line  # isort: skip
 
 import ml_collections
-import tensorflow as tf
 from absl import flags
-from ml_collections import config_flags
 
-from training import configurations, demo_data, experiment
+from training import configurations, program_flags
+from training.run import Run, Watcher, summary
 
-CallbackMaker = Callable[
-    [str, str, ml_collections.ConfigDict], Sequence[tf.keras.callbacks.Callback]
-]
+WatcherMaker = Callable[[str, str, ml_collections.ConfigDict], Sequence[Watcher]]
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "demo (default), paper, paper26, pix2pix or a config file."
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run directory; a new one under runs/ by default.")
 _RESUME = flags.DEFINE_bool(
     "resume",
     None,
@@ -42,32 +30,19 @@ _RESUME = flags.DEFINE_bool(
 )
 
 
-def train(make_callbacks: CallbackMaker = lambda workdir, data_dir, config: ()) -> None:
+def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) -> None:
     """Trains as the flags say.
 
     Args:
-      make_callbacks: makes further callbacks from run directory, records and
+      make_watchers: makes what follows the run, from run directory, records and
         configuration.
     """
-    config = _CONFIG.value
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    workdir = command_line.user_path(_WORKDIR.value or f"runs/{config.name}-{stamp}")
-    if _DATA_DIR.value:
-        data_dir = command_line.user_path(_DATA_DIR.value)
-    else:
-        data_dir = demo_data.make_dataset(command_line.user_path("data/demo"), config)
-    try:
-        result = experiment.train(
-            config,
-            data_dir,
-            workdir,
-            resume=_RESUME.value,
-            extra_callbacks=make_callbacks(workdir, data_dir, config),
-        )
-    except KeyboardInterrupt:
-        print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
-        sys.exit(130)
-    print(experiment.summary(result))
+    config, workdir = program_flags.CONFIG.value, program_flags.workdir()
+    data_dir = program_flags.data_dir()
+    with program_flags.stoppable(workdir):
+        watchers = make_watchers(workdir, data_dir, config)
+        result = Run(config, data_dir, workdir).train(_RESUME.value, watchers=watchers)
+    print(summary(result))
 
 
 def main(_: Sequence[str]) -> None:

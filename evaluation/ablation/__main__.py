@@ -24,8 +24,8 @@ from evaluation.features import feature_flags
 from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
 from preprocessing.data import records
-from synthesis import run_flags, trained_generator
-from training import configurations, demo_data, input_pipeline
+from synthesis import run_flags
+from training import configurations, demo_data, input_pipeline, run_directory
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Of the full model: demo (default), paper, paper26 or a config file."
@@ -59,13 +59,13 @@ def _choose_data_dir(given: Sequence[study.Model]) -> str:
     if _DATA_DIR.value:
         return command_line.user_path(_DATA_DIR.value)
     if given:
-        return trained_generator.read_description(given[0].run_dir)["dataset"]["directory"]
+        return run_directory.read_description(given[0].run_dir)["dataset"]["directory"]
     return demo_data.make_dataset(command_line.user_path("data/demo"), _CONFIG.value)
 
 
 def _conditions(data_dir: str, given: Sequence[study.Model]) -> Tuple[str, ...]:
     if given:
-        description = trained_generator.read_description(given[0].run_dir)
+        description = run_directory.read_description(given[0].run_dir)
         return tuple(description["dataset"]["conditions"])
     info = records.read_info(data_dir)
     return input_pipeline.select_conditions(info, _CONFIG.value.data.conditions)

@@ -15,9 +15,9 @@ import ml_collections
 from tqdm import tqdm
 
 from evaluation.frechet.evaluator import FrechetEvaluation, FrechetEvaluator
-from preprocessing.data import records
 from synthesis import trained_generator
-from training import building, experiment, input_pipeline, run_directory
+from training import run_directory
+from training.run import Run
 
 FULL = "full"
 # What each variant changes in the configuration of the full model.
@@ -95,18 +95,6 @@ def variant_config(
     return changed
 
 
-def _is_finished(config: ml_collections.ConfigDict, data_dir: str, run_dir: pathlib.Path) -> bool:
-    """Tells whether the run is complete, after checking that it is this run."""
-    if not (run_dir / "generator" / "saved_model.pb").exists():
-        return False
-    info = records.read_info(data_dir)
-    inputs = building.input_config(config)
-    description = experiment.describe(config, data_dir, info, str(run_dir))
-    run_directory.may_continue(str(run_dir), description, resume=True)
-    steps = experiment.total_steps(config, input_pipeline.steps_per_epoch(info, inputs))
-    return trained_generator.list_checkpoints(str(run_dir))[-1][0] == steps
-
-
 def plan_models(
     config: ml_collections.ConfigDict, workdir: str, variants: Sequence[str], seeds: Sequence[int]
 ) -> List[Model]:
@@ -148,8 +136,9 @@ def train_models(
         for model in bar:
             bar.set_postfix_str(f"{model.variant}, seed {model.seed}")
             changed = variant_config(config, model.variant, model.seed)
-            if not _is_finished(changed, data_dir, pathlib.Path(model.run_dir)):
-                experiment.train(changed, data_dir, model.run_dir)
+            run = Run(changed, data_dir, model.run_dir)
+            if not run.is_finished():
+                run.train()
             yield model
 
 
@@ -172,7 +161,7 @@ def given_models(run_dirs: Sequence[Tuple[str, str]]) -> List[Model]:
         if variant not in VARIANTS:
             raise ValueError(f"run_dirs: {variant!r} is not one of {', '.join(VARIANTS)}")
         _check_comparable(variant, run_dir, full[0])
-        seed = int(trained_generator.read_description(run_dir)["seed"])
+        seed = int(run_directory.read_description(run_dir)["seed"])
         for model in models:
             if (model.variant, model.seed) == (variant, seed):
                 raise ValueError(
@@ -188,12 +177,10 @@ def given_models(run_dirs: Sequence[Tuple[str, str]]) -> List[Model]:
 
 def _check_comparable(variant: str, run_dir: str, full_dir: str) -> None:
     """Raises ValueError if a run and a full model differ in more than the variant."""
-    ours, full = map(trained_generator.read_description, (run_dir, full_dir))
+    ours, full = map(run_directory.read_description, (run_dir, full_dir))
     if ours["dataset"]["digest"] != full["dataset"]["digest"]:
         raise ValueError(f"{run_dir}: trained on other data than {full_dir}")
-    step, full_step = (
-        trained_generator.list_checkpoints(path)[-1][0] for path in (run_dir, full_dir)
-    )
+    step, full_step = (run_directory.list_checkpoints(path)[-1][0] for path in (run_dir, full_dir))
     if step != full_step:
         raise ValueError(f"{run_dir}: trained for {step} steps, {full_dir} for {full_step}")
     settings = _settings(ours)
@@ -209,7 +196,7 @@ def _check_comparable(variant: str, run_dir: str, full_dir: str) -> None:
 
 def _settings(description: Mapping[str, Any]) -> Dict[str, Any]:
     """Returns what decides about the weights, but for the seed, by its dotted name."""
-    config = run_directory.completed_config(description["config"])
+    config = description["config"]
     flat = {
         f"{section}.{name}": value
         for section in ("data", "discriminator", "loss", "model", "optimizer")

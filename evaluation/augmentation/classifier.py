@@ -13,7 +13,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from evaluation.augmentation.images import Images
-from training import building
+from training import precision
 
 NO_WEIGHTS, IMAGENET = "none", "imagenet"
 MONITORS: Dict[str, str] = {"loss": "val_loss", "accuracy": "val_accuracy"}
@@ -44,7 +44,7 @@ def check_config(config: ConfigDict) -> None:
         raise ValueError(
             f"training.monitor {training.monitor!r} is not one of {', '.join(MONITORS)}"
         )
-    building.choose_precision(training.precision)
+    precision.choose_precision(training.precision)
 
 
 def check_weights(weights: str) -> None:

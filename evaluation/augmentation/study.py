@@ -26,7 +26,7 @@ from evaluation.augmentation.arms import Arm, Mixture
 from evaluation.augmentation.configs import paper
 from evaluation.augmentation.images import Images, SyntheticSource
 from preprocessing.data import records, taxonomy
-from training import building, run_directory
+from training import precision, run_directory
 
 _STUDY, _WEIGHTS, _TRAINING = "study.json", "classifier.weights.h5", "training.json"
 TEST, EXTRA = "test", "extra"
@@ -149,8 +149,8 @@ def describe_study(study: Study, data: Data) -> Dict[str, Any]:
     return {
         "config": study.config.to_dict(),
         "weights": _file_digest(study.weights),
-        "precision": building.choose_precision(study.config.training.precision),
-        "replicas": building.make_strategy(study.config.training.batch_size).num_replicas_in_sync,
+        "precision": precision.choose_precision(study.config.training.precision),
+        "replicas": precision.make_strategy(study.config.training.batch_size).num_replicas_in_sync,
         "dataset_digest": records.read_info(study.data_dir).digest,
         "photographs": {
             name: int(count) for name, count in zip(taxonomy.CONDITIONS, counts) if count
@@ -229,7 +229,7 @@ class _Training:
         """Returns the classifier, untrained."""
         tf.keras.backend.clear_session()
         tf.keras.utils.set_random_seed(self.seed)
-        with building.make_strategy(self.study.config.training.batch_size).scope():
+        with precision.make_strategy(self.study.config.training.batch_size).scope():
             return classifier.build_classifier(
                 self.study.config, len(taxonomy.CONDITIONS), self.study.weights
             )

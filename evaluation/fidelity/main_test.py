@@ -9,7 +9,8 @@ import tempfile
 from absl.testing import absltest
 
 from evaluation.fidelity import testing
-from training import experiment, testing_data
+from training import testing_data
+from training.run import Run
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -24,7 +25,7 @@ class FidelityProgramTest(absltest.TestCase):
         data_dir = os.path.join(cls.folder, "data")
         testing.write_dataset(data_dir, testing_data.IMAGE_SIZE, per_split=(8, 8, 24))
         config = testing_data.small_config(steps=2, checkpoint_every=1)
-        experiment.train(config, data_dir, os.path.join(cls.folder, "runs", "small"))
+        Run(config, data_dir, os.path.join(cls.folder, "runs", "small")).train()
 
     def _run(self, *flags):
         program = subprocess.run(

@@ -6,17 +6,16 @@ import shutil
 from typing import Any, Callable, Mapping, Optional
 
 import pandas as pd
-import tensorflow as tf
 
 from common import files
 from common.report import Report
 from evaluation.frechet import report
 from evaluation.frechet.evaluator import FrechetEvaluation, FrechetEvaluator
 from synthesis import trained_generator
-from training import callbacks
+from training import run_directory
 
 
-class FidCallback(tf.keras.callbacks.Callback):
+class FidCallback:
     """Evaluates checkpoints as they are saved.
 
     Each evaluation goes to TensorBoard and to `evaluation/fid_over_training.*`. The
@@ -38,10 +37,8 @@ class FidCallback(tf.keras.callbacks.Callback):
         Raises:
           ValueError: `every` is not positive.
         """
-        super().__init__()
         if every < 1:
             raise ValueError(f"fid_every {every} is not positive")
-        self._supports_tf_logs = True
         self._run = pathlib.Path(run_dir)
         self._table = self._run / "evaluation" / f"{report.OVER_TRAINING}.csv"
         self._best = self._run / "best"
@@ -50,7 +47,7 @@ class FidCallback(tf.keras.callbacks.Callback):
         self._evaluator: Optional[FrechetEvaluator] = None
         self._every = every
 
-    def on_train_begin(self, logs: Optional[Mapping[str, Any]] = None) -> None:
+    def on_begin(self) -> None:
         """Finds out, before anything is trained, whether and what there is to measure.
 
         Raises:
@@ -58,9 +55,8 @@ class FidCallback(tf.keras.callbacks.Callback):
         """
         self.measure_missing()
 
-    def on_epoch_end(self, epoch: int, logs: Optional[Mapping[str, Any]] = None) -> None:
+    def on_checkpoint(self, step: int) -> None:
         """Evaluates the checkpoint that has just been saved, where it is time to."""
-        step = callbacks.current_step(self.model)
         if step % self._every == 0:
             self._evaluate(step)
 
@@ -71,7 +67,7 @@ class FidCallback(tf.keras.callbacks.Callback):
           ValueError: too few photographs, or earlier measurements by another protocol.
         """
         measured = pd.read_csv(self._table)["step"].max() if self._table.exists() else 0
-        for step, _ in trained_generator.find_checkpoints(str(self._run)):
+        for step, _ in run_directory.find_checkpoints(str(self._run)):
             if step > measured and step % self._every == 0:
                 self._evaluate(step)
         self._ready_evaluator()

@@ -4,7 +4,6 @@ import pathlib
 from unittest import mock
 
 import pandas as pd
-import tensorflow as tf
 from absl.testing import absltest
 
 from evaluation.features import networks
@@ -13,7 +12,8 @@ from evaluation.frechet.callback import FidCallback
 from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
 from synthesis import trained_generator
-from training import callbacks, experiment, testing_data
+from training import monitoring, run_directory, testing_data
+from training.run import Run
 
 
 class FidCallbackTest(absltest.TestCase):
@@ -36,7 +36,7 @@ class FidCallbackTest(absltest.TestCase):
     def _train(self, steps, every=2):
         callback = FidCallback(self.workdir, self._evaluator, every)
         config = testing_data.small_config(steps=steps, checkpoint_every=2, keep_checkpoints=1)
-        experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
+        Run(config, self.data_dir, self.workdir).train(watchers=[callback])
 
     def test_keeps_the_best_checkpoint(self):
         self._train(6)
@@ -47,26 +47,26 @@ class FidCallbackTest(absltest.TestCase):
         self.assertAlmostEqual(best["frechet"], table["generated"].min(), places=4)
         self.assertEqual(best["step"], table["step"][table["generated"].idxmin()])
         # Older checkpoints are gone but for the best, which loads as a run of its own.
-        self.assertLen(trained_generator.list_checkpoints(self.workdir), 1)
+        self.assertLen(run_directory.list_checkpoints(self.workdir), 1)
         kept = trained_generator.load(str(run / "best"))
         again = self._evaluator().evaluate(kept).overall.summary()
         self.assertAlmostEqual(again["generated"]["frechet"]["mean"], best["frechet"], places=5)
         self.assertFalse((run / "best.tmp").exists())
 
     def test_a_resumed_run_goes_on_with_its_curve(self):
-        def stop(batch, logs):
-            if callbacks.current_step(callback.model) == 5:
+        def stop(log, step, values):
+            if step == 5:
                 raise KeyboardInterrupt
 
         callback = FidCallback(self.workdir, self._evaluator, 4)
-        stopping = tf.keras.callbacks.LambdaCallback(on_batch_end=stop)
         config = testing_data.small_config(steps=8, checkpoint_every=2)
-        with self.assertRaises(KeyboardInterrupt):
-            experiment.train(
-                config, self.data_dir, self.workdir, extra_callbacks=[callback, stopping]
-            )
+        with (
+            mock.patch.object(monitoring.MetricsLog, "step", stop),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            Run(config, self.data_dir, self.workdir).train(watchers=[callback])
         callback = FidCallback(self.workdir, self._evaluator, 4)
-        experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
+        Run(config, self.data_dir, self.workdir).train(watchers=[callback])
         table = pd.read_csv(pathlib.Path(self.workdir) / "evaluation" / "fid_over_training.csv")
         self.assertEqual(table["step"].tolist(), [4, 8])
 
@@ -77,7 +77,7 @@ class FidCallbackTest(absltest.TestCase):
         callback = FidCallback(self.workdir, self._evaluator, 2)
         config = testing_data.small_config(steps=4, checkpoint_every=2, keep_checkpoints=1)
         with mock.patch.object(callback, "_evaluate", stop), self.assertRaises(KeyboardInterrupt):
-            experiment.train(config, self.data_dir, self.workdir, extra_callbacks=[callback])
+            Run(config, self.data_dir, self.workdir).train(watchers=[callback])
         self._train(4)
         table = pd.read_csv(pathlib.Path(self.workdir) / "evaluation" / "fid_over_training.csv")
         self.assertEqual(table["step"].tolist(), [2, 4])

@@ -20,7 +20,7 @@ from typing import Any, Dict
 import tensorflow as tf
 
 from common import files
-from model.sampling import sample_images
+from model.serving import Painter
 from preprocessing.data import maps, taxonomy
 from synthesis.export import model_card
 from synthesis.trained_generator import TrainedGenerator
@@ -84,35 +84,27 @@ def describe_codes() -> Dict[str, Any]:
     }
 
 
-class _Exported(tf.Module):
+class _Exported(Painter):
     """What is saved."""
 
     def __init__(self, generator: TrainedGenerator, asset: str):
-        super().__init__()
-        size, config, network = generator.image_size, generator.config, generator.network
-        self.network = network
+        super().__init__(generator.network)
         self.taxonomy = tf.saved_model.Asset(asset)
-        codes, seeds = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64, "seed")
-
-        @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8, "map"), seeds])
-        def from_map(semantic_maps: tf.Tensor, seed: tf.Tensor) -> Dict[str, tf.Tensor]:
-            return {"image": sample_images(network, config, semantic_maps, seed)}
 
         @tf.function(
             input_signature=[
-                tf.TensorSpec(codes.shape, tf.int64, "condition"),
-                tf.TensorSpec(codes.shape, tf.int64, "skin_type"),
+                tf.TensorSpec([None], tf.int64, "condition"),
+                tf.TensorSpec([None], tf.int64, "skin_type"),
                 tf.TensorSpec([None, None, 4], tf.float32, "boxes"),
-                seeds,
+                tf.TensorSpec([None], tf.int64, "seed"),
             ]
         )
         def from_request(
             condition: tf.Tensor, skin_type: tf.Tensor, boxes: tf.Tensor, seed: tf.Tensor
         ) -> Dict[str, tf.Tensor]:
-            drawn = draw_request(condition, skin_type, boxes, size)
-            return {"image": sample_images(network, config, drawn, seed), "map": drawn}
+            drawn = draw_request(condition, skin_type, boxes, self.image_size)
+            return {**self.from_map(drawn, seed), "map": drawn}
 
-        self.from_map = from_map
         self.from_request = from_request
 
 

@@ -11,6 +11,8 @@ search and does not print them.
 
 import ml_collections
 
+from model import losses
+
 
 def get_config() -> ml_collections.ConfigDict:
     """Returns the configuration."""
@@ -53,7 +55,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.discriminator.initialization = "normal"  # N(0, 0.02), or "he"
     config.discriminator.detail = 0.0  # gain of the image without its local mean; 0 is off
 
-    config.loss = ml_collections.ConfigDict()
+    # Weights; a loss that is not named here is off.
+    config.loss = ml_collections.ConfigDict(dict.fromkeys(losses.NAMES, 0.0))
     config.loss.gan = 1.0
     config.loss.l1 = 100.0
     config.loss.roi = 100.0

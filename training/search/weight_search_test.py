@@ -11,12 +11,13 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from common import files
-from preprocessing.data import records
-from training import callbacks, experiment, input_pipeline, run_directory, testing_data
+from model import losses
+from training import input_pipeline, monitoring, run_directory, testing_data
+from training.run import Result, Run
 from training.search import weight_search
 
 _STEPS = 4
+_NAMES = ("gan", "l1", "roi", "feature_matching")
 _L1 = weight_search.validation_objective("l1")
 
 
@@ -44,7 +45,7 @@ class SearchTest(parameterized.TestCase):
         for trial in self.trials:
             stored = json.loads(pathlib.Path(trial.directory, "config.json").read_text())["config"]
             self.assertEqual(stored["training"]["steps"], _STEPS)
-            for name in weight_search.WEIGHTS:
+            for name in _NAMES:
                 self.assertEqual(stored["loss"][name], trial.weights[name])
             self.assertTrue(os.path.exists(os.path.join(trial.directory, "generator")))
             self.assertEqual(trial.value, trial.validation["l1"])
@@ -55,7 +56,7 @@ class SearchTest(parameterized.TestCase):
         for index, trial in enumerate(self.trials):
             row = table.loc[index]
             self.assertAlmostEqual(row["objective.l1"], trial.value)
-            for name in weight_search.WEIGHTS:
+            for name in _NAMES:
                 self.assertEqual(row[f"loss.{name}"], trial.weights[name])
                 self.assertAlmostEqual(row[f"validation.{name}"], trial.validation[name])
             self.assertEqual(os.path.join(self.workdir, row["directory"]), trial.directory)
@@ -63,7 +64,7 @@ class SearchTest(parameterized.TestCase):
     def test_tensorboard_shows_hyperparameters(self):
         content = _plugin_data(self.workdir)["_hparams_/experiment"]
         columns = [info.name for info in content.experiment.hparam_infos]
-        self.assertEqual(columns, [f"loss.{name}" for name in weight_search.WEIGHTS])
+        self.assertEqual(columns, [f"loss.{name}" for name in _NAMES])
         metrics = [info.name.tag for info in content.experiment.metric_infos]
         for trial in self.trials:
             content = _plugin_data(trial.directory)["_hparams_/session_start_info"]
@@ -76,18 +77,18 @@ class SearchTest(parameterized.TestCase):
 
     def test_a_half_finished_trial_continues_and_a_finished_one_is_kept(self):
         workdir = os.path.join(self.folder, "interrupted")
-        draw = callbacks.Samples.on_step
+        log = monitoring.MetricsLog.step
         names = [os.path.basename(trial.directory) for trial in self.trials]
         names.sort(key=lambda name: "l1_30" in name)
         # The first trial is already there.
         shutil.copytree(os.path.join(self.workdir, names[0]), os.path.join(workdir, names[0]))
 
-        def interrupt(samples, step, logs):
+        def interrupt(metrics, step, values):
             if step == 3:
                 raise KeyboardInterrupt
-            draw(samples, step, logs)
+            log(metrics, step, values)
 
-        with mock.patch.object(callbacks.Samples, "on_step", interrupt):
+        with mock.patch.object(monitoring.MetricsLog, "step", interrupt):
             self.assertRaises(KeyboardInterrupt, _search, self.data_dir, workdir, self.candidates)
         self.assertLen(_table(workdir), 1)
 
@@ -122,7 +123,7 @@ class SearchWithoutTrainingTest(parameterized.TestCase):
         self.workdir = os.path.join(folder, "search")
         testing_data.write_dataset(self.data_dir)
         self.train = self.enter_context(
-            mock.patch.object(experiment, "train", side_effect=_pretend)
+            mock.patch.object(Run, "train", autospec=True, side_effect=_pretend)
         )
 
     def _search(self, candidates, *args, **kwargs):
@@ -179,10 +180,10 @@ class SearchWithoutTrainingTest(parameterized.TestCase):
         self.assertEqual(trials[1].failure, "objective ratio is nan")
 
     def test_the_search_goes_on_after_failures_and_does_not_repeat_them(self):
-        def diverge(config, data_dir, workdir):
-            result = _pretend(config, data_dir, workdir)
-            if config.loss.l1 > 1:
-                raise callbacks.DivergenceError("training diverged")
+        def diverge(run):
+            result = _pretend(run)
+            if run.config.loss.l1 > 1:
+                raise monitoring.DivergenceError("training diverged")
             return result
 
         self.train.side_effect = diverge
@@ -197,7 +198,7 @@ class SearchWithoutTrainingTest(parameterized.TestCase):
         self.assertIn("6 combinations of weights, of which 5 failed", text)
 
     def test_random_search_draws_the_same_from_the_grid_again(self):
-        candidates = _candidates(**{name: ["1", "2", "3"] for name in weight_search.WEIGHTS})
+        candidates = _candidates(**{name: ["1", "2", "3"] for name in _NAMES})
         trials = self._search(candidates, method="random", max_trials=5)
         self.assertLen({trial.directory for trial in trials}, 5)
         again = self._search(candidates, method="random", max_trials=5)
@@ -205,6 +206,18 @@ class SearchWithoutTrainingTest(parameterized.TestCase):
         self.assertEqual([t.weights for t in trials], [t.weights for t in again])
         for trial in trials:
             self.assertContainsSubset(trial.weights.values(), {1.0, 2.0, 3.0})
+
+    def test_any_loss_may_be_searched_and_others_stay(self):
+        config = testing_data.small_config()
+        config.loss.gan = 7.0
+        candidates = weight_search.parse_candidates({"roi_gan": ["0", "2"]})
+        trials = self._search(candidates, config=config)
+        self.assertCountEqual([trial.weights["roi_gan"] for trial in trials], [0.0, 2.0])
+        run = self.train.call_args.args[0]
+        self.assertEqual((run.config.loss.gan, run.config.loss.roi_gan), (7.0, 2.0))
+        objective = weight_search.validation_objective("roi_gan")  # not there, if it is off
+        with self.assertRaisesRegex(ValueError, "failed, e.g. objective roi_gan is nan"):
+            self._search(candidates, objective, config=config)
 
     def test_summary_gives_the_flags_of_the_best(self):
         trials = self._search(_candidates(l1=["30", "2.5"], roi=["1e-05"]))
@@ -259,7 +272,7 @@ class ArgumentsTest(parameterized.TestCase):
     @parameterized.parameters("beauty", "generator", "")
     def test_unknown_objective(self, name):
         with self.assertRaisesRegex(
-            ValueError, f"objective '{name}' is not one of gan, l1, roi, feature_matching"
+            ValueError, f"objective '{name}' is not one of {', '.join(losses.NAMES)}"
         ):
             weight_search.validation_objective(name)
 
@@ -280,17 +293,10 @@ def _table(workdir):
     return pd.read_csv(os.path.join(workdir, weight_search.TABLE))
 
 
-def _pretend(config, data_dir, workdir):
-    info = records.read_info(data_dir)
-    precision = config.training.precision
-    description = run_directory.describe(config, data_dir, info, ["Acne"], precision)
-    os.makedirs(workdir)
-    files.write_json(pathlib.Path(workdir, "config.json"), description)
-    samples = os.path.join(workdir, "samples", "step.png")
-    validation = {"l1": float(config.loss.l1), "roi": 0.0}
-    return experiment.Result(
-        workdir, _STEPS, samples, os.path.join(workdir, "generator"), validation
-    )
+def _pretend(run):
+    run_directory.begin(run.workdir, run.description, 0)
+    validation = {"l1": float(run.config.loss.l1), "roi": 0.0}
+    return Result(run.workdir, run.steps, validation)
 
 
 def _events(folder):

@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import socket
 from unittest import mock
 
 import numpy as np
@@ -8,22 +9,31 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 from PIL import Image
 
+from common import locks
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
-from training import building, callbacks, experiment, testing_data
+from training import input_pipeline, monitoring, testing_data
+from training import run as runs
+from training.run import Run
 
 _SIZE = testing_data.IMAGE_SIZE
 
 
-class TrainTest(parameterized.TestCase):
+class RunTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.data_dir = self.create_tempdir().full_path
         self.info = testing_data.write_dataset(self.data_dir, _SIZE)
         self.workdir = os.path.join(self.create_tempdir().full_path, "run")
 
+    def _train(self, config=None, **kwargs):
+        return self._run(config).train(**kwargs)
+
+    def _run(self, config=None):
+        return Run(config or testing_data.small_config(), self.data_dir, self.workdir)
+
     def test_leaves_a_complete_run_directory(self):
-        result = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
+        result = self._train()
         run = pathlib.Path(self.workdir)
         self.assertEqual(result.steps, 6)
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -45,7 +55,7 @@ class TrainTest(parameterized.TestCase):
         image = loaded(map=tf.constant(drawn), seed=tf.constant([1], tf.int64))["image"]
         self.assertEqual(image.shape, (1, _SIZE, _SIZE, 3))
         self.assertEqual(self._tensorboard_tags() & _EXPECTED_TAGS, _EXPECTED_TAGS)
-        text = experiment.summary(result)
+        text = runs.summary(result)
         self.assertIn("tensorboard --logdir", text)
         self.assertIn(f"//evaluation:fid -- --run_dir={self.workdir}", text)
 
@@ -57,10 +67,10 @@ class TrainTest(parameterized.TestCase):
         return tags
 
     def test_a_finished_run_is_not_trained_again(self):
-        first = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
+        first = self._train()
         before = (pathlib.Path(self.workdir) / "metrics.jsonl").read_text()
         described = (pathlib.Path(self.workdir) / "config.json").stat().st_mtime_ns
-        again = experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
+        again = self._train()
         self.assertEqual(again.steps, first.steps)
         self.assertEqual((pathlib.Path(self.workdir) / "metrics.jsonl").read_text(), before)
         self.assertEqual((pathlib.Path(self.workdir) / "config.json").stat().st_mtime_ns, described)
@@ -68,34 +78,34 @@ class TrainTest(parameterized.TestCase):
     def test_a_run_continues_in_its_precision_on_other_hardware(self):
         config = testing_data.small_config(steps=2)
         config.training.precision = "auto"
-        with mock.patch.object(building, "choose_precision", return_value="float32"):
-            experiment.train(config, self.data_dir, self.workdir)
-        with mock.patch.object(building, "choose_precision", return_value="mixed_bfloat16"):
-            description = experiment.describe(config, self.data_dir, self.info, self.workdir)
-            self.assertEqual(description["precision"], "float32")
-            again = experiment.train(config, self.data_dir, self.workdir)
+        with mock.patch.object(runs, "choose_precision", return_value="float32"):
+            self._train(config)
+        with mock.patch.object(runs, "choose_precision", return_value="mixed_bfloat16"):
+            self.assertEqual(self._run(config).description["precision"], "float32")
+            again = self._train(config)
         self.assertEqual(again.steps, 2)
 
     def test_replicas_that_do_not_share_a_batch_equally(self):
         config = testing_data.small_config()
         strategy = tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(3)])
         with self.assertRaisesRegex(ValueError, "training.batch_size 4 is not a multiple of the 3"):
-            experiment.train(config, self.data_dir, self.workdir, strategy=strategy)
+            Run(config, self.data_dir, self.workdir, strategy).train()
 
     def test_divergence_stops_with_the_step_and_keeps_the_checkpoint(self):
-        def diverge(batch, logs):
-            if callbacks.current_step(callback.model) == 5:
-                for weight in callback.model.generator.trainable_weights:
-                    weight.assign(weight * float("nan"))
+        stream = input_pipeline.training_stream
 
-        callback = tf.keras.callbacks.LambdaCallback(on_batch_end=diverge)
-        with self.assertRaisesRegex(callbacks.DivergenceError, r"before step 6: .* = nan"):
-            experiment.train(
-                testing_data.small_config(steps=12),
-                self.data_dir,
-                self.workdir,
-                extra_callbacks=[callback],
-            )
+        def poisoned(*args):
+            def poison(index, batch):
+                batch["image"] *= tf.where(index < 5, 1.0, float("nan"))
+                return batch
+
+            return stream(*args).enumerate().map(poison)
+
+        with (
+            mock.patch.object(input_pipeline, "training_stream", poisoned),
+            self.assertRaisesRegex(monitoring.DivergenceError, r"before step 6: .* = nan"),
+        ):
+            self._train(testing_data.small_config(steps=12))
         kept = list(pathlib.Path(self.workdir, "checkpoints").glob("*.index"))
         self.assertEqual([path.name for path in kept], ["ckpt-4.index"])
         for path in kept:
@@ -110,7 +120,7 @@ class TrainTest(parameterized.TestCase):
         with self.assertRaisesRegex(
             ValueError, "32x32, the config asks for 64; use --config.model"
         ):
-            experiment.train(config, self.data_dir, self.workdir)
+            self._train(config)
         self.assertFalse(os.path.exists(self.workdir))
 
     @parameterized.parameters("train-00001", "validation-00000")
@@ -121,13 +131,36 @@ class TrainTest(parameterized.TestCase):
         shard.write_bytes(bytes(data))
         message = rf"{shard.name}: truncated or corrupt TFRecord after \d+ good records"
         with self.assertRaisesRegex(ValueError, message):
-            experiment.train(testing_data.small_config(), self.data_dir, self.workdir)
+            self._train()
 
     def test_nothing_to_train(self):
         with self.assertRaisesRegex(ValueError, "training.steps 0 and training.epochs 0 leave"):
-            experiment.train(
-                testing_data.small_config(steps=0, epochs=0), self.data_dir, self.workdir
-            )
+            self._run(testing_data.small_config(steps=0, epochs=0))
+
+    def test_watchers_are_told_of_checkpoints(self):
+        told = []
+
+        class Watcher:
+            def on_begin(self):
+                told.append("begin")
+
+            def on_checkpoint(watcher, step):  # noqa: N805
+                self.assertTrue(os.path.exists(f"{self.workdir}/checkpoints/ckpt-{step}.index"))
+                told.append(step)
+
+        for _ in range(2):  # the second time, nothing is left to do
+            self._train(watchers=[Watcher()])
+            self.assertEqual(told, ["begin", 4, 6])
+        self.assertTrue(self._run().is_finished())
+        with self.assertRaisesRegex(ValueError, "holds a run that differs .*steps was 6, is 7"):
+            self._run(testing_data.small_config(steps=7)).is_finished()
+
+    def test_one_training_at_a_time(self):
+        with locks.only_writer(self.workdir, "another"):
+            message = rf"another, process {os.getpid()} on {socket.gethostname()}"
+            with self.assertRaisesRegex(ValueError, message):
+                self._train()
+        self.assertFalse(os.path.exists(os.path.join(self.workdir, "config.json")))
 
 
 _EXPECTED_TAGS = {

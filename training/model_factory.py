@@ -1,0 +1,100 @@
+"""From a configuration to a model that is ready to train."""
+
+import dataclasses
+from typing import Any
+
+import ml_collections
+import tensorflow as tf
+
+from model import losses
+from model.dermgan import DermGAN
+from model.discriminator import DiscriminatorConfig, build_discriminators
+from model.generator import GeneratorConfig, build_generator
+from training.optimizers import build_adam
+
+
+def build_model(
+    config: ml_collections.ConfigDict, total_steps: int, precision: str, num_conditions: int = 27
+) -> DermGAN:
+    """Builds and compiles the model of a configuration.
+
+    Args:
+      config: as in `training/configs`.
+      total_steps: for the learning-rate schedule.
+      precision: a Keras dtype policy name.
+      num_conditions: of the data set's taxonomy.
+
+    Returns:
+      The model, its optimizers' slots made, so that a checkpoint can be restored at once.
+    """
+    synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    if synchronized and config.training.xla:
+        raise ValueError(
+            "training.xla compiles for a single GPU; train without it, or let the program see one "
+            "(CUDA_VISIBLE_DEVICES=0)"
+        )
+    common = {"synchronized": synchronized, "num_conditions": num_conditions}
+    architecture = {**config.model.to_dict(), **common}
+    ema_decay = architecture.pop("ema_decay")
+    weights = config.loss.to_dict()
+    adversarial = weights.pop("adversarial")
+    generator_losses = losses.weighted(**weights)
+
+    generator_config = GeneratorConfig(**architecture)
+    generator = build_generator(generator_config, precision)
+    ema_generator = build_generator(generator_config, precision)
+    views = {loss.view for loss in generator_losses if loss.weight}
+    model = DermGAN(
+        generator,
+        _build_discriminators(config, views, precision, **common),
+        generator_losses,
+        adversarial,
+        ema_generator,
+        ema_decay,
+        config.seed,
+    )
+    optimizers = [
+        build_adam(learning_rate, config, total_steps, precision)
+        for learning_rate in (
+            config.optimizer.generator_learning_rate,
+            config.optimizer.discriminator_learning_rate,
+        )
+    ]
+    model.compile(*optimizers, jit_compile=config.training.xla)
+    model.generator_optimizer.build(model.generator.trainable_variables)
+    model.discriminator_optimizer.build(model.discriminator_variables())
+    return model
+
+
+def _build_discriminators(
+    config: ml_collections.ConfigDict, views: set[str], precision: str, **common: Any
+) -> dict[str, list[tf.keras.Model]]:
+    """Those of whole images, at their scales, and one for each further view."""
+    settings = config.discriminator.to_dict()
+    scales = settings.pop("scales")
+    judge = DiscriminatorConfig(**settings, **common)
+    # Around the boxes a view's images are 0: detail would be their edges.
+    plain = dataclasses.replace(judge, detail=0.0)
+    size = config.model.image_size
+    return {
+        "image": build_discriminators(judge, size, scales, precision),
+        **{
+            view: build_discriminators(plain, size, 1, precision)
+            for view in sorted(views - {"image"})
+        },
+    }
+
+
+def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:
+    """Returns everything that an exact continuation needs, as one checkpoint.
+
+    Noise and data order are functions of the seed and the step, and the step is
+    the optimizer's, so weights and optimizers are all there is.
+    """
+    return tf.train.Checkpoint(
+        generator=model.generator,
+        ema_generator=model.ema_generator,
+        discriminators=model.discriminators,
+        generator_optimizer=model.generator_optimizer,
+        discriminator_optimizer=model.discriminator_optimizer,
+    )

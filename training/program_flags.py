@@ -1,0 +1,45 @@
+"""Flags of the programs that train: --config, --data_dir, --workdir."""
+
+import contextlib
+import datetime
+import sys
+from typing import Iterator
+
+from absl import flags
+from ml_collections import config_flags
+
+from common import command_line
+from training import demo_data
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "demo (default), paper, paper26, pix2pix or a config file."
+)
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."
+)
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Where the outputs go; a new folder under runs/ by default."
+)
+
+
+def data_dir() -> str:
+    """Returns the records to train on, after making the demo data where none are given."""
+    if DATA_DIR.value:
+        return command_line.user_path(DATA_DIR.value)
+    return demo_data.make_dataset(command_line.user_path("data/demo"), CONFIG.value)
+
+
+def workdir(prefix: str = "") -> str:
+    """Returns where the outputs go; a new folder is named by prefix, configuration and time."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return command_line.user_path(WORKDIR.value or f"runs/{prefix}{CONFIG.value.name}-{stamp}")
+
+
+@contextlib.contextmanager
+def stoppable(folder: str) -> Iterator[None]:
+    """Ends the program quietly on Ctrl-C, and says how it goes on with the same folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nstopped; continue with the same options and --workdir={folder}", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,268 @@
+"""A training run from configuration to SavedModel.
+
+  Run(config, data_dir, workdir).train()
+
+is `check`, `build`, `begin`, `fit`, `evaluate` and `export`, one after the other.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+from typing import Any, Iterator, Mapping, Optional, Protocol, Sequence
+
+import ml_collections
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from common import locks
+from model import losses
+from model.serving import Painter
+from preprocessing.data import records
+from training import input_pipeline, model_factory, record_checks, run_directory
+from training.monitoring import MetricsLog, Samples, check_finite, samples_path
+from training.precision import choose_precision, make_strategy
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    workdir: str  # run directory
+    steps: int  # taken in all
+    validation: Mapping[str, float]  # losses on the validation split; empty without one
+
+    @property
+    def samples(self) -> str:
+        """PNG of the last sample grid."""
+        return samples_path(self.workdir, self.steps)
+
+    @property
+    def generator(self) -> str:
+        """SavedModel of the averaged generator."""
+        return os.path.join(self.workdir, run_directory.GENERATOR)
+
+
+class Watcher(Protocol):
+    """What follows a run by its checkpoints."""
+
+    def on_begin(self) -> None:
+        """Called before the first step; may raise to stop the run."""
+
+    def on_checkpoint(self, step: int) -> None:
+        """Called when the checkpoint of a step has been saved."""
+
+
+class Run:
+    """A training run.
+
+    Attributes:
+      config: as in `training/configs`, frozen.
+      data_dir: what `//preprocessing:preprocess` wrote.
+      workdir: run directory; `run_directory` says what it holds.
+      strategy: where to run; by default of `make_strategy`.
+      info: description of the records.
+      steps: length in all.
+      description: contents of `config.json`, in the precision of a run that is there.
+    """
+
+    def __init__(
+        self,
+        config: ml_collections.ConfigDict,
+        data_dir: str,
+        workdir: str,
+        strategy: Optional[tf.distribute.Strategy] = None,
+    ):
+        """Finds out what the run would be; writes nothing.
+
+        Raises:
+          ValueError: settings that no run can have, or no such data set.
+        """
+        self.config = config = ml_collections.FrozenConfigDict(config)
+        self.data_dir = data_dir
+        self.workdir = workdir
+        self.info = records.read_info(data_dir)
+        self.inputs = input_pipeline.input_config(config)
+        self.strategy = strategy or make_strategy(self.inputs.batch_size)
+        steps_per_epoch = input_pipeline.steps_per_epoch(self.info, self.inputs)
+        self.steps = config.training.steps or config.training.epochs * steps_per_epoch
+        if self.steps < 1:
+            raise ValueError(
+                f"training.steps {config.training.steps} and training.epochs "
+                f"{config.training.epochs} leave nothing to train"
+            )
+        self.conditions = input_pipeline.select_conditions(self.info, config.data.conditions)
+        asked = config.training.precision
+        stored = run_directory.stored_precision(workdir) if asked == "auto" else None
+        self.precision = stored or choose_precision(asked)
+        self.description = run_directory.describe(
+            config, data_dir, self.info, self.conditions, self.precision
+        )
+
+    def train(self, resume: Optional[bool] = None, watchers: Sequence[Watcher] = ()) -> Result:
+        """Trains, or goes on where an earlier start was stopped.
+
+        `resume` is explained at `run_directory.may_continue`.
+
+        Raises:
+          ValueError: configuration, records or run directory that do not fit, or another
+            training is at work there.
+          monitoring.DivergenceError: a loss is not finite; the last checkpoint stays.
+        """
+        self.check(resume)
+        self.build()
+        with locks.only_writer(self.workdir) as self.lease, _corrupt_records_named(self.data_dir):
+            self.check(resume)  # again: another may have begun a run there just now
+            self.begin()
+            with contextlib.closing(self.writer):
+                self.fit(watchers)
+                validation = self.evaluate()
+            self.export()
+        return Result(self.workdir, self.steps, validation)
+
+    def check(self, resume: Optional[bool] = None) -> None:
+        """Raises ValueError if configuration, records, devices and directory do not fit."""
+        size, wanted = self.info.image_size, self.config.model.image_size
+        if size != wanted:
+            raise ValueError(
+                f"{self.data_dir}: crops of {size}x{size}, the config asks for {wanted}; use "
+                f"--config.model.image_size={size}"
+            )
+        if self.inputs.batch_size % self.strategy.num_replicas_in_sync:
+            raise ValueError(
+                f"training.batch_size {self.inputs.batch_size} is not a multiple of the "
+                f"{self.strategy.num_replicas_in_sync} replicas, which share a batch equally"
+            )
+        for split in ("train", "validation"):
+            record_checks.check_records(self.data_dir, split, size)
+        run_directory.may_continue(self.workdir, self.description, resume)
+
+    def build(self) -> None:
+        """Makes the model and its optimizers."""
+        with self.strategy.scope():
+            tf.keras.utils.set_random_seed(self.config.seed)
+            self.model = model_factory.build_model(
+                self.config, self.steps, self.precision, len(self.info.taxonomy)
+            )
+
+    def begin(self) -> None:
+        """Brings the model to its last checkpoint, and makes what follows the training."""
+        training = self.config.training
+        with self.strategy.scope():
+            checkpoint = model_factory.make_checkpoint(self.model)
+        self.checkpoints = tf.train.CheckpointManager(
+            checkpoint,
+            os.path.join(self.workdir, run_directory.CHECKPOINTS),
+            max_to_keep=training.keep_checkpoints,
+        )
+        if self.checkpoints.latest_checkpoint:
+            checkpoint.restore(self.checkpoints.latest_checkpoint).assert_consumed()
+        fixed = input_pipeline.fixed_examples(
+            self.data_dir, self.info, self.conditions, training.num_samples
+        )
+        if self.model.step < self.steps:
+            run_directory.begin(self.workdir, self.description, self.model.step)
+        self.writer = tf.summary.create_file_writer(self.workdir)
+        self.samples = Samples(self.workdir, self.writer, self.model, fixed)
+        with self.writer.as_default(step=0):
+            tf.summary.text("config", f"```\n{json.dumps(self.description, indent=2)}\n```")
+            hparams.hparams(_flat(self.config.to_dict()))
+
+    def fit(self, watchers: Sequence[Watcher] = ()) -> None:
+        """Takes the steps that are left."""
+        start, training = self.model.step, self.config.training
+        if start == self.steps:
+            return
+        for watcher in watchers:
+            watcher.on_begin()
+        stream = input_pipeline.training_stream(self.data_dir, self.info, self.inputs, start)
+        with self.strategy.scope():
+            batches = iter(self.strategy.experimental_distribute_dataset(stream))
+            take_step = self.model.make_train_function()  # of `DermGAN.train_step`
+            log = MetricsLog(self.workdir, self.writer, self.model, training, self.steps)
+            with contextlib.closing(log):
+                for step in range(start + 1, self.steps + 1):
+                    values = take_step(batches)
+                    log.step(step, values)
+                    if step % training.sample_every == 0:
+                        self.samples.draw(step)
+                    if step % training.checkpoint_every == 0 or step == self.steps:
+                        check_finite(step, values)
+                        self.lease.check()
+                        self.checkpoints.save(checkpoint_number=step)
+                        for watcher in watchers:
+                            watcher.on_checkpoint(step)
+
+    def evaluate(self) -> dict[str, float]:
+        """Draws the last samples; returns the averaged generator's losses on validation."""
+        self.samples.draw(self.steps)
+        batches = input_pipeline.validation_batches(self.data_dir, self.info, self.inputs)
+        if batches is None:
+            return {}
+        values = self.model.evaluate(batches, verbose=0, return_dict=True)
+        with self.writer.as_default(step=self.steps):
+            for name, value in values.items():
+                tf.summary.scalar(f"validation/{name}", value)
+        return {name: float(value) for name, value in values.items()}
+
+    def export(self) -> None:
+        """Writes the averaged generator as a SavedModel."""
+        Painter(self.model.ema_generator).save(os.path.join(self.workdir, run_directory.GENERATOR))
+
+    def is_finished(self) -> bool:
+        """Tells whether the run is complete.
+
+        Raises:
+          ValueError: the directory holds another run.
+        """
+        exported = os.path.join(self.workdir, run_directory.GENERATOR, "saved_model.pb")
+        if not os.path.exists(exported):
+            return False
+        run_directory.may_continue(self.workdir, self.description, resume=True)
+        return run_directory.list_checkpoints(self.workdir)[-1][0] == self.steps
+
+
+@contextlib.contextmanager
+def _corrupt_records_named(data_dir: str) -> Iterator[None]:
+    """Turns TensorFlow's error about a corrupt record into one that names the file."""
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        found = [
+            record_checks.find_corrupt_shard(data_dir, name) for name in ("train", "validation")
+        ]
+        named = next((text for text in found if text), f"{data_dir}: {error.message}")
+        raise ValueError(named) from error
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flattens nested options for the HParams plugin."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def summary(result: Result) -> str:
+    """Returns the closing lines of a run: where things are and what to do next."""
+    lines = [
+        "",
+        f"Trained for {result.steps:,} steps. In {result.workdir}:",
+        f"  pictures     {os.path.relpath(result.samples, result.workdir)}"
+        "  (map | photograph | generated)",
+        f"  generator    {run_directory.GENERATOR}/  (SavedModel)",
+        f"  {run_directory.CHECKPOINTS}/ {run_directory.METRICS} {run_directory.CONFIG} events.*",
+    ]
+    measured = [name for name in losses.NAMES if name in result.validation]
+    if measured:
+        values = ", ".join(f"{name} {result.validation[name]:.3f}" for name in measured)
+        lines.append(f"  validation   {values}")
+    lines += [
+        "Next:",
+        f"  tensorboard --logdir {os.path.dirname(result.workdir)}",
+        f"  bazel run //evaluation:fid -- --run_dir={result.workdir}",
+    ]
+    return "\n".join(lines)
