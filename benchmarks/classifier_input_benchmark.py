@@ -4,23 +4,21 @@
 
 Photographs and as many synthetic images, gathered from files mapped into memory (and
 still in the page cache) and jittered as in every arm of //evaluation:augmentation, in
-turns with training steps on one fixed batch. Printed: medians over the turns, and the
-median of the turns' ratios.
+turns with training steps on one fixed batch.
 """
 
 from common import command_line  # isort: skip  (sets the log level first)
 
 import pathlib
-import statistics
 import tempfile
-import time
-from typing import Any, List, Sequence, Tuple
+from typing import Dict, List, Sequence
 
 import ml_collections
 import numpy as np
 import tensorflow as tf
 from absl import flags
 
+from benchmarks import timing
 from evaluation.augmentation import classifier
 from evaluation.augmentation.configs import demo, paper
 from evaluation.augmentation.images import Images
@@ -55,17 +53,10 @@ def _input(config: ml_collections.ConfigDict, images: Images, batches: int) -> t
     return classifier.training_batches((images, images), order, weights, config, seed=0)
 
 
-def _seconds_of_reading(batches: Any, number: int) -> float:
-    started = time.perf_counter()
-    for _ in range(number):
-        next(batches)
-    return time.perf_counter() - started
-
-
 def measure_speeds(
     config: ml_collections.ConfigDict, folder: str, turns: int, num_images: int
-) -> List[Tuple[float, float]]:
-    """Returns images/s of the input and of training, turn by turn."""
+) -> Dict[str, List[float]]:
+    """Returns images/s of the input and of training, by turn."""
     batch = config.training.batch_size
     read_batches, steps = 40, 5
     size = config.model.input_size
@@ -75,31 +66,26 @@ def measure_speeds(
     )
     model = classifier.build_classifier(config, len(taxonomy.CONDITIONS), classifier.NO_WEIGHTS)
     fixed = tf.data.Dataset.from_tensors(next(iter(data))).repeat()
-    model.fit(fixed, steps_per_epoch=2, verbose=0)
-    speeds = []
-    for _ in range(turns):
-        # An iterator of its own for each turn: between turns none reads ahead.
-        batches = iter(data)
-        _seconds_of_reading(batches, 5)
-        reading = batch * read_batches / _seconds_of_reading(batches, read_batches)
-        del batches
-        started = time.perf_counter()
+
+    def train(steps: int = steps) -> None:
         model.fit(fixed, steps_per_epoch=steps, verbose=0)
-        speeds.append((reading, batch * steps / (time.perf_counter() - started)))
-    return speeds
+
+    train(2)
+    contenders = {
+        "input": lambda: timing.reading_speed(data, read_batches, batch),
+        "training": lambda: timing.speed(batch * steps, train),
+    }
+    return timing.take_turns(contenders, turns)
 
 
 def main(_: Sequence[str]) -> None:
     """Measures and prints."""
-    print("{:44}{:>12}{:>12}{:>8}".format("", "input/s", "training/s", "ratio"))
     for config in (demo.get_config(), paper.get_config()):
         size, batch = config.model.input_size, config.training.batch_size
         with tempfile.TemporaryDirectory() as folder:
-            speeds = measure_speeds(config, folder, _TURNS.value, _NUM_IMAGES.value)
-        reading, training = (statistics.median(column) for column in zip(*speeds))
-        ratio = statistics.median(one / other for one, other in speeds)
-        name = f"{config.name}: {size}x{size}, width {config.model.alpha}, batch {batch}"
-        print(f"{name:44}{reading:12.0f}{training:12.1f}{ratio:8.1f}")
+            measured = measure_speeds(config, folder, _TURNS.value, _NUM_IMAGES.value)
+        title = f"{config.name}: {size}x{size}, width {config.model.alpha}, batch {batch}"
+        print(timing.table(title, "images/s", measured, "training"))
 
 
 if __name__ == "__main__":

@@ -4,21 +4,19 @@
 
 `bare` calls the network on one prepared batch over and over; `extraction` is what
 the evaluation does with records: read, decode, resize, network, collect. In turns, in
-one process, on the same batch size. Printed: medians over the turns, and the median
-of the turns' ratios.
+one process, on the same batch size.
 """
 
 from common import command_line  # isort: skip  (sets the log level first)
 
 import dataclasses
-import statistics
 import tempfile
-import time
-from typing import List, Sequence, Tuple
+from typing import Dict, List, Sequence
 
 import tensorflow as tf
 from absl import flags
 
+from benchmarks import timing
 from evaluation.features import feature_flags, image_sets
 from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureExtractor
@@ -32,23 +30,24 @@ _CASES = flags.DEFINE_integer("num_cases", 60, "Demo cases to read.")
 
 def measure_speeds(
     images: ImageSet, extractor: FeatureExtractor, turns: int
-) -> List[Tuple[float, float]]:
-    """Returns images/s of extraction and of the bare network, turn by turn."""
-    size, network = extractor.batch_size, extractor.network
+) -> Dict[str, List[float]]:
+    """Returns images/s of extraction and of the bare network, by turn."""
+    size, calls = extractor.batch_size, len(images) // extractor.batch_size
     batch = extractor.prepare(tf.stack(list(images.dataset().take(size))))
-    number = len(images) // size
-    network.call(batch)
-    extractor.extract(images)
-    speeds = []
-    for _ in range(turns):
-        started = time.perf_counter()
+
+    def extract() -> None:
         extractor.extract(images)
-        extraction = len(images) / (time.perf_counter() - started)
-        started = time.perf_counter()
-        for _ in range(number):
-            network.call(batch).numpy()
-        speeds.append((extraction, number * size / (time.perf_counter() - started)))
-    return speeds
+
+    def call() -> None:
+        for _ in range(calls):
+            extractor.network.call(batch).numpy()
+
+    contenders = {
+        "extraction": lambda: timing.speed(len(images), extract),
+        "bare": lambda: timing.speed(calls * size, call),
+    }
+    timing.take_turns(contenders, 1)  # traces
+    return timing.take_turns(contenders, turns)
 
 
 def main(_: Sequence[str]) -> None:
@@ -60,11 +59,9 @@ def main(_: Sequence[str]) -> None:
         size = extractor.batch_size or 32
         extractor = dataclasses.replace(extractor, batch_size=size, cache_dir="")
         images = image_sets.first(image_sets.real_images(data_dir, "train"), _BATCHES.value * size)
-        speeds = measure_speeds(images, extractor, _TURNS.value)
-    extraction, bare = (statistics.median(column) for column in zip(*speeds))
-    ratio = statistics.median(one / other for one, other in speeds)
-    print(f"{extractor.network.title}, batches of {size}, {len(images)} crops of 256x256")
-    print(f"extraction {extraction:.1f} images/s, bare {bare:.1f} images/s, ratio {ratio:.2f}")
+        measured = measure_speeds(images, extractor, _TURNS.value)
+    title = f"{extractor.network.title}, batches of {size}, {len(images)} crops of 256x256"
+    print(timing.table(title, "images/s", measured, "bare"))
 
 
 if __name__ == "__main__":

@@ -5,19 +5,20 @@
 Both get the same random features: a reference and one subset per trial. `ours`
 prepares the reference once and then takes every trial, `scipy` computes the means,
 covariances and `scipy.linalg.sqrtm` of each. They take turns, in stretches of
-trials; printed are the seconds of all, the ratio, and the largest relative
-difference of the distances.
+trials; ours bears its share of the preparation in each. Also printed: the largest
+relative difference of the distances.
 """
 
 from common import command_line  # isort: skip  (sets the log level first)
 
 import time
-from typing import List, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import scipy.linalg
 from absl import flags
 
+from benchmarks import timing
 from evaluation.frechet import distances
 
 _TRIALS = flags.DEFINE_integer("trials", 50, "Distances.")
@@ -41,40 +42,45 @@ def _by_scipy(first: np.ndarray, second: np.ndarray) -> float:
     return float(means @ means + np.trace(one) + np.trace(two) - 2.0 * np.trace(root))
 
 
-def measure_seconds(number: int, dimension: int, trials: int) -> Tuple[float, float, float]:
-    """Returns seconds of ours, seconds of scipy, and the largest relative difference."""
+def measure_seconds(
+    number: int, dimension: int, trials: int
+) -> Tuple[Dict[str, List[float]], float]:
+    """Returns seconds per distance, by turn, and the largest relative difference."""
     reference = _features(number, dimension, 0)
     pool = _features(2 * number, dimension, 1) + 0.01
     rng = np.random.default_rng(2)
     subsets = [rng.choice(len(pool), number, replace=False) for _ in range(trials)]
+    values: Dict[str, List[float]] = {"ours": [], "scipy": []}
+
+    def stretch(name: str, distance: Callable[[np.ndarray], float]) -> float:
+        done = len(values[name])
+        some = subsets[done : done + _STRETCH]
+
+        def work() -> None:
+            values[name] += [distance(pool[rows]) for rows in some]
+
+        return timing.seconds(work) / len(some)
+
     started = time.perf_counter()
     prepared = distances.FrechetReference(reference)
-    seconds = [time.perf_counter() - started, 0.0]
-    values: List[List[float]] = [[], []]
-    for first in range(0, trials, _STRETCH):
-        stretch = subsets[first : first + _STRETCH]
-        for side, distance in enumerate(
-            (prepared.distance, lambda drawn: _by_scipy(reference, drawn))
-        ):
-            started = time.perf_counter()
-            values[side] += [distance(pool[rows]) for rows in stretch]
-            seconds[side] += time.perf_counter() - started
-    ours, theirs = map(np.array, values)
-    return seconds[0], seconds[1], float(np.max(np.abs(ours - theirs) / theirs))
+    share = (time.perf_counter() - started) / trials
+    contenders = {
+        "ours": lambda: share + stretch("ours", prepared.distance),
+        "scipy": lambda: stretch("scipy", lambda drawn: _by_scipy(reference, drawn)),
+    }
+    measured = timing.take_turns(contenders, -(-trials // _STRETCH))
+    ours, theirs = map(np.array, values.values())
+    return measured, float(np.max(np.abs(ours - theirs) / theirs))
 
 
 def main(_: Sequence[str]) -> None:
     """Measures and prints."""
     trials, dimension = _TRIALS.value, _DIMENSION.value
-    print(f"{trials} distances, {dimension} dimensions")
-    print(
-        "{:>8}{:>10}{:>10}{:>14}{:>22}".format(
-            "N", "ours, s", "scipy, s", "ours / scipy", "largest difference"
-        )
-    )
     for text in _NUM_IMAGES.value:
-        ours, theirs, difference = measure_seconds(int(text), dimension, trials)
-        print(f"{text:>8}{ours:10.1f}{theirs:10.1f}{ours / theirs:14.2f}{difference:22.1e}")
+        measured, difference = measure_seconds(int(text), dimension, trials)
+        title = f"{trials} distances, N = {text}, {dimension} dimensions"
+        print(timing.table(title, "s/distance", measured, "scipy"))
+        print(f"  largest difference {difference:.1e}")
 
 
 if __name__ == "__main__":

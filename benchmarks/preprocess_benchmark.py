@@ -11,8 +11,8 @@ pipeline's steps run from file to record. Beside them the project's own codecs
 
 Figures are processor time of one thread, which bears other programs beside it
 better than the clock does. Floor, codecs and steps take turns over the same
-photographs; a ratio is the median of the turns' ratios, above 1 where the pipeline
-needs less than the floor. The ratio of times on the clock stands beside it.
+photographs; a ratio above 1 says that the pipeline needs less than the floor. The ratio
+of times on the clock stands beside it.
 
 Then whole runs, each in a process of its own with its workers, over N and 4 N
 photographs: processor time per photograph from the difference between the two,
@@ -21,11 +21,11 @@ start-up left out, and peak memory, which must not grow with N.
 
 from common import command_line  # isort: skip  (sets the log level first)
 
+import functools
 import io
 import multiprocessing
 import pathlib
 import resource
-import statistics
 import tempfile
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
@@ -34,6 +34,7 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from benchmarks import timing
 from preprocessing.data import manifest as cases
 from preprocessing.data import maps, png_encoding, tfrecords
 from preprocessing.data import records as examples
@@ -155,21 +156,18 @@ def measure_steps(manifest: str, rounds: int) -> Dict[str, List[Seconds]]:
         "codecs": [one.codecs for one in photographs],
         "steps": [one.steps for one in photographs],
     }
-    turns: Dict[str, List[Seconds]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, work in contenders.items():
-            turns[name].append(_turn(work))
-    return turns
+    turns = {name: functools.partial(_turn, work) for name, work in contenders.items()}
+    return timing.take_turns(turns, rounds)
 
 
 def _print_steps(size: Tuple[int, int], turns: Dict[str, List[Seconds]]) -> None:
-    print(f"{size[0]}x{size[1]}, processor time per photograph, {len(turns['floor'])} turns")
-    for name, seconds in turns.items():
-        own = statistics.median(second.processor for second in seconds) / _DISTINCT * 1e3
-        pairs = list(zip(turns["floor"], seconds))
-        ratio = statistics.median(floor.processor / second.processor for floor, second in pairs)
-        clock = statistics.median(floor.clock / second.clock for floor, second in pairs)
-        print(f"  {name:8s} {own:6.2f} ms   floor/this {ratio:.2f}   (on the clock {clock:.2f})")
+    processor, clock = (
+        {name: [_DISTINCT / one[kind] for one in seconds] for name, seconds in turns.items()}
+        for kind in (0, 1)
+    )
+    title = f"{size[0]}x{size[1]}, by processor time"
+    notes = {name: f"on the clock {timing.ratio(clock, name, 'floor'):.2f}" for name in turns}
+    print(timing.table(title, "photos/s", processor, "floor", notes=notes))
 
 
 def _run(manifest: str, output: str, mode: str, find_duplicates: bool, result: Any) -> None:

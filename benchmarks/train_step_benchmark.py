@@ -5,8 +5,7 @@
 Each contender trains in a process of its own, on the same random batch, by Keras
 `train_on_batch`-style compiled steps. All processes are alive at once and take
 turns, a few steps each, so that the machine's moods fall on all of them alike.
-Printed: the median of the turns, the ratio to the baseline as the median of
-the ratios of neighbouring turns, and the peak resident memory of the process.
+Also printed: the peak resident memory of each process.
 
 Contenders:
   pix2pix             the baseline: deconvolutions, l1 and GAN loss, batch norm
@@ -17,16 +16,17 @@ each in float32 and mixed_bfloat16.
 
 from common import command_line  # isort: skip  (sets the log level first)
 
+import functools
+import itertools
 import multiprocessing
 import resource
-import statistics
-import time
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 from absl import flags
 
+from benchmarks import timing
 from training import model_factory
 from training.configs import paper
 
@@ -146,7 +146,7 @@ def _build(contender: str, precision: str, size: int, batch: int, base: int) -> 
 def _serve(
     connection: Any, contender: str, precision: str, size: int, batch: int, base: int
 ) -> None:
-    """Runs steps when asked and answers with seconds and peak memory."""
+    """Runs steps when asked and answers with images/s and peak memory."""
     model = _build(contender, precision, size, batch, base)
     rng = np.random.default_rng(0)
     data = {
@@ -158,66 +158,51 @@ def _serve(
         steps = connection.recv()
         if not steps:
             return
-        started = time.perf_counter()
-        for _ in range(steps):
-            outputs = step(data)
-            float(outputs["generator"])
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        connection.send((time.perf_counter() - started, peak))
+
+        def work(steps: int = steps) -> None:
+            for _ in range(steps):
+                float(step(data)["generator"])
+
+        speed = timing.speed(steps * batch, work)
+        connection.send((speed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
 
 
-def measure(
-    contenders: List[Tuple[str, str]], size: int, batch: int, base: int, turns: int, steps: int
-) -> Tuple[Dict[Tuple[str, str], List[float]], Dict[Tuple[str, str], float]]:
-    """Returns images/s of every turn and peak GiB, by contender."""
+def measure_speeds(
+    precisions: Sequence[str], size: int, batch: int, base: int, turns: int, steps: int
+) -> Dict[str, List[Tuple[float, float]]]:
+    """Returns images/s and peak GiB by "CONTENDER PRECISION" and turn."""
     context = multiprocessing.get_context("spawn")
     pipes = {}
-    for contender, precision in contenders:
+    for precision, contender in itertools.product(precisions, _CONTENDERS):
         ours, theirs = context.Pipe()
         arguments = (theirs, contender, precision, size, batch, base)
         context.Process(target=_serve, args=arguments, daemon=True).start()
-        pipes[contender, precision] = ours
+        pipes[f"{contender} {precision}"] = ours
         ours.send(1)  # traces and compiles
         ours.recv()
-    speeds: Dict[Tuple[str, str], List[float]] = {key: [] for key in pipes}
-    peaks: Dict[Tuple[str, str], float] = {}
-    for _ in range(turns):
-        for key, pipe in pipes.items():
-            pipe.send(steps)
-            seconds, peaks[key] = pipe.recv()
-            speeds[key].append(batch * steps / seconds)
+
+    def turn(pipe: Any) -> Tuple[float, float]:
+        pipe.send(steps)
+        return pipe.recv()
+
+    contenders = {name: functools.partial(turn, pipe) for name, pipe in pipes.items()}
+    measured = timing.take_turns(contenders, turns)
     for pipe in pipes.values():
         pipe.send(0)
-    return speeds, peaks
+    return measured
 
 
 def main(_: Sequence[str]) -> None:
     """Measures and prints."""
-    contenders = [(name, precision) for precision in _PRECISIONS.value for name in _CONTENDERS]
-    speeds, peaks = measure(
-        contenders,
-        _IMAGE_SIZE.value,
-        _BATCH_SIZE.value,
-        _BASE_FILTERS.value,
-        _TURNS.value,
-        _STEPS.value,
-    )
-    baseline = speeds[contenders[0]]
-    titles = ("", "precision", "images/s", "x pix2pix", "x same prec.", "peak GiB")
-    print("{:16}{:16}{:>9}{:>11}{:>14}{:>10}".format(*titles))
-    for key in contenders:
-        name, precision = key
-        ratio = statistics.median(a / b for a, b in zip(speeds[key], baseline))
-        same = statistics.median(a / b for a, b in zip(speeds[key], speeds["pix2pix", precision]))
-        print(
-            f"{name:16}{precision:16}{statistics.median(speeds[key]):9.2f}{ratio:11.2f}{same:14.2f}"
-            f"{peaks[key]:10.2f}"
-        )
+    size, batch, base = _IMAGE_SIZE.value, _BATCH_SIZE.value, _BASE_FILTERS.value
+    measured = measure_speeds(_PRECISIONS.value, size, batch, base, _TURNS.value, _STEPS.value)
+    speeds = {name: [speed for speed, _ in turns] for name, turns in measured.items()}
+    peaks = {name: f"{turns[-1][1]:.2f} GiB" for name, turns in measured.items()}
+    title = f"{size}x{size}, batch {batch}, {base} filters"
+    print(timing.table(title, "images/s", speeds, f"pix2pix {_PRECISIONS.value[0]}", notes=peaks))
     for precision in _PRECISIONS.value:
-        ratios = [
-            a / b for a, b in zip(speeds["dermgan", precision], speeds["dermgan_plain", precision])
-        ]
-        print(f"dermgan / dermgan_plain, {precision}: {statistics.median(ratios):.2f}")
+        same = {name: speeds[f"{name} {precision}"] for name in _CONTENDERS}
+        print(timing.table(precision, "images/s", same, "pix2pix", "dermgan_plain"))
 
 
 if __name__ == "__main__":
