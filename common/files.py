@@ -18,6 +18,32 @@ from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Union
 PathLike = Union[str, "os.PathLike[str]"]
 
 
+def check_output(path: PathLike, overwrite: bool, flag: str = "--output", suffix: str = "") -> None:
+    """Makes sure that a file can be written and that nothing gets lost.
+
+    Args:
+      path: of the file.
+      overwrite: whether a file that is there may be replaced; a folder never.
+      flag: that gives the path, for messages.
+      suffix: that its name must have, ".png" say.
+
+    Raises:
+      ValueError: another suffix, a folder, an existing file without `overwrite`, or a
+        place where nothing can be written.
+    """
+    target = pathlib.Path(path)
+    if suffix and target.suffix.lower() != suffix:
+        kind = suffix[1:].upper()
+        raise ValueError(f"{target}: {flag} is a {kind} file, so its name ends in {suffix}")
+    if target.is_dir():
+        raise ValueError(f"{target}: is a folder; {flag} is a file")
+    if target.exists() and not overwrite:
+        raise ValueError(f"{target}: exists; choose another {flag} or pass --overwrite")
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"{target}: cannot be written; {folder} is not a writable folder")
+
+
 @contextlib.contextmanager
 def replacing(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`, which takes its place at the end.

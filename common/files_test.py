@@ -32,6 +32,26 @@ class FilesTest(absltest.TestCase):
         self.assertEqual(path.read_text(encoding="utf-8"), "before")
         self.assertEqual(os.listdir(self.folder), ["file.txt"])
 
+    def test_an_output_that_is_there_needs_overwrite(self):
+        path = self.folder / "F.png"
+        files.check_output(path, overwrite=False, suffix=".png")
+        path.write_bytes(b"mine")
+        with self.assertRaisesRegex(ValueError, "F.png: exists; .* another --to or pass --overw"):
+            files.check_output(path, overwrite=False, flag="--to")
+        files.check_output(path, overwrite=True)
+
+    def test_outputs_that_cannot_be_written(self):
+        (self.folder / "file").write_text("")
+        (self.folder / "folder.png").mkdir()
+        for name, message in (
+            ("F.jpg", "--output is a PNG file, so its name ends in .png"),
+            ("folder.png", "is a folder"),
+            ("file/F.png", "file is not a writable folder"),
+            ("file/deep/F.png", "file is not a writable folder"),
+        ):
+            with self.assertRaisesRegex(ValueError, message):
+                files.check_output(self.folder / name, overwrite=True, suffix=".png")
+
     def test_streams_and_folders_are_replaced(self):
         file, folder = self.folder / "a" / "file.csv", self.folder / "a" / "model"
         for text in ("one", "two"):

@@ -17,6 +17,7 @@ from typing import Sequence
 
 from absl import flags
 
+from common import files
 from preprocessing.data import manifest
 from preprocessing.importers import importing, labels
 
@@ -103,8 +104,7 @@ def main(_: Sequence[str]) -> None:
     input_dir = os.path.normpath(command_line.user_path(_INPUT_DIR.value))
     rejected = os.path.splitext(output)[0] + ".rejected.csv"
     for path in (output, rejected):
-        if os.path.exists(path) and not _OVERWRITE.value:
-            raise ValueError(f"{path}: exists; choose another --output or pass --overwrite")
+        files.check_output(path, _OVERWRITE.value)
     overrides = None
     if _MAPPING.value:
         overrides = labels.read_overrides(command_line.user_path(_MAPPING.value))

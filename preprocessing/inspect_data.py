@@ -52,8 +52,7 @@ def main(_: Sequence[str]) -> None:
     if bool(_CASES.value) == bool(_DATA_DIR.value):
         raise ValueError("give either --cases or --data_dir")
     output = pathlib.Path(command_line.user_path(_OUTPUT.value))
-    if output.exists() and not _OVERWRITE.value:
-        raise ValueError(f"{output}: exists; choose another --output or pass --overwrite")
+    files.check_output(output, _OVERWRITE.value)
     found = _inspect()
     files.write_text(output, page.render(found))
     pairs = "" if found.pairs is None else f", {len(found.pairs)} near-duplicate pairs"

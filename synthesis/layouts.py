@@ -103,10 +103,8 @@ def sample(layouts: Sequence[Layout], number: int, image_size: int, seed: int = 
 
 def draw(layouts: Sequence[Layout], image_size: int) -> np.ndarray:
     """Returns the maps of layouts, uint8 [N, image_size, image_size, 3]."""
-    drawn = np.zeros((len(layouts), image_size, image_size, 3), np.uint8)
-    for index, layout in enumerate(layouts):
-        drawn[index] = layout.draw(image_size)
-    return drawn
+    drawn = [layout.draw(image_size) for layout in layouts]
+    return np.array(drawn, np.uint8).reshape(-1, image_size, image_size, 3)
 
 
 @dataclasses.dataclass(frozen=True)

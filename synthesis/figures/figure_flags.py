@@ -7,10 +7,9 @@ from typing import List
 
 from absl import flags
 
-from common import command_line
+from common import command_line, files
 from preprocessing.data import taxonomy
 from synthesis import run_flags, wanted
-from synthesis.figures import image_tables
 from synthesis.trained_generator import TrainedGenerator
 
 _CONDITION = flags.DEFINE_list(
@@ -28,7 +27,7 @@ def output() -> str:
     if not _OUTPUT.value:
         raise ValueError("--output=F.png is needed: the picture to write")
     path = command_line.user_path(_OUTPUT.value)
-    image_tables.check_output(path, _OVERWRITE.value)
+    files.check_output(path, _OVERWRITE.value, suffix=".png")
     return path
 
 

@@ -9,7 +9,6 @@ import dataclasses
 import io
 import math
 import os
-import pathlib
 import textwrap
 from typing import List, Optional, Sequence, Tuple
 
@@ -251,25 +250,6 @@ def draw(table: Table) -> Image.Image:
       ValueError: no groups.
     """
     return _Sheet(table).draw()
-
-
-def check_output(path: str, overwrite: bool) -> None:
-    """Makes sure that a picture can be written and that nothing gets lost.
-
-    Raises:
-      ValueError: not a name of a PNG file, a folder, an existing file without
-        `overwrite`, or a place where nothing can be written.
-    """
-    target = pathlib.Path(path)
-    if target.suffix.lower() != ".png":
-        raise ValueError(f"{target}: --output is a PNG file, so its name ends in .png")
-    if target.is_dir():
-        raise ValueError(f"{target}: is a folder; --output is a file")
-    if target.exists() and not overwrite:
-        raise ValueError(f"{target}: exists; choose another --output or pass --overwrite")
-    folder = next(parent for parent in target.parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"{target}: cannot be written; {folder} is not a writable folder")
 
 
 def describe(generator: TrainedGenerator, seed: int) -> str:

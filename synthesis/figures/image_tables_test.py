@@ -135,26 +135,6 @@ class SaveTest(parameterized.TestCase):
             image_tables.save(_table(), str(path))
         self.assertEmpty(list(self.folder.iterdir()))
 
-    def test_existing_output_needs_overwrite(self):
-        path = self.folder / "F.png"
-        image_tables.check_output(str(path), overwrite=False)
-        path.write_bytes(b"mine")
-        with self.assertRaisesRegex(ValueError, "F.png: exists; .* pass --overwrite"):
-            image_tables.check_output(str(path), overwrite=False)
-        image_tables.check_output(str(path), overwrite=True)
-
-    def test_unwritable_output(self):
-        (self.folder / "file").write_text("")
-        (self.folder / "folder.png").mkdir()
-        for name, message in (
-            ("F.jpg", "ends in .png"),
-            ("folder.png", "is a folder"),
-            ("file/F.png", "file is not a writable folder"),
-            ("file/deep/F.png", "file is not a writable folder"),
-        ):
-            with self.assertRaisesRegex(ValueError, message):
-                image_tables.check_output(str(self.folder / name), overwrite=True)
-
     def test_describe(self):
         generator = absltest.mock.create_autospec(trained_generator.TrainedGenerator, instance=True)
         generator.configure_mock(run_dir="/runs/mine/", step=4000, image_size=64)
