@@ -8,6 +8,7 @@ that a BUILD file declares, flags that some module defines, and fields that a
 configuration has. Pages of docs/ that modules mention are there.
 """
 
+import importlib
 import importlib.util
 import pathlib
 import re
@@ -98,6 +99,7 @@ def defined_flags(root: pathlib.Path) -> Set[str]:
 def _fields(root: pathlib.Path) -> Set[str]:
     """Returns `group.field` of the configurations of training and of the classifier."""
     sys.path.insert(0, str(root))
+    importlib.import_module("common.command_line")  # quiets TensorFlow
     found = set()
     for folder in ("training/configs", "evaluation/augmentation/configs"):
         spec = importlib.util.spec_from_file_location("config", root / folder / "paper.py")
@@ -139,7 +141,10 @@ def lost_pages(root: pathlib.Path) -> Iterator[str]:
 
 def main() -> int:
     """Prints what is wrong; returns the exit status."""
-    known = programs(_ROOT), defined_flags(_ROOT), _fields(_ROOT)
+    fields = _fields(_ROOT)
+    losses = {name.removeprefix("loss.") for name in fields if name.startswith("loss.")}
+    # The grid search has a flag for the weight of each loss.
+    known = programs(_ROOT), defined_flags(_ROOT) | losses, fields
     wrong = [
         f"{path.relative_to(_ROOT)}: {line}"
         for path in documents(_ROOT)
