@@ -4,7 +4,7 @@ import pathlib
 
 import ml_collections
 
-from preprocessing.data import records as examples
+from preprocessing.data import records
 from preprocessing.demo import cases as demo_cases
 from preprocessing.sharding import pipeline
 
@@ -28,10 +28,10 @@ def make_dataset(folder: str, config: ml_collections.ConfigDict, num_cases: int 
     if not cases_csv.exists():
         demo_cases.write_demo_cases(str(cases_csv.parent), num_cases=num_cases, overwrite=True)
     image_size = config.model.image_size
-    records = root / f"records_{num_cases}_{image_size}"
-    if (records / "dataset.json").exists():
-        examples.read_info(str(records))
-        return str(records)
+    data_dir = root / f"records_{num_cases}_{image_size}"
+    if (data_dir / "dataset.json").exists():
+        records.read_info(str(data_dir))
+        return str(data_dir)
     settings = pipeline.Settings(image_size=image_size, crops_per_photograph=CROPS_PER_PHOTOGRAPH)
-    pipeline.preprocess(str(cases_csv), str(records), settings, overwrite=True)
-    return str(records)
+    pipeline.preprocess(str(cases_csv), str(data_dir), settings, overwrite=True)
+    return str(data_dir)

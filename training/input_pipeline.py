@@ -23,25 +23,17 @@ _INTERLEAVED_FILES = 8
 
 @dataclasses.dataclass(frozen=True)
 class InputConfig:
-    """What training sees of a data set.
+    """What training sees of a data set."""
 
-    Attributes:
-      batch_size: examples per step, over all replicas.
-      conditions: "all", "rarest:N" (fewest training crops, "Other" left out), or
-        names separated by commas.
-      jitter: scale to which image and map are enlarged before a window of the
-        original size is drawn; 286 / 256 in pix2pix, 1 is off.
-      mirror: whether to flip left and right at random.
-      shuffle_buffer: records held for shuffling; a whole split if it fits.
-      seed: of order and augmentation.
-    """
-
-    batch_size: int
+    batch_size: int  # examples per step, over all replicas
+    # "all", "rarest:N" (fewest training crops, "Other" left out), or names with commas.
     conditions: str = "all"
+    # Scale to which image and map are enlarged before a window of the original size is
+    # drawn; 286 / 256 in pix2pix, 1 is off.
     jitter: float = 286 / 256
-    mirror: bool = True
-    shuffle_buffer: int = 4096
-    seed: int = 0
+    mirror: bool = True  # whether to flip left and right at random
+    shuffle_buffer: int = 4096  # records held for shuffling; a whole split if it fits
+    seed: int = 0  # of order and augmentation
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

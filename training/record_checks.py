@@ -1,5 +1,8 @@
 """Finds what is wrong with record files before or after training stumbles over it."""
 
+import contextlib
+from typing import Iterator
+
 import tensorflow as tf
 
 from preprocessing.data import records
@@ -21,13 +24,26 @@ def check_records(data_dir: str, split: str, image_size: int) -> None:
             )
 
 
-def find_corrupt_shard(data_dir: str, split: str) -> str:
-    """Returns what is wrong with the first unreadable shard; "" where none is."""
-    for shard in records.list_shards(data_dir, "crops", split):
-        number = 0
-        try:
-            for _ in records.stream([shard]):
-                number += 1
-        except tf.errors.DataLossError:
-            return f"{shard}: truncated or corrupt TFRecord after {number} good records"
+@contextlib.contextmanager
+def corrupt_shard_named(data_dir: str) -> Iterator[None]:
+    """Turns TensorFlow's error about a corrupt record into a ValueError that names the file."""
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        shards = [
+            shard
+            for split in ("train", "validation")
+            for shard in records.list_shards(data_dir, "crops", split)
+        ]
+        found = next(filter(None, map(_find_corruption, shards)), f"{data_dir}: {error.message}")
+        raise ValueError(found) from error
+
+
+def _find_corruption(shard: str) -> str:
+    number = 0
+    try:
+        for _ in records.stream([shard]):
+            number += 1
+    except tf.errors.DataLossError:
+        return f"{shard}: truncated or corrupt TFRecord after {number} good records"
     return ""

@@ -22,7 +22,11 @@ class BadRecordsTest(absltest.TestCase):
 
     def test_good_records_pass(self):
         self._check()
-        self.assertEqual(record_checks.find_corrupt_shard(self.folder, "train"), "")
+        with (
+            self.assertRaisesRegex(ValueError, f"{self.folder}: of no shard"),
+            record_checks.corrupt_shard_named(self.folder),
+        ):
+            raise tf.errors.DataLossError(None, None, "of no shard")
 
     def test_not_a_tfrecord(self):
         self.shard.write_bytes(b"no record at all, but long enough for a header")
@@ -34,8 +38,13 @@ class BadRecordsTest(absltest.TestCase):
     def test_truncated_in_the_middle(self):
         data = self.shard.read_bytes()
         self.shard.write_bytes(data[: len(data) // 2])
-        found = record_checks.find_corrupt_shard(self.folder, "train")
-        self.assertRegex(found, rf"{self.shard.name}: truncated or corrupt TFRecord after \d+ good")
+        message = rf"{self.shard.name}: truncated or corrupt TFRecord after \d+ good records"
+        with (
+            self.assertRaisesRegex(ValueError, message),
+            record_checks.corrupt_shard_named(self.folder),
+        ):
+            for _ in records.stream([str(self.shard)]):
+                pass
 
     def test_other_schema(self):
         with tf.io.TFRecordWriter(str(self.shard)) as writer:

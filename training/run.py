@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from typing import Any, Iterator, Mapping, Optional, Protocol, Sequence
+from typing import Any, Mapping, Optional, Protocol, Sequence
 
 import ml_collections
 import tensorflow as tf
@@ -111,7 +111,8 @@ class Run:
         """
         self.check(resume)
         self.build()
-        with locks.only_writer(self.workdir) as self.lease, _corrupt_records_named(self.data_dir):
+        named = record_checks.corrupt_shard_named(self.data_dir)
+        with locks.only_writer(self.workdir) as self.lease, named:
             self.check(resume)  # again: another may have begun a run there just now
             self.begin()
             with contextlib.closing(self.writer):
@@ -220,19 +221,6 @@ class Run:
             return False
         run_directory.may_continue(self.workdir, self.description, resume=True)
         return run_directory.list_checkpoints(self.workdir)[-1][0] == self.steps
-
-
-@contextlib.contextmanager
-def _corrupt_records_named(data_dir: str) -> Iterator[None]:
-    """Turns TensorFlow's error about a corrupt record into one that names the file."""
-    try:
-        yield
-    except tf.errors.DataLossError as error:
-        found = [
-            record_checks.find_corrupt_shard(data_dir, name) for name in ("train", "validation")
-        ]
-        named = next((text for text in found if text), f"{data_dir}: {error.message}")
-        raise ValueError(named) from error
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
