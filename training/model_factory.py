@@ -1,6 +1,7 @@
 """From a configuration to a model that is ready to train."""
 
 import dataclasses
+import math
 from typing import Any
 
 import ml_collections
@@ -60,10 +61,22 @@ def build_model(
             config.optimizer.discriminator_learning_rate,
         )
     ]
-    model.compile(*optimizers, jit_compile=config.training.xla)
+    model.compile(
+        *optimizers,
+        jit_compile=config.training.xla,
+        steps_per_execution=_steps_per_execution(config),
+    )
     model.generator_optimizer.build(model.generator.trainable_variables)
     model.discriminator_optimizer.build(model.discriminator_variables())
     return model
+
+
+def _steps_per_execution(config: ml_collections.ConfigDict) -> int:
+    """Steps between two looks at the means, for which a GPU must wait."""
+    if not tf.config.list_logical_devices("GPU"):
+        return 1
+    training = config.training
+    return math.gcd(10, training.log_every, training.sample_every, training.checkpoint_every)
 
 
 def _build_discriminators(

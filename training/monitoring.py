@@ -79,13 +79,13 @@ class MetricsLog:
             mininterval=1.0 if sys.stderr.isatty() else 15.0,
         )
 
-    def step(self, step: int, values: Mapping[str, tf.Tensor]) -> None:
-        """Notes a step, from 1; reads the running means, which waits for them, where due.
+    def step(self, step: int, values: Mapping[str, Any]) -> None:
+        """Notes that a step, from 1, was taken; writes the running means where due.
 
         Raises:
           DivergenceError: one of them is not finite.
         """
-        self._bar.update(1)
+        self._bar.update(step - self._bar.n)
         if step % self._every:
             return
         numbers = check_finite(step, values)

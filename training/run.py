@@ -171,28 +171,38 @@ class Run:
 
     def fit(self, watchers: Sequence[Watcher] = ()) -> None:
         """Takes the steps that are left."""
-        start, training = self.model.step, self.config.training
+        start = self.model.step
         if start == self.steps:
             return
         for watcher in watchers:
             watcher.on_begin()
-        stream = input_pipeline.training_stream(self.data_dir, self.info, self.inputs, start)
-        with self.strategy.scope():
-            batches = iter(self.strategy.experimental_distribute_dataset(stream))
-            take_step = self.model.make_train_function()  # of `DermGAN.train_step`
-            log = MetricsLog(self.workdir, self.writer, self.model, training, self.steps)
-            with contextlib.closing(log):
-                for step in range(start + 1, self.steps + 1):
-                    values = take_step(batches)
-                    log.step(step, values)
-                    if step % training.sample_every == 0:
-                        self.samples.draw(step)
-                    if step % training.checkpoint_every == 0 or step == self.steps:
-                        check_finite(step, values)
-                        self.lease.check()
-                        self.checkpoints.save(checkpoint_number=step)
-                        for watcher in watchers:
-                            watcher.on_checkpoint(step)
+        log = MetricsLog(self.workdir, self.writer, self.model, self.config.training, self.steps)
+        follow = tf.keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, values: self._after_step(
+                start + batch + 1, values, log, watchers
+            )
+        )
+        with contextlib.closing(log):
+            self.model.fit(
+                input_pipeline.training_stream(self.data_dir, self.info, self.inputs, start),
+                steps_per_epoch=self.steps - start,
+                callbacks=[follow],
+                verbose=0,
+            )
+
+    def _after_step(
+        self, step: int, values: Mapping[str, Any], log: MetricsLog, watchers: Sequence[Watcher]
+    ) -> None:
+        training = self.config.training
+        log.step(step, values)
+        if step % training.sample_every == 0:
+            self.samples.draw(step)
+        if step % training.checkpoint_every == 0 or step == self.steps:
+            check_finite(step, values)
+            self.lease.check()
+            self.checkpoints.save(checkpoint_number=step)
+            for watcher in watchers:
+                watcher.on_checkpoint(step)
 
     def evaluate(self) -> dict[str, float]:
         """Draws the last samples; returns the averaged generator's losses on validation."""
