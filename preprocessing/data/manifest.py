@@ -28,13 +28,7 @@ from common import files
 from preprocessing.data import taxonomy
 
 REQUIRED_COLUMNS = (
-    "case_id",
-    "patient_id",
-    "image_id",
-    "image",
-    "condition",
-    "fitzpatrick",
-    "rois",
+    *("case_id", "patient_id", "image_id", "image", "condition", "fitzpatrick", "rois"),
 )
 _OPTIONAL_COLUMNS = ("split", "synthetic", "fitzpatrick_source", "ita", "monk")
 SPLITS = ("train", "validation", "test")
@@ -380,32 +374,30 @@ def read_cases(
 
 def write_cases(path: str, photographs: Sequence[Photograph]) -> None:
     """Writes a manifest that `read_cases` reads back unchanged."""
-    known = {*REQUIRED_COLUMNS, *_OPTIONAL_COLUMNS}
-    extra = [key for row in photographs for key in row.extra if key not in known]
-    extra = list(dict.fromkeys(extra))
-    said: Dict[str, List[object]] = {
-        "synthetic": [int(row.synthetic) for row in photographs],
-        "fitzpatrick_source": [row.fitzpatrick_source for row in photographs],
-        "ita": ["" if row.ita is None else f"{row.ita:.12g}" for row in photographs],
-        "monk": [row.monk or "" for row in photographs],
+    rows = [_cells(photograph) for photograph in photographs]
+    filled = {name for cells in rows for name, cell in cells.items() if cell != ""}
+    columns = dict.fromkeys(name for cells in rows for name in cells)
+    header = [name for name in columns if name in filled or name not in _OPTIONAL_COLUMNS[1:]]
+    write_csv(path, header, ([cells.get(name, "") for name in header] for cells in rows))
+
+
+def _cells(row: Photograph) -> Dict[str, object]:
+    """The row as the file has it; what is not known is empty."""
+    cells = {
+        "case_id": row.case_id,
+        "patient_id": row.patient_id,
+        "image_id": row.image_id,
+        "image": row.image,
+        "condition": row.condition,
+        "fitzpatrick": row.fitzpatrick or "",
+        "rois": format_rois(row.rois),
+        "split": row.split or "",
+        "synthetic": int(row.synthetic) or "",
+        "fitzpatrick_source": row.fitzpatrick_source,
+        "ita": "" if row.ita is None else f"{row.ita:.12g}",
+        "monk": row.monk or "",
     }
-    said = {name: cells for name, cells in said.items() if any(cells)}
-    rows = (
-        [
-            photograph.case_id,
-            photograph.patient_id,
-            photograph.image_id,
-            photograph.image,
-            photograph.condition,
-            photograph.fitzpatrick or "",
-            format_rois(photograph.rois),
-            photograph.split or "",
-            *(cells[number] for cells in said.values()),
-            *(photograph.extra.get(key, "") for key in extra),
-        ]
-        for number, photograph in enumerate(photographs)
-    )
-    write_csv(path, [*REQUIRED_COLUMNS, "split", *said, *extra], rows)
+    return {**cells, **{name: cell for name, cell in row.extra.items() if name not in cells}}
 
 
 def write_csv(

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from preprocessing.data import taxonomy, tfrecords
-from preprocessing.data.manifest import SKIN_TYPE_SOURCES, SPLITS, UNKNOWN, Box
+from preprocessing.data.manifest import SPLITS, Box
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,26 +39,34 @@ UNKNOWN_SKIN_TYPE = 0
 DRAWN_CODE = "drawn"
 _SHARD = re.compile(r"^(?P<split>\w+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
 _BOX_SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
-# What a record holds beside its boxes: its value where a record may leave it out, else
-# its type.
-_FEATURES: Mapping[str, Any] = {
-    "image/encoded": bytes,
-    "image/height": int,
-    "image/width": int,
-    "condition": bytes,
-    "condition/code": int,
-    "fitzpatrick": int,
-    "fitzpatrick/source": bytes,
-    "case_id": bytes,
-    "patient_id": bytes,
-    "image_id": bytes,
-    "map/encoded": bytes,  # of crops only
-    "ita": math.nan,
-    "monk": 0,
-    "synthetic": 0,
+# Features of a record beside its boxes: the attribute of `Record` and its type.
+_FEATURES: Mapping[str, Tuple[str, type]] = {
+    "image/encoded": ("image_png", bytes),
+    "map/encoded": ("map_png", bytes),
+    "image/height": ("height", int),
+    "image/width": ("width", int),
+    "condition": ("condition", str),
+    "condition/code": ("condition_code", int),
+    "fitzpatrick": ("fitzpatrick", int),
+    "fitzpatrick/source": ("fitzpatrick_source", str),
+    "case_id": ("case_id", str),
+    "patient_id": ("patient_id", str),
+    "image_id": ("image_id", str),
+    "ita": ("ita", float),
+    "monk": ("monk", int),
+    "synthetic": ("synthetic", bool),
+    "seed": ("seed", int),
+    "generator/digest": ("generator_digest", str),
+    "code/source": ("code_source", str),
+}
+# Features that records may lack, and what that says; photographs lack the map, too.
+_OPTIONAL: Mapping[str, Any] = {
+    "ita": None,
+    "monk": None,
+    "synthetic": False,
     "seed": 0,
-    "generator/digest": b"",
-    "code/source": b"",
+    "generator/digest": "",
+    "code/source": "",
 }
 _READ_AT_ONCE = 64
 
@@ -81,8 +89,7 @@ class Record:
       synthetic: whether a program made the image.
       seed: that a generated image was painted with.
       generator_digest: sha256 of the generator, as hex; "" where it is not known.
-      fitzpatrick_source: one of `manifest.SKIN_TYPE_SOURCES`; written as "unknown" where
-        the skin type is.
+      fitzpatrick_source: one of `manifest.SKIN_TYPE_SOURCES`.
       ita: individual typology angle of the skin, degrees; None where not measured.
       monk: Monk skin tone, 1..10; None where not annotated.
       code_source: of a generated image's code: `DRAWN_CODE`, or the pseudonym of the
@@ -107,6 +114,11 @@ class Record:
     monk: Optional[int] = None
     code_source: str = ""
 
+    @property
+    def condition_code(self) -> int:
+        """The taxonomy's code of the condition."""
+        return taxonomy.code(self.condition)
+
     def image(self) -> np.ndarray:
         """Decodes the photograph, uint8 [H, W, 3]."""
         return np.asarray(Image.open(io.BytesIO(self.image_png)).convert("RGB"))
@@ -118,36 +130,15 @@ class Record:
 
 def serialize(record: Record) -> bytes:
     """Returns the record as a serialized `tf.train.Example`, byte-stable."""
-    width, height = record.width, record.height
-    source = record.fitzpatrick_source if record.fitzpatrick else UNKNOWN
-    assert source in SKIN_TYPE_SOURCES, source
+    size = (record.width, record.height) * 2
     features: Dict[str, tfrecords.Feature] = {
-        "image/encoded": record.image_png,
-        "image/height": height,
-        "image/width": width,
-        "image/object/bbox/xmin": [box.x0 / width for box in record.boxes],
-        "image/object/bbox/ymin": [box.y0 / height for box in record.boxes],
-        "image/object/bbox/xmax": [box.x1 / width for box in record.boxes],
-        "image/object/bbox/ymax": [box.y1 / height for box in record.boxes],
-        "condition": record.condition.encode(),
-        "condition/code": taxonomy.code(record.condition),
-        "fitzpatrick": record.fitzpatrick,
-        "fitzpatrick/source": source.encode(),
-        "case_id": record.case_id.encode(),
-        "patient_id": record.patient_id.encode(),
-        "image_id": record.image_id.encode(),
+        name: [box[side] / size[side] for box in record.boxes]
+        for side, name in enumerate(_BOX_SIDES)
     }
-    if record.map_png:
-        features["map/encoded"] = record.map_png
-    if record.ita is not None:
-        features["ita"] = [record.ita]
-    if record.monk is not None:
-        features["monk"] = record.monk
-    if record.synthetic:
-        features["synthetic"] = 1
-        features["seed"] = record.seed
-        features["generator/digest"] = record.generator_digest.encode()
-        features["code/source"] = record.code_source.encode()
+    for name, (attribute, _) in _FEATURES.items():
+        value = getattr(record, attribute)
+        if value != _OPTIONAL.get(name, b""):
+            features[name] = value
     return tfrecords.encode_example(features)
 
 
@@ -185,14 +176,13 @@ def parse(serialized: tf.Tensor, names: Iterable[str]) -> Dict[str, tf.Tensor]:
     """
     import tensorflow as tf
 
-    types = {bytes: tf.string, int: tf.int64, float: tf.float32}
+    dtypes = {bytes: tf.string, str: tf.string, float: tf.float32}
+    empty = {tf.string: b"", tf.float32: math.nan, tf.int64: 0}
     schema = {}
     for name in names:
-        default = _FEATURES[name]
-        if isinstance(default, type):
-            schema[name] = tf.io.FixedLenFeature([], types[default])
-        else:
-            schema[name] = tf.io.FixedLenFeature([], types[type(default)], default)
+        dtype = dtypes.get(_FEATURES[name][1], tf.int64)
+        default = empty[dtype] if name in _OPTIONAL else None
+        schema[name] = tf.io.FixedLenFeature([], dtype, default)
     return tf.io.parse_example(serialized, schema)
 
 
@@ -243,11 +233,15 @@ def read_file(
         batches = tf.data.TFRecordDataset(path).batch(at_once).prefetch(1)
         for serialized in batches:
             boxes = tf.io.parse_example(serialized, sides)
-            columns = {name: v.numpy().tolist() for name, v in parse(serialized, names).items()}
-            size = (columns["image/width"], columns["image/height"])
+            columns = {
+                _FEATURES[name][0]: _values(name, parsed)
+                for name, parsed in parse(serialized, names).items()
+            }
+            size = (columns["width"], columns["height"])
             columns["boxes"] = _pixel_boxes([boxes[side] for side in _BOX_SIDES], *size)
             for values in zip(*columns.values()):
-                yield _record(dict(zip(columns, values)))
+                record = dict(zip(columns, values))
+                yield Record(**{"image_png": b"", "map_png": b"", **record})
 
 
 def _pixel_boxes(
@@ -263,26 +257,14 @@ def _pixel_boxes(
     ]
 
 
-def _record(values: Mapping[str, Any]) -> Record:
-    return Record(
-        image_png=values.get("image/encoded", b""),
-        map_png=values.get("map/encoded", b""),
-        height=values["image/height"],
-        width=values["image/width"],
-        boxes=values["boxes"],
-        condition=values["condition"].decode(),
-        fitzpatrick=values["fitzpatrick"],
-        case_id=values["case_id"].decode(),
-        patient_id=values["patient_id"].decode(),
-        image_id=values["image_id"].decode(),
-        synthetic=bool(values["synthetic"]),
-        seed=values["seed"],
-        generator_digest=values["generator/digest"].decode(),
-        fitzpatrick_source=values["fitzpatrick/source"].decode(),
-        ita=None if math.isnan(values["ita"]) else values["ita"],
-        monk=values["monk"] or None,
-        code_source=values["code/source"].decode(),
-    )
+def _values(name: str, parsed: tf.Tensor) -> List[Any]:
+    """The values of a feature as `Record` has them."""
+    values, kind = parsed.numpy().tolist(), _FEATURES[name][1]
+    if kind is str:
+        return [value.decode() for value in values]
+    if name == "ita":
+        return [None if math.isnan(value) else value for value in values]
+    return [value or None for value in values] if name == "monk" else list(map(kind, values))
 
 
 def check_synthetic(path: str, split: str, synthetic: bool) -> None:

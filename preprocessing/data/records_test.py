@@ -65,6 +65,7 @@ class ReadTest(_FilesTest):
     @parameterized.named_parameters(
         ("crop", {}),
         ("without_boxes", {"boxes": ()}),
+        ("neutral", {"ita": 0.0, "monk": 1}),
         ("measured", {"ita": -31.5, "monk": 10, "fitzpatrick_source": "pair_estimated"}),
         ("unknown_skin_type", {"fitzpatrick": 0, "fitzpatrick_source": "unknown"}),
         ("generated", _GENERATED),
@@ -86,10 +87,6 @@ class ReadTest(_FilesTest):
             ValueError, f"^{path}: not a crop record: .*map/encoded.* could not be found.*$"
         ):
             list(records.read_file(path, "crops"))
-
-    def test_an_unknown_skin_type_has_no_source(self):
-        self._write(_record(fitzpatrick=0))
-        self.assertEqual(self._read()[0].fitzpatrick_source, "unknown")
 
     def test_pictures(self):
         np.testing.assert_array_equal(_record().image(), _PIXELS)

@@ -20,7 +20,7 @@ from typing import List, Mapping, Sequence, Union
 
 import google_crc32c
 
-Feature = Union[bytes, int, Sequence[float]]
+Feature = Union[bytes, str, int, float, Sequence[float]]
 _ONE_BYTE = [bytes([value]) for value in range(0x80)]
 
 
@@ -47,6 +47,10 @@ def _key(name: str) -> bytes:
 
 
 def _feature(value: Feature) -> bytes:
+    if isinstance(value, str):
+        value = value.encode("utf-8")
+    elif isinstance(value, float):
+        value = [value]
     if isinstance(value, bytes):
         return _field(1, _field(1, value))
     if isinstance(value, int):
@@ -60,8 +64,8 @@ def encode_example(features: Mapping[str, Feature]) -> bytes:
     """Serializes a `tf.train.Example`.
 
     Args:
-      features: by name: bytes (one value), int (one int64) or floats (float32, any
-        number of them).
+      features: by name: bytes or a text (one value), int (one int64) or floats (float32,
+        one or any number of them).
 
     Returns:
       The bytes that TensorFlow's own deterministic serialization gives: keys in

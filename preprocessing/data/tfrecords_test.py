@@ -30,9 +30,12 @@ class TfrecordsTest(absltest.TestCase):
             "negative": -3,
             "floats": [0.1, 0.5, 1e-9],
             "none": [],
+            "true": True,
             "ümlaut": "ü".encode(),
         }
-        self.assertEqual(tfrecords.encode_example(features), _tensorflow_example(features))
+        expected = _tensorflow_example({**features, "one": [2.5]})
+        features["ümlaut"] = "ü"
+        self.assertEqual(tfrecords.encode_example({**features, "one": 2.5}), expected)
 
     def test_tensorflow_reads_the_frames(self):
         path = pathlib.Path(self.create_tempdir().full_path) / "x.tfrecord"
