@@ -7,7 +7,7 @@ content, and yields its pixels as often as they are wanted.
 import dataclasses
 import hashlib
 import re
-from typing import Callable, Iterable, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -51,6 +51,14 @@ class ImageSet:
     def skin_types(self) -> np.ndarray:
         """Fitzpatrick types by image."""
         return np.array([layout.skin_type for layout in self.layouts])
+
+    def describe(self, prefix: str) -> Dict[str, Any]:
+        """Returns what a protocol says of photographs: how many, of how many people, which."""
+        return {
+            f"{prefix}_images": len(self),
+            f"{prefix}_patients": len(set(self.patients)),
+            f"{prefix}_digest": self.digest,
+        }
 
     def pixels(self) -> np.ndarray:
         """Returns all images at once, uint8 [N, S, S, 3]."""

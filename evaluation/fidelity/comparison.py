@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, Mapping, Tuple
 
 import numpy as np
 import pandas as pd
 
 from evaluation.uncertainty import cluster_bootstrap
-from evaluation.uncertainty.cluster_bootstrap import Estimate
+from evaluation.uncertainty.cluster_bootstrap import Estimate, as_dicts
 
 Values = Mapping[str, np.ndarray]
 
@@ -33,14 +33,10 @@ class Comparison:
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the numbers for JSON."""
-        sides = {
-            "generated": self.generated_numbers,
-            "real": self.real_numbers,
-            "generated_over_real": self.ratio,
-        }
         return {
-            side: {name: one.as_dict() for name, one in numbers.items()}
-            for side, numbers in sides.items()
+            "generated": as_dicts(self.generated_numbers),
+            "real": as_dicts(self.real_numbers),
+            "generated_over_real": as_dicts(self.ratio),
         }
 
 
@@ -65,26 +61,25 @@ def compare(
     real_values, values = (
         {name: frame[name].to_numpy(float) for name in columns} for frame in (real, generated)
     )
-    names = list(numbers_of(values))
 
-    def statistic(real_rows: np.ndarray, rows: np.ndarray) -> List[float]:
+    def statistic(real_rows: np.ndarray, rows: np.ndarray) -> Dict[Tuple[str, str], float]:
         theirs = numbers_of({name: one[real_rows] for name, one in real_values.items()})
-        ours = numbers_of({name: one[rows] for name, one in values.items()})
-        ratios = [ours[name] / theirs[name] if theirs[name] else math.nan for name in names]
-        return [*ours.values(), *theirs.values(), *ratios]
+        numbers: Dict[Tuple[str, str], float] = {}
+        for name, ours in numbers_of({name: one[rows] for name, one in values.items()}).items():
+            numbers["generated", name] = ours
+            numbers["real", name] = theirs[name]
+            numbers["ratio", name] = ours / theirs[name] if theirs[name] else math.nan
+        return numbers
 
-    estimates = cluster_bootstrap.estimate(
+    estimates = cluster_bootstrap.estimate_by_name(
         statistic,
         real["patient"].tolist(),
         generated["map"].tolist(),
         replicates=replicates,
         seed=seed,
     )
-    ours, theirs, ratios = np.array_split(np.array(estimates, object), 3)
-    return Comparison(
-        generated=generated,
-        real=real,
-        generated_numbers=dict(zip(names, ours)),
-        real_numbers=dict(zip(names, theirs)),
-        ratio=dict(zip(names, ratios)),
+    generated_numbers, real_numbers, ratio = (
+        {name: one for (of, name), one in estimates.items() if of == side}
+        for side in ("generated", "real", "ratio")
     )
+    return Comparison(generated, real, generated_numbers, real_numbers, ratio)

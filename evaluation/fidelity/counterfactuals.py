@@ -8,7 +8,7 @@ else; the region that differs from the skin should follow; the tone should stay.
 
 import dataclasses
 import math
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import pandas as pd
 from evaluation.fidelity import localization, tone
 from evaluation.fidelity.localization import Region, box_mask
 from evaluation.uncertainty import cluster_bootstrap
-from evaluation.uncertainty.cluster_bootstrap import Estimate
+from evaluation.uncertainty.cluster_bootstrap import Estimate, as_dicts
 from preprocessing.data import skin
 from preprocessing.data.manifest import Box
 from synthesis.layouts import Layout
@@ -26,19 +26,6 @@ CLEAR_DIFFERENCE = 5.0
 _GROW = 0.1  # of a box's longer side: what lies between inside and elsewhere
 _MOVES = 16
 _MOST_OVERLAP = 0.5
-_NAMES = (
-    "tone_gain",
-    "tone_direction",
-    "type_region_iou",
-    "change_inside",
-    "change_elsewhere",
-    "change_by_noise",
-    "change_ratio",
-    "tone_drift",
-    "iou_new_box",
-    "iou_old_box",
-    "move_overlap",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +64,7 @@ class Counterfactuals:
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the numbers for JSON."""
-        return {**{name: one.as_dict() for name, one in self.numbers.items()}, **self.counts}
+        return {**as_dicts(self.numbers), **self.counts}
 
 
 def _shifted(boxes: Sequence[Box], dx: float, dy: float) -> Tuple[Box, ...]:
@@ -174,21 +161,18 @@ def change_of_place(
     }
 
 
+# What `change_of_place` would measure, had there been room.
 NOT_MOVED: Mapping[str, float] = dict.fromkeys(
     (
-        "change_inside",
-        "change_elsewhere",
-        "tone_drift",
-        "iou_new_box",
-        "iou_old_box",
-        "move_overlap",
+        *("change_inside", "change_elsewhere", "tone_drift"),
+        *("iou_new_box", "iou_old_box", "move_overlap"),
     ),
     math.nan,
 )
 
 
-def _numbers(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> List[float]:
-    change, expected = columns["tone_change"][rows], columns["expected"][rows]
+def _numbers(columns: Mapping[str, np.ndarray]) -> Dict[str, float]:
+    change, expected = columns["tone_change"], columns["expected"]
     known = np.isfinite(change) & np.isfinite(expected)
     clear = known & (np.abs(expected) >= CLEAR_DIFFERENCE)
     square = np.square(expected[known]).sum()
@@ -198,10 +182,10 @@ def _numbers(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> List[float]
         "tone_direction": cluster_bootstrap.mean(change[clear] * expected[clear] > 0),
     }
     for name in ("type_region_iou", "change_by_noise", *NOT_MOVED):
-        numbers[name] = cluster_bootstrap.mean(columns[name][rows])
+        numbers[name] = cluster_bootstrap.mean(columns[name])
     elsewhere = numbers["change_elsewhere"]
     numbers["change_ratio"] = numbers["change_inside"] / elsewhere if elsewhere else math.nan
-    return [numbers[name] for name in _NAMES]
+    return numbers
 
 
 def summarize(
@@ -220,10 +204,10 @@ def summarize(
     rows = rows.assign(expected=real_means[types[:, 1]] - real_means[types[:, 0]])
     names = ("tone_change", "expected", "type_region_iou", "change_by_noise", *NOT_MOVED)
     columns = {name: rows[name].to_numpy(float) for name in names}
-    estimates = cluster_bootstrap.estimate(
-        lambda drawn: _numbers(columns, drawn),
+    numbers = cluster_bootstrap.estimate_by_name(
+        lambda drawn: _numbers({name: values[drawn] for name, values in columns.items()}),
         rows["map"].tolist(),
         replicates=replicates,
         seed=seed,
     )
-    return Counterfactuals(rows, dict(zip(_NAMES, estimates)))
+    return Counterfactuals(rows, numbers)

@@ -304,12 +304,8 @@ class FidelityEvaluator:
             "painted_skin_types": list(_TYPES),
             "data_dir": self._data_dir,
             "dataset_digest": self._info.digest,
-            "real_images": len(self._real),
-            "real_patients": len(set(self._real.patients)),
-            "real_digest": self._real.digest,
-            "map_images": len(self._sources),
-            "map_patients": len(set(self._sources.patients)),
-            "map_digest": self._sources.digest,
+            **self._real.describe("real"),
+            **self._sources.describe("map"),
             "generator_digest": generator.digest,
         }
 

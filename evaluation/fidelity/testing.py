@@ -1,15 +1,14 @@
 """Pictures, records and a generator of known fidelity, for tests."""
 
-import io
 import pathlib
 from typing import Any, Iterator, Mapping, Sequence, Tuple
 
 import numpy as np
-from PIL import Image
 from skimage import color
 
-from preprocessing.data import maps, records, taxonomy, tfrecords
+from preprocessing.data import maps, records, taxonomy
 from preprocessing.data.manifest import Box
+from training import testing_data
 
 # ITA by skin type, degrees; [0] is not a type.
 TONES = (np.nan, 60.0, 48.0, 34.0, 20.0, -5.0, -45.0)
@@ -115,44 +114,27 @@ def write_dataset(
     skin_types: Sequence[int] = taxonomy.FITZPATRICK_TYPES,
 ) -> None:
     """Writes records of skin of `TONES` with a lesion in a box; a patient has two crops."""
-    root = pathlib.Path(folder)
-    (root / "crops").mkdir(parents=True, exist_ok=True)
-    code = taxonomy.code(condition)
-    for seed, (split, number) in enumerate(zip(("train", "validation", "test"), per_split)):
-        with open(root / "crops" / records.shard_name(split, 0, 1), "wb") as file:
-            for index, box in enumerate(boxes_at(size, number, seed)):
-                skin_type = skin_types[index // 2 % len(skin_types)]
-                off = 3.0 * (-1) ** (index // 2 // len(skin_types))  # people of a type differ
-                image = skin_image(TONES[skin_type] + off, size, seed=1000 * seed + index)
-                name = f"{split}{index}"
-                record = records.Record(
-                    _png(add_discs(image, [box])),
-                    _png(maps.encode(skin_type, code, [box], size, size)),
-                    size,
-                    size,
-                    (box,),
-                    condition,
-                    skin_type,
-                    name,
-                    f"{split}{index // 2}",
-                    name,
-                )
-                file.write(tfrecords.frame(records.serialize(record)))
     splits = ("train", "validation", "test")
-    crops = {split: {condition: {"1": number}} for split, number in zip(splits, per_split)}
-    info = records.DatasetInfo(
-        image_size=size,
-        full_size=size,
-        taxonomy=taxonomy.CONDITIONS,
-        counts={"crops": crops, "full": {}},
-        digest="0" * 64,
-        settings={},
-        packages={},
-    )
-    (root / "dataset.json").write_text(info.to_json(), encoding="utf-8")
-
-
-def _png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG")
-    return buffer.getvalue()
+    testing_data.write_dataset(folder, size, (condition,), per_split, shards=1)
+    for seed, (split, number) in enumerate(zip(splits, per_split)):
+        crops = []
+        for index, box in enumerate(boxes_at(size, number, seed)):
+            skin_type = skin_types[index // 2 % len(skin_types)]
+            off = 3.0 * (-1) ** (index // 2 // len(skin_types))  # people of a type differ
+            image = skin_image(TONES[skin_type] + off, size, seed=1000 * seed + index)
+            drawn = maps.encode(skin_type, taxonomy.code(condition), [box], size, size)
+            crop = records.Record(
+                image_png=testing_data.png(add_discs(image, [box])),
+                map_png=testing_data.png(drawn),
+                height=size,
+                width=size,
+                boxes=(box,),
+                condition=condition,
+                fitzpatrick=skin_type,
+                case_id=f"{split}{index}",
+                patient_id=f"{split}{index // 2}",
+                image_id=f"{split}{index}",
+            )
+            crops.append(crop)
+        path = pathlib.Path(folder, "crops", records.shard_name(split, 0, 1))
+        testing_data.write_records(path, crops)

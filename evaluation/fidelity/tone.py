@@ -10,14 +10,14 @@ paints all people of a type alike; compare the standard deviations.
 
 import dataclasses
 import math
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 
 from evaluation.fidelity.localization import box_mask
 from evaluation.uncertainty import cluster_bootstrap
-from evaluation.uncertainty.cluster_bootstrap import Estimate
+from evaluation.uncertainty.cluster_bootstrap import Estimate, as_dicts
 from preprocessing.data import skin, taxonomy
 from preprocessing.data.manifest import Box
 from synthesis.layouts import Layout
@@ -124,6 +124,16 @@ class TypeTone:
     error: Estimate
     real_error: Estimate
 
+    def as_dict(self) -> Dict[str, Any]:
+        """Returns the fields for JSON, which knows no NaN."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name, value in fields.items():
+            if isinstance(value, Estimate):
+                fields[name] = value.as_dict()
+            elif not math.isfinite(value):
+                fields[name] = None
+        return fields
+
 
 @dataclasses.dataclass(frozen=True)
 class Tone:
@@ -167,26 +177,14 @@ class Tone:
         """Returns the numbers for JSON."""
         return {
             "unit": "degrees of ITA",
-            "generated": {name: one.as_dict() for name, one in self.agreement.items()},
-            "real": {name: one.as_dict() for name, one in self.ceiling.items()},
-            "skin_types": {str(one.skin_type): _as_json(one) for one in self.types},
+            "generated": as_dicts(self.agreement),
+            "real": as_dicts(self.ceiling),
+            "skin_types": {str(one.skin_type): one.as_dict() for one in self.types},
             "skin_types_without_real_images": self.missing,
             "skin_types_of_one_patient": self.of_one_patient,
             "images": {"real": len(self.real), "generated": len(self.generated)},
             "not_measurable": self.unmeasured,
         }
-
-
-def _as_json(one: TypeTone) -> Dict[str, Any]:
-    fields: Dict[str, Any] = {}
-    for field in dataclasses.fields(one):
-        value = getattr(one, field.name)
-        if isinstance(value, Estimate):
-            value = value.as_dict()
-        elif isinstance(value, float) and not math.isfinite(value):
-            value = None
-        fields[field.name] = value
-    return fields
 
 
 def _other_patients(ita: np.ndarray, skin_types: np.ndarray, patients: np.ndarray) -> np.ndarray:
@@ -210,20 +208,23 @@ def _other_patients(ita: np.ndarray, skin_types: np.ndarray, patients: np.ndarra
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _agreement(measured: np.ndarray, requested: np.ndarray) -> List[float]:
+def _agreement(measured: np.ndarray, requested: np.ndarray) -> Dict[Any, float]:
     """Mean absolute error, correlation and slope, of pairs that are finite."""
     known = np.isfinite(measured) & np.isfinite(requested)
     y, x = measured[known], requested[known]
-    if len(y) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return [float(np.abs(y - x).mean()) if len(y) else math.nan, math.nan, math.nan]
-    covariance = np.cov(x, y)
-    correlation = covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1])
-    slope = covariance[0, 1] / covariance[0, 0]
-    return [float(np.abs(y - x).mean()), float(correlation), float(slope)]
+    numbers = dict.fromkeys(_AGREEMENT, math.nan)
+    if len(y):
+        numbers["error"] = float(np.abs(y - x).mean())
+    if len(y) >= 3 and np.ptp(x) and np.ptp(y):
+        covariance = np.cov(x, y)
+        spread = math.sqrt(covariance[0, 0] * covariance[1, 1])
+        numbers["correlation"] = float(covariance[0, 1] / spread)
+        numbers["slope"] = float(covariance[0, 1] / covariance[0, 0])
+    return numbers
 
 
-def _by_type(values: np.ndarray, skin_types: np.ndarray) -> List[float]:
-    return [cluster_bootstrap.mean(values[skin_types == one]) for one in _TYPES]
+def _by_type(what: str, values: np.ndarray, skin_types: np.ndarray) -> Dict[Any, float]:
+    return {(what, one): cluster_bootstrap.mean(values[skin_types == one]) for one in _TYPES}
 
 
 def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: int) -> Tone:
@@ -248,60 +249,52 @@ def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, s
     owners = pd.factorize(real["patient"])[0]
     real = real.assign(requested=_other_patients(real_ita, real_types, owners))
 
-    def generated_numbers(real_rows: np.ndarray, rows: np.ndarray) -> List[float]:
+    def generated_numbers(real_rows: np.ndarray, rows: np.ndarray) -> Dict[Any, float]:
         requested = type_means(real_types[real_rows], real_ita[real_rows])[types[rows]]
         off = ita[rows] - requested
-        errors = _by_type(np.abs(off), types[rows])
-        agreement = _agreement(ita[rows], np.where(comparable[rows], requested, np.nan))
-        return [*agreement, *_by_type(off, types[rows]), *errors]
+        return {
+            **_agreement(ita[rows], np.where(comparable[rows], requested, np.nan)),
+            **_by_type("difference", off, types[rows]),
+            **_by_type("error", np.abs(off), types[rows]),
+        }
 
-    def real_numbers(rows: np.ndarray) -> List[float]:
+    def real_numbers(rows: np.ndarray) -> Dict[Any, float]:
         measured, drawn_types = real_ita[rows], real_types[rows]
         others = _other_patients(measured, drawn_types, owners[rows])
-        errors = np.abs(measured - others)
-        return [*_agreement(measured, others), *_by_type(errors, drawn_types)]
+        errors = _by_type("real_error", np.abs(measured - others), drawn_types)
+        return {**_agreement(measured, others), **errors}
 
     patients, maps = real["patient"].tolist(), generated["map"].tolist()
     options = {"replicates": replicates, "seed": seed}
-    ours = cluster_bootstrap.estimate(generated_numbers, patients, maps, **options)
-    theirs = cluster_bootstrap.estimate(real_numbers, patients, **options)
+    ours = cluster_bootstrap.estimate_by_name(generated_numbers, patients, maps, **options)
+    theirs = cluster_bootstrap.estimate_by_name(real_numbers, patients, **options)
     generated = generated.assign(requested=means[types])
     return Tone(
         real=real,
         generated=generated,
-        types=tuple(
-            _type_tone(one, real, generated, ours[2 + one], ours[8 + one], theirs[2 + one])
-            for one in _TYPES
-        ),
-        agreement=dict(zip(_AGREEMENT, ours)),
-        ceiling=dict(zip(_AGREEMENT, theirs)),
+        types=tuple(_type_tone(one, real, generated, {**theirs, **ours}) for one in _TYPES),
+        agreement={name: ours[name] for name in _AGREEMENT},
+        ceiling={name: theirs[name] for name in _AGREEMENT},
     )
 
 
 def _type_tone(
-    skin_type: int,
-    real: pd.DataFrame,
-    generated: pd.DataFrame,
-    difference: Estimate,
-    error: Estimate,
-    real_error: Estimate,
+    skin_type: int, real: pd.DataFrame, generated: pd.DataFrame, estimates: Mapping[Any, Estimate]
 ) -> TypeTone:
     photographs = real[(real["skin_type"] == skin_type) & real["ita"].notna()]
+    patients = photographs["patient"].nunique()
     painted = generated.loc[generated["skin_type"] == skin_type, "ita"].dropna()
-    if photographs["patient"].nunique() < cluster_bootstrap.FEWEST_CLUSTERS:
-        difference, error, real_error = (
-            Estimate(one.value) for one in (difference, error, real_error)
-        )
+    compared = {name: estimates[name, skin_type] for name in ("difference", "error", "real_error")}
+    if patients < cluster_bootstrap.FEWEST_CLUSTERS:
+        compared = {name: Estimate(one.value) for name, one in compared.items()}
     return TypeTone(
         skin_type=skin_type,
         real_images=len(photographs),
-        real_patients=photographs["patient"].nunique(),
+        real_patients=patients,
         real_mean=float(photographs["ita"].mean()),
         real_sd=float(photographs["ita"].std()),
         generated_images=len(painted),
         generated_mean=float(painted.mean()),
         generated_sd=float(painted.std()),
-        difference=difference,
-        error=error,
-        real_error=real_error,
+        **compared,
     )

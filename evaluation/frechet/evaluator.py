@@ -180,9 +180,7 @@ class FrechetEvaluator:
             "data_dir": self._data_dir,
             "dataset_digest": self._info.digest,
             "real_split": self._splits[0],
-            "real_images": len(self.real),
-            "real_patients": len(set(self.real.patients)),
-            "real_digest": self.real.digest,
+            **self.real.describe("real"),
             "map_split": self._splits[1],
             "generated_images": len(self._layouts),
         }

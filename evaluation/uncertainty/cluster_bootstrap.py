@@ -7,7 +7,7 @@ one map. Resampling patients and maps instead of images keeps that in the interv
 
 import dataclasses
 import math
-from typing import Callable, Dict, Hashable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -88,6 +88,24 @@ def estimate(
         interval = interval_of(column) if np.isfinite(value) else (math.nan, math.nan)
         estimates.append(Estimate(float(value), *interval))
     return estimates
+
+
+def estimate_by_name(
+    statistic: Callable[..., Mapping[Any, float]], *clusters: Sequence[Hashable], **options: int
+) -> Dict[Any, Estimate]:
+    """Computes numbers that have names; as `estimate`, for a statistic that returns them."""
+    names = list(statistic(*(np.arange(len(one)) for one in clusters)))
+
+    def in_order(*rows: np.ndarray) -> List[float]:
+        numbers = statistic(*rows)
+        return [numbers[name] for name in names]
+
+    return dict(zip(names, estimate(in_order, *clusters, **options)))
+
+
+def as_dicts(numbers: Mapping[str, Estimate]) -> Dict[str, Dict[str, Optional[float]]]:
+    """Returns estimates by name for JSON."""
+    return {name: one.as_dict() for name, one in numbers.items()}
 
 
 def draw_counts(number: int, replicates: int, rng: np.random.Generator) -> np.ndarray:

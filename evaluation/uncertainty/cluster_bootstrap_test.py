@@ -59,6 +59,22 @@ class ClusterBootstrapTest(absltest.TestCase):
         self.assertEqual(alone.value, 2.5)
         self.assertTrue(math.isnan(alone.low))
 
+    def test_numbers_by_name(self):
+        values = np.arange(6.0)
+
+        def statistic(rows):
+            return {"mean": values[rows].mean(), ("most", 1): values[rows].max()}
+
+        found = cluster_bootstrap.estimate_by_name(statistic, range(6), replicates=50, seed=2)
+        expected = cluster_bootstrap.estimate(
+            lambda rows: [values[rows].mean(), values[rows].max()], range(6), replicates=50, seed=2
+        )
+        self.assertEqual(found, {"mean": expected[0], ("most", 1): expected[1]})
+        self.assertEqual(
+            cluster_bootstrap.as_dicts({"mean": Estimate(1.0)}),
+            {"mean": {"value": 1.0, "low": None, "high": None}},
+        )
+
     def test_counts_are_those_of_drawing_rows(self):
         values = np.random.default_rng(0).normal(size=50)
         counts = cluster_bootstrap.draw_counts(50, 4000, np.random.default_rng(1))
