@@ -35,9 +35,7 @@ from absl import flags
 from PIL import Image
 
 from benchmarks import timing
-from preprocessing.data import manifest as cases
-from preprocessing.data import maps, png_encoding, tfrecords
-from preprocessing.data import records as examples
+from preprocessing.data import manifest, maps, png_encoding, records, tfrecords
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import photograph_records, pipeline, plans
 
@@ -99,7 +97,7 @@ def write_photographs(folder: pathlib.Path, count: int, size: Tuple[int, int]) -
         for n in range(count)
     ]
     path = str(folder / f"cases_{width}_{count}.csv")
-    cases.write_cases(path, rows)
+    manifest.write_cases(path, rows)
     return path
 
 
@@ -137,7 +135,7 @@ class OnePhotograph:
         """Runs the pipeline's steps, from the file to the bytes of the records."""
         done = photograph_records.process_photograph(self._row, self._folder, self._settings)
         for record in done.full + done.crops:
-            tfrecords.frame(examples.serialize(record))
+            tfrecords.frame(records.serialize(record))
 
 
 def _turn(work: Sequence[Callable[[], None]]) -> Seconds:
@@ -147,10 +145,10 @@ def _turn(work: Sequence[Callable[[], None]]) -> Seconds:
     return Seconds(time.process_time() - processor, time.perf_counter() - clock)
 
 
-def measure_steps(manifest: str, rounds: int) -> Dict[str, List[Seconds]]:
+def measure_steps(cases_csv: str, rounds: int) -> Dict[str, List[Seconds]]:
     """Returns the time of every turn of "floor", "codecs" and "steps"."""
-    folder = str(pathlib.Path(manifest).parent)
-    photographs = [OnePhotograph(row, folder) for row in cases.read_cases(manifest)[0]]
+    folder = str(pathlib.Path(cases_csv).parent)
+    photographs = [OnePhotograph(row, folder) for row in manifest.read_cases(cases_csv)[0]]
     contenders = {
         "floor": [one.floor for one in photographs],
         "codecs": [one.codecs for one in photographs],
@@ -170,13 +168,13 @@ def _print_steps(size: Tuple[int, int], turns: Dict[str, List[Seconds]]) -> None
     print(timing.table(title, "photos/s", processor, "floor", notes=notes))
 
 
-def _run(manifest: str, output: str, mode: str, find_duplicates: bool, result: Any) -> None:
+def _run(cases_csv: str, output: str, mode: str, find_duplicates: bool, result: Any) -> None:
     beam_args = [f"--direct_running_mode={mode}"]
     if mode == "in_memory":
         beam_args.append("--direct_num_workers=1")
     start = time.perf_counter()
     settings = plans.Settings(find_duplicates=find_duplicates)
-    pipeline.preprocess(manifest, output, settings, overwrite=True, beam_args=beam_args)
+    pipeline.preprocess(cases_csv, output, settings, overwrite=True, beam_args=beam_args)
     clock = time.perf_counter() - start
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -184,7 +182,7 @@ def _run(manifest: str, output: str, mode: str, find_duplicates: bool, result: A
     result.put((Seconds(processor, clock), own.ru_maxrss / 1024, children.ru_maxrss / 1024))
 
 
-def whole_run(manifest: str, output: str, mode: str) -> Tuple[Seconds, float, float]:
+def whole_run(cases_csv: str, output: str, mode: str) -> Tuple[Seconds, float, float]:
     """Runs `pipeline.preprocess` in a process of its own.
 
     Returns:
@@ -193,7 +191,7 @@ def whole_run(manifest: str, output: str, mode: str) -> Tuple[Seconds, float, fl
     context = multiprocessing.get_context("spawn")
     result = context.Queue()
     process = context.Process(
-        target=_run, args=(manifest, output, mode, _FIND_DUPLICATES.value, result)
+        target=_run, args=(cases_csv, output, mode, _FIND_DUPLICATES.value, result)
     )
     process.start()
     measured = result.get()
@@ -204,7 +202,7 @@ def whole_run(manifest: str, output: str, mode: str) -> Tuple[Seconds, float, fl
 def _print_whole_runs(root: pathlib.Path, count: int, mode: str) -> None:
     counts = (count, 4 * count)
     manifests = [write_photographs(root, number, _SIZES[0]) for number in counts]
-    runs = [whole_run(manifest, str(root / "out"), mode) for manifest in manifests]
+    runs = [whole_run(cases_csv, str(root / "out"), mode) for cases_csv in manifests]
     each = [(runs[1][0][kind] - runs[0][0][kind]) / (3 * count) for kind in (0, 1)]
     print(f"whole runs, {mode}: {each[0] * 1e3:.2f} ms of processor time per photograph,", end=" ")
     print(f"{1 / each[1]:.0f} photographs/s on the clock")
@@ -221,8 +219,8 @@ def main(argv: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         for size in _SIZES:
-            manifest = write_photographs(root, _DISTINCT, size)
-            _print_steps(size, measure_steps(manifest, _ROUNDS.value))
+            cases_csv = write_photographs(root, _DISTINCT, size)
+            _print_steps(size, measure_steps(cases_csv, _ROUNDS.value))
         if _WHOLE_RUNS.value:
             for mode in ("in_memory", "multi_threading", "multi_processing"):
                 _print_whole_runs(root, _NUM_PHOTOGRAPHS.value, mode)

@@ -34,8 +34,7 @@ from absl import flags
 from PIL import Image
 
 from common import progress
-from preprocessing.data import manifest as cases
-from preprocessing.data import records, taxonomy
+from preprocessing.data import manifest, records, taxonomy
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import pipeline
 from preprocessing.sharding import shards as shards_of
@@ -143,13 +142,13 @@ def _markers(work: pathlib.Path) -> List[pathlib.Path]:
     return shards_of.records_job(str(work)).markers()
 
 
-def run(manifest: str, output: pathlib.Path, until: Callable[[int], bool]) -> Run:
+def run(cases_csv: str, output: pathlib.Path, until: Callable[[int], bool]) -> Run:
     """Runs `preprocess`, in a process group that is killed when `until(shards)` is true."""
     command = [
         sys.executable,
         "-m",
         "preprocessing.preprocess",
-        f"--cases={manifest}",
+        f"--cases={cases_csv}",
         f"--output_dir={output}",
         f"--image_size={_IMAGE_SIZE.value}",
         f"--full_size={_IMAGE_SIZE.value}",
@@ -233,20 +232,20 @@ def measure(root: pathlib.Path) -> None:
     rows = write_photographs(root, _NUM_PHOTOGRAPHS.value)
     digests = []
     for count in (_FEW.value, len(rows)):
-        manifest = str(root / f"cases_{count}.csv")
-        cases.write_cases(manifest, rows[:count])
+        cases_csv = str(root / f"cases_{count}.csv")
+        manifest.write_cases(cases_csv, rows[:count])
         output = root / f"records_{count}"
-        result = run(manifest, output, until=lambda shards: False)
+        result = run(cases_csv, output, until=lambda shards: False)
         digests.append(_complete(output, result, {row.image_id for row in rows[:count]}))
         _print("undisturbed", result, count)
 
     output = root / "records_killed"
     work = output / pipeline.UNFINISHED
     half = len(rows) // pipeline.Settings().photographs_per_shard // 2
-    killed = run(manifest, output, until=lambda shards: shards >= half)
+    killed = run(cases_csv, output, until=lambda shards: shards >= half)
     before = _records(work)
     print(f"killed after {killed.seconds:.0f} s with {len(before) // 2} shards finished")
-    result = run(manifest, output, until=lambda shards: False)
+    result = run(cases_csv, output, until=lambda shards: False)
     _print("restarted", result, len(rows))
     if _complete(output, result, {row.image_id for row in rows}) != digests[-1]:
         raise ValueError(f"{output}: other records than in the undisturbed run")
