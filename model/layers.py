@@ -107,7 +107,8 @@ class ResizeConv2D(tf.keras.layers.Layer):
         return outputs if self.bias is None else tf.nn.bias_add(outputs, self.bias)
 
     def _plain(self, inputs: tf.Tensor) -> tf.Tensor:
-        upsampled = tf.keras.backend.resize_images(inputs, 2, 2, "channels_last", "nearest")
+        # XLA has no gradient of the resizing that repeats pixels.
+        upsampled = tf.repeat(tf.repeat(inputs, 2, axis=1), 2, axis=2)
         kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [0, 1, 3, 2])
         if self.kernel_size % 2:
             return tf.nn.conv2d(upsampled, kernel, 1, "SAME")

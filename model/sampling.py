@@ -1,13 +1,14 @@
 """Noise for the generator, and images from it.
 
-All randomness is drawn here, from seeds, and enters the network through its inputs.
+All randomness is drawn here, from seeds, and enters the network through its inputs: the
+same numbers on every device, compiled by XLA or not (`model.noise`).
 `sample_images` is the way from maps to pictures inside TensorFlow; `serving.Painter`
 wraps it for NumPy and as a SavedModel.
 """
 
 import tensorflow as tf
 
-from model import images
+from model import images, noise
 from model.generator import noise_inputs
 
 
@@ -19,14 +20,12 @@ def batch_noise(
     Returns:
       The generator's noise inputs by name, float32 [batch_size, ...].
     """
-    noise = {}
-    for index, (name, (shape, distribution)) in enumerate(noise_inputs(generator).items()):
-        draw = (
-            tf.random.stateless_normal if distribution == "normal" else tf.random.stateless_uniform
+    return {
+        name: noise.draw(
+            tf.concat([[batch_size], shape], 0), noise.fold_in(seed, index), distribution
         )
-        stream = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int64), index)
-        noise[name] = draw(tf.concat([[batch_size], shape], 0), stream)
-    return noise
+        for index, (name, (shape, distribution)) in enumerate(noise_inputs(generator).items())
+    }
 
 
 def seeded_noise(generator: tf.keras.Model, seeds: tf.Tensor) -> dict[str, tf.Tensor]:

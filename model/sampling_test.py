@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
-from model import sampling
+from model import noise, sampling
 from model.generator import GeneratorConfig, build_generator
 
 _NOISY = {"global_noise": 4, "pixel_noise": 2, "level_noise": 2, "dropout": 0.5}
@@ -22,11 +22,11 @@ class SamplingTest(absltest.TestCase):
             self.assertGreater(np.abs(together[name][0] - value[0]).max(), 0)
 
     def test_batch_noise_statistics(self):
-        noise = sampling.batch_noise(self._generator(), tf.constant(64), tf.constant([1, 2]))
-        pixels = noise["pixel_noise"].numpy()
+        drawn = sampling.batch_noise(self._generator(), tf.constant(64), tf.constant([1, 2]))
+        pixels = drawn["pixel_noise"].numpy()
         self.assertAlmostEqual(pixels.mean(), 0, delta=0.02)
         self.assertAlmostEqual(pixels.std(), 1, delta=0.02)
-        for name, value in noise.items():
+        for name, value in drawn.items():
             if name.startswith("dropout"):
                 self.assertBetween(value.numpy().min(), 0, 0.05)
                 self.assertBetween(value.numpy().max(), 0.95, 1)
@@ -43,6 +43,27 @@ class SamplingTest(absltest.TestCase):
         np.testing.assert_allclose(np.int32(both[1]), np.int32(alone[0]), atol=1)
         other = sampling.sample_images(network, maps[1:], tf.constant([10], tf.int64))
         self.assertGreater(np.abs(np.int32(other) - np.int32(alone)).max(), 1)
+
+    def test_a_seed_paints_the_same_image_compiled(self):
+        network = self._generator()
+        for weight in network.weights:
+            weight.assign(weight * 5)  # so that noise shows in 8 bits
+
+        def sample(seeds):
+            return sampling.sample_images(network, tf.zeros((2, 32, 32, 3), tf.uint8), seeds)
+
+        seeds = tf.constant([3, -(2**40)], tf.int64)
+        plain = np.int32(tf.function(sample)(seeds))
+        compiled = np.int32(tf.function(sample, jit_compile=True)(seeds))
+        self.assertGreater(np.abs(plain[0] - plain[1]).max(), 5)
+        np.testing.assert_allclose(compiled, plain, atol=1)
+
+    def test_training_noise_is_that_of_numpy(self):
+        seed = tf.constant([7, 12], tf.int64)
+        drawn = sampling.batch_noise(self._generator(), tf.constant(2), seed)
+        name = list(drawn)[1]
+        twin = noise.draw_numpy(drawn[name].shape, noise.fold_in_numpy((7, 12), 1), "normal")
+        np.testing.assert_allclose(drawn[name], twin, atol=2e-6)
 
 
 if __name__ == "__main__":

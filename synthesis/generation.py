@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 
 from common import files, locks
+from model import noise
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.sharding import beam_runner, jobs
 from synthesis import painting
@@ -274,6 +275,7 @@ def _manifest(
         "maps": len(job.layouts),
         "images_per_map": job.images_per_map,
         "seed": job.seed,
+        "noise": noise.GENERATOR,
         "request": dict(job.request),
         "counts": info.counts["crops"]["train"],
         "dataset_digest": info.digest,

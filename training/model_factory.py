@@ -54,8 +54,10 @@ def build_model(
         ema_decay,
         config.seed,
     )
+    # A variable, so that whatever continues the run can move the schedule's end.
+    model.total_steps = tf.Variable(total_steps, False, dtype=tf.int64, name="total_steps")
     optimizers = [
-        build_adam(learning_rate, config, total_steps, precision)
+        build_adam(learning_rate, config, model.total_steps, precision)
         for learning_rate in (
             config.optimizer.generator_learning_rate,
             config.optimizer.discriminator_learning_rate,
@@ -102,7 +104,7 @@ def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:
     """Returns everything that an exact continuation needs, as one checkpoint.
 
     Noise and data order are functions of the seed and the step, and the step is
-    the optimizer's, so weights and optimizers are all there is.
+    the optimizer's, so weights, optimizers and the schedule's length are all there is.
     """
     return tf.train.Checkpoint(
         generator=model.generator,
@@ -110,4 +112,5 @@ def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:
         discriminators=model.discriminators,
         generator_optimizer=model.generator_optimizer,
         discriminator_optimizer=model.discriminator_optimizer,
+        total_steps=model.total_steps,
     )

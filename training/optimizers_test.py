@@ -14,6 +14,14 @@ class ConstantThenLinearTest(absltest.TestCase):
         constant = optimizers.ConstantThenLinear(2e-4, total_steps=200, decay_start=1.0)
         self.assertAlmostEqual(float(constant(199)), 2e-4)
 
+    def test_its_end_can_be_a_variable(self):
+        end = tf.Variable(100, dtype=tf.int64)
+        schedule = optimizers.ConstantThenLinear(2e-4, end, 0.5)
+        self.assertAlmostEqual(float(schedule(75)), 1e-4)
+        end.assign(200)
+        self.assertAlmostEqual(float(schedule(75)), 2e-4)
+        self.assertEqual(schedule.get_config()["total_steps"], 200)
+
     def test_configuration_makes_the_same_schedule(self):
         schedule = optimizers.ConstantThenLinear(2e-4, 200, 0.5)
         stored = tf.keras.optimizers.schedules.serialize(schedule)

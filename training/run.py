@@ -99,6 +99,12 @@ class Run:
             config, data_dir, self.info, self.conditions, self.precision
         )
 
+    @property
+    def arithmetic(self) -> str:
+        """Precision and XLA, in words."""
+        xla = "compiled by XLA" if self.config.training.xla else "not compiled by XLA"
+        return f"precision {self.precision}, {xla}"
+
     def train(self, resume: Optional[bool] = None, watchers: Sequence[Watcher] = ()) -> Result:
         """Trains, or goes on where an earlier start was stopped.
 
@@ -158,6 +164,7 @@ class Run:
         )
         if self.checkpoints.latest_checkpoint:
             checkpoint.restore(self.checkpoints.latest_checkpoint).assert_consumed()
+            self.model.total_steps.assign(self.steps)
         fixed = input_pipeline.fixed_examples(
             self.data_dir, self.info, self.conditions, training.num_samples
         )

@@ -12,6 +12,7 @@ from typing import Any, Mapping, Optional, Sequence
 import ml_collections
 
 from common import files
+from model import noise
 from preprocessing.data import records
 
 CONFIG = "config.json"
@@ -47,6 +48,7 @@ def describe(
         "config": config.to_dict(),
         "seed": config.seed,
         "precision": precision,
+        "noise": noise.GENERATOR,
         "dataset": {
             "directory": os.path.abspath(data_dir),
             "digest": info.digest,
@@ -147,7 +149,8 @@ def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[
 
     def compared(one: Mapping[str, Any]) -> dict[str, Any]:
         dataset = {key: one["dataset"].get(key) for key in ("digest", "image_size", "taxonomy")}
-        return {"config": one["config"], "precision": one["precision"], "dataset": dataset}
+        settings = {key: one.get(key) for key in ("config", "precision", "noise")}
+        return {**settings, "dataset": dataset}
 
     differences = [
         line

@@ -10,6 +10,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from common import locks
+from model import noise
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
 from training import input_pipeline, monitoring, testing_data
@@ -43,6 +44,7 @@ class RunTest(parameterized.TestCase):
         description = json.loads((run / "config.json").read_text())
         self.assertEqual(description["config"]["model"]["image_size"], _SIZE)
         self.assertEqual(description["dataset"]["digest"], self.info.digest)
+        self.assertEqual(description["noise"], noise.GENERATOR)
         grid = np.asarray(Image.open(result.samples))
         self.assertEqual(grid.shape, (34 + 2, 12 * 34 + 2, 3))
         self.assertIn("l1", result.validation)

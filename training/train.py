@@ -41,7 +41,9 @@ def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) ->
     data_dir = program_flags.data_dir()
     with program_flags.stoppable(workdir):
         watchers = make_watchers(workdir, data_dir, config)
-        result = Run(config, data_dir, workdir).train(_RESUME.value, watchers=watchers)
+        run = Run(config, data_dir, workdir)
+        print(run.arithmetic)
+        result = run.train(_RESUME.value, watchers=watchers)
     print(summary(result))
 
 

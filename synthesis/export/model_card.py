@@ -8,6 +8,7 @@ import pathlib
 from typing import Any, Dict, Optional
 
 from common import report
+from model import noise
 from preprocessing.data import records, taxonomy
 from synthesis import wanted
 from synthesis.trained_generator import TrainedGenerator
@@ -34,6 +35,7 @@ def render(generator: TrainedGenerator) -> str:
         config=json.dumps(generator.description["config"], indent=2, sort_keys=True),
         dataset_digest=dataset.get("digest"),
         info=info,
+        noise=noise.GENERATOR,
         cells=wanted.training_cells(info, generator.conditions) if info else {},
         skin_types=taxonomy.FITZPATRICK_TYPES,
         **{name: _read(generator, name) for name in ("fid", "fidelity", "memorization")},
