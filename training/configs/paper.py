@@ -4,7 +4,8 @@ bazel run //training:train -- --config=paper --data_dir=D
 
 Deterministic generator but for dropout, four losses, batch size 1 with instance
 normalization as pix2pix has it (the paper names no batch size). 40,000 crops for
-200 epochs are 8 million images: about a week on one A100. The weights of
+200 epochs are 8 million images: at 2,210 images/s, which one H200 took in batches of 16
+(bfloat16, compiled), an hour of steps; batches of one are slower. The weights of
 the losses are pix2pix's and our choice; the paper selected its own by grid
 search and does not print them.
 """
