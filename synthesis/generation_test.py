@@ -191,7 +191,7 @@ class GenerateTest(absltest.TestCase):
     def test_a_change_of_the_program_paints_anew_and_of_another_does_not(self):
         generation.generate(self._job(), self.generator)
         for module, number in (
-            ("training.callbacks", 0),
+            ("training.monitoring", 0),
             ("preprocessing.sharding.plans", 0),
             ("model.layers", 3),
         ):

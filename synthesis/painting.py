@@ -39,6 +39,7 @@ MODULES = (
     "model.images",
     "model.layers",
     "model.modulation",
+    "model.noise",
     "model.sampling",
     "preprocessing.data.manifest",
     "preprocessing.data.maps",
