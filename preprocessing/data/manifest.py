@@ -8,21 +8,11 @@ carried along untouched.
 import collections
 import csv
 import dataclasses
+import hashlib
 import math
 import pathlib
 import re
-from typing import (
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from common import files
 from preprocessing.data import taxonomy
@@ -37,8 +27,7 @@ UNKNOWN = "unknown"
 # Who says a skin type: annotators; the person; a pair of types of which the darker was
 # taken, or the one nearest to the ITA; the ITA alone; who ordered a generated image.
 SKIN_TYPE_SOURCES = (
-    *("annotated", "self_reported", "pair", "pair_estimated", "estimated", "requested"),
-    UNKNOWN,
+    *("annotated", "self_reported", "pair", "pair_estimated", "estimated", "requested", UNKNOWN),
 )
 # Far more lesions than anybody marks; the time to group boxes grows faster than their
 # number.
@@ -100,6 +89,53 @@ class Photograph:
         if self.fitzpatrick is None:
             return UNKNOWN
         return self.fitzpatrick_source or ("requested" if self.synthetic else "annotated")
+
+
+def stable_fraction(text: str) -> float:
+    """Maps a text to [0, 1), the same on every machine and in every process."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Checks the shares of train, validation and test.
+
+    Raises:
+      ValueError: they are not three shares of 1.
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"split fractions must be three shares that sum to 1, not {fractions}")
+
+
+def split_of(
+    photograph: Photograph, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: int = 0
+) -> str:
+    """Returns the split of a photograph: the manifest's, else by patient digest.
+
+    A synthetic image is in the training split, always.
+
+    Args:
+      photograph: the row.
+      fractions: shares of train, validation and test; they sum to 1.
+      seed: another seed gives another split.
+
+    Raises:
+      ValueError: fractions that are not three shares of 1.
+    """
+    check_fractions(fractions)
+    if photograph.synthetic:
+        return SPLITS[0]
+    if photograph.split:
+        return photograph.split
+    return split_of_patient(photograph.patient_id, fractions, seed)
+
+
+def split_of_patient(patient_id: str, fractions: Sequence[float], seed: int) -> str:
+    """Returns the split of a patient that the manifest leaves open; see `split_of`."""
+    position = stable_fraction(f"{seed}/{patient_id}")
+    if position < fractions[0]:
+        return SPLITS[0]
+    return SPLITS[1] if position < fractions[0] + fractions[1] else SPLITS[2]
 
 
 class Rejection(NamedTuple):
@@ -401,7 +437,7 @@ def _cells(row: Photograph) -> Dict[str, object]:
 
 
 def write_csv(
-    path: Union[str, pathlib.Path], header: Sequence[str], rows: Iterable[Sequence[object]]
+    path: files.PathLike, header: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
     """Writes a UTF-8 CSV, which appears under its name only when it is complete."""
     with (
@@ -413,8 +449,6 @@ def write_csv(
         writer.writerows(rows)
 
 
-def write_rejections(
-    path: Union[str, pathlib.Path], rejections: Iterable[Sequence[object]]
-) -> None:
+def write_rejections(path: files.PathLike, rejections: Iterable[Sequence[object]]) -> None:
     """Writes what was not used; each has the fields of a `Rejection`."""
     write_csv(path, Rejection._fields, rejections)

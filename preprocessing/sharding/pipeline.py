@@ -16,7 +16,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from common import locks
-from preprocessing.data import manifest, records, splits
+from preprocessing.data import manifest, records
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
 from preprocessing.sharding import beam_runner, dataset_files, plans, shards
 from preprocessing.sharding.plans import Settings
@@ -83,7 +83,8 @@ def _decide_splits(
 ) -> Tuple[linked_patients.Decision, Dict[str, int]]:
     """Decides which photograph goes where; returns counts for `dataset.json`, too."""
     own = {
-        row.image_id: splits.split_of(row, settings.split_fractions, settings.seed) for row in rows
+        row.image_id: manifest.split_of(row, settings.split_fractions, settings.seed)
+        for row in rows
     }
     (work / _DUPLICATES).unlink(missing_ok=True)
     if not settings.find_duplicates:

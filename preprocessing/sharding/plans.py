@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from common import files
 from preprocessing.cropping.windows import CropSettings
-from preprocessing.data import manifest, photographs, records, splits
+from preprocessing.data import manifest, photographs, records
 
 _IN_NO_RECORD = ("split_fractions", "photographs_per_shard", "find_duplicates")
 
@@ -29,7 +29,7 @@ class Settings(CropSettings):
 
     full_size: int = 256
     seed: int = 0
-    split_fractions: Tuple[float, float, float] = splits.DEFAULT_FRACTIONS
+    split_fractions: Tuple[float, float, float] = manifest.DEFAULT_FRACTIONS
     photographs_per_shard: int = 64
     max_pixels: int = photographs.DEFAULT_MAX_PIXELS
     find_duplicates: bool = True
@@ -48,7 +48,7 @@ class Settings(CropSettings):
                 f"ROI shares must satisfy 0 < min <= max <= 1, "
                 f"not {self.min_roi_share} and {self.max_roi_share}"
             )
-        splits.check_fractions(self.split_fractions)
+        manifest.check_fractions(self.split_fractions)
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the options by name, as JSON gives them back."""
@@ -148,7 +148,7 @@ def plan_records(
       split_of: the split of every photograph, by image id.
     """
     order = sorted(
-        (splits.stable_fraction(f"{settings.seed}/{row.image_id}"), position)
+        (manifest.stable_fraction(f"{settings.seed}/{row.image_id}"), position)
         for position, row in enumerate(rows)
     )
     members: Dict[str, List[manifest.Photograph]] = {split: [] for split in manifest.SPLITS}
