@@ -9,8 +9,7 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing.data import manifest as cases
-from preprocessing.data import records
+from preprocessing.data import manifest, records
 from preprocessing.data.manifest import Box, Photograph
 
 
@@ -26,9 +25,9 @@ def _write_data(folder, count):
         )
     rows.append(Photograph("c", "q", "missing", "none.jpg", "Acne", 1, rows[0].rois))
     (folder / "csv").mkdir()
-    manifest = str(folder / "csv" / "cases.csv")
-    cases.write_cases(manifest, rows)
-    return manifest
+    cases = str(folder / "csv" / "cases.csv")
+    manifest.write_cases(cases, rows)
+    return cases
 
 
 class PreprocessTest(absltest.TestCase):
@@ -42,9 +41,9 @@ class PreprocessTest(absltest.TestCase):
 
     def test_end_to_end(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
-        manifest = _write_data(folder, 10)
+        cases = _write_data(folder, 10)
         args = (
-            f"--cases={manifest}",
+            f"--cases={cases}",
             f"--image_dir={folder}",
             f"--output_dir={folder / 'out'}",
             "--image_size=32",
@@ -71,10 +70,10 @@ class PreprocessTest(absltest.TestCase):
 
     def test_a_killed_run_is_completed_without_loss_or_repetition(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
-        manifest = _write_data(folder, 120)
+        cases = _write_data(folder, 120)
         output = folder / "out"
         args = (
-            f"--cases={manifest}",
+            f"--cases={cases}",
             f"--image_dir={folder}",
             "--photographs_per_shard=2",
             "--crops_per_photograph=6",

@@ -238,20 +238,20 @@ def read_file(
                 for name, parsed in parse(serialized, names).items()
             }
             size = (columns["width"], columns["height"])
-            columns["boxes"] = _pixel_boxes([boxes[side] for side in _BOX_SIDES], *size)
+            shares = tf.stack([boxes[side].values for side in _BOX_SIDES], axis=-1)
+            ends = boxes[_BOX_SIDES[0]].row_splits
+            columns["boxes"] = _pixel_boxes(shares.numpy(), ends.numpy(), *size)
             for values in zip(*columns.values()):
                 record = dict(zip(columns, values))
                 yield Record(**{"image_png": b"", "map_png": b"", **record})
 
 
 def _pixel_boxes(
-    sides: Iterable[tf.RaggedTensor], widths: List[int], heights: List[int]
+    shares: np.ndarray, ends: np.ndarray, widths: List[int], heights: List[int]
 ) -> List[Tuple[Box, ...]]:
-    sides = list(sides)
-    ends = sides[0].row_splits.numpy()
-    shares = np.stack([side.values.numpy() for side in sides], axis=-1).astype(np.float64)
+    """Boxes by record; those of record i are the rows `ends[i]` to `ends[i + 1]`."""
     size = np.stack([widths, heights] * 2, axis=-1)
-    pixels = (shares * np.repeat(size, np.diff(ends), axis=0)).tolist()
+    pixels = (shares.astype(np.float64) * np.repeat(size, np.diff(ends), axis=0)).tolist()
     return [
         tuple(Box(*box) for box in pixels[start:end]) for start, end in zip(ends[:-1], ends[1:])
     ]
@@ -293,12 +293,12 @@ def read(
       ValueError: no records, none of the conditions, a corrupt file, or a synthetic
         image outside the training split.
     """
-    wanted = set(taxonomy.CONDITIONS if conditions is None else conditions)
+    wanted = None if conditions is None else set(conditions)
     found = False
     for shard in list_shards(data_dir, kind, split):
         for record in read_file(shard, kind, images):
             check_synthetic(shard, split, record.synthetic)
-            if record.condition in wanted:
+            if wanted is None or record.condition in wanted:
                 found = True
                 yield record
     if not found:
