@@ -174,18 +174,3 @@ class Report:
         """Prints a table, where everything is, and what to do next."""
         print("\n".join([text.rstrip("\n"), "", *self.paths]))
         print(f"next: {next_step}")
-
-
-def check(
-    path: pathlib.Path,
-    protocol: Mapping[str, Any],
-    overwrite: bool,
-    folder_flag: str = "--output_dir",
-) -> None:
-    """Checks that a result may be written, as `Report` does."""
-    Report(str(path.parent), path.stem, protocol, overwrite, folder_flag)
-
-
-def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Writes a result, as `Report.write_json` does."""
-    Report(str(path.parent), path.stem, content["protocol"], overwrite=True).write_json(content)

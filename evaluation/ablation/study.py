@@ -8,12 +8,11 @@ decoder. Without the first, the paper's row confuses the layer with its size.
 
 import dataclasses
 import pathlib
-import sys
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import ml_collections
-from tqdm import tqdm
 
+from common import progress
 from evaluation.frechet.evaluator import FrechetEvaluation, FrechetEvaluator
 from synthesis import trained_generator
 from training import run_directory
@@ -132,7 +131,7 @@ def train_models(
     Raises:
       ValueError: a run directory of another study.
     """
-    with tqdm(models, desc="models", unit="model", file=sys.stderr) as bar:
+    with progress.bar(models, what="models", unit="models") as bar:
         for model in bar:
             bar.set_postfix_str(f"{model.variant}, seed {model.seed}")
             changed = variant_config(config, model.variant, model.seed)
