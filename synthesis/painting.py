@@ -41,6 +41,7 @@ MODULES = (
     "model.modulation",
     "model.noise",
     "model.sampling",
+    "model.serving",
     "preprocessing.data.manifest",
     "preprocessing.data.maps",
     "preprocessing.data.png_encoding",
@@ -51,6 +52,7 @@ MODULES = (
     "synthesis.painting",
     "synthesis.provenance",
     "synthesis.trained_generator",
+    "training.run_directory",
 )
 
 
