@@ -87,12 +87,16 @@ def programs(root: pathlib.Path) -> Set[Tuple[str, str]]:
 
 
 def defined_flags(root: pathlib.Path) -> Set[str]:
-    """Returns the names in quotation marks at the beginning of calls and tuples of flags."""
+    """Returns the names in quotation marks at the beginning of calls and tuples of flags.
+
+    Those of absl, and those that argparse adds.
+    """
     found = set()
     for path in _sources(root, "*.py"):
         text = path.read_text("utf-8")
         if "DEFINE_" in text and not path.stem.endswith("_test"):
             found |= set(re.findall(r'\(\s*"(\w+)",', text))
+        found |= set(re.findall(r'\.add_argument\("--(\w+)"', text))
     return found
 
 

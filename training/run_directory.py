@@ -146,6 +146,11 @@ def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[
             f"{run_dir}: holds a run; choose another --workdir or leave out --noresume"
         )
     stored = read_description(run_dir)
+    if stored.get("averaged_generator_only"):
+        raise ValueError(
+            f"{run_dir}: the averaged generator alone came back from a program; it paints, and "
+            "cannot be trained on"
+        )
 
     def compared(one: Mapping[str, Any]) -> dict[str, Any]:
         dataset = {key: one["dataset"].get(key) for key in ("digest", "image_size", "taxonomy")}

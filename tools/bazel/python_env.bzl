@@ -140,14 +140,11 @@ def _has_gpu(repository_ctx):
         return False
     return "GPU 0" in repository_ctx.execute([nvidia_smi, "-L"], timeout = 60).stdout
 
-def _python_env_impl(repository_ctx):
+def _make_environment(repository_ctx, requirements):
+    """Installs a lock file into a virtual environment; returns its interpreter."""
+
     # Resolving the labels makes Bazel run this again when the files change.
     installer = str(repository_ctx.path(repository_ctx.attr.installer))
-    requirements = str(repository_ctx.path(repository_ctx.attr.requirements))
-    gpu_requirements = str(repository_ctx.path(repository_ctx.attr.gpu_requirements))
-    if _has_gpu(repository_ctx):
-        requirements = gpu_requirements
-
     python, version = _find_python(repository_ctx)
     repository_ctx.report_progress("Making a virtual environment of Python " + version)
     environment = str(repository_ctx.path("venv"))
@@ -164,7 +161,7 @@ def _python_env_impl(repository_ctx):
         fail("%s -m venv failed:\n%s%s" % (python, result.stdout, result.stderr))
 
     interpreter = environment + "/bin/python"
-    repository_ctx.report_progress("Installing TensorFlow and the other packages, once")
+    repository_ctx.report_progress("Installing the packages of %s, once" % requirements)
     result = repository_ctx.execute(
         [interpreter, installer, requirements],
         environment = isolation,
@@ -173,6 +170,14 @@ def _python_env_impl(repository_ctx):
     )
     if result.return_code != 0:
         fail("the packages of %s could not be installed; pip's errors are above" % requirements)
+    return interpreter
+
+def _python_env_impl(repository_ctx):
+    requirements = str(repository_ctx.path(repository_ctx.attr.requirements))
+    gpu_requirements = str(repository_ctx.path(repository_ctx.attr.gpu_requirements))
+    if _has_gpu(repository_ctx):
+        requirements = gpu_requirements
+    interpreter = _make_environment(repository_ctx, requirements)
 
     # Bazel's own default, `env python`, is no command on many systems.
     shebang = "#!" + interpreter
@@ -207,3 +212,29 @@ def python_env(name):
         requirements = "//:requirements.txt",
     )
     native.register_toolchains("@%s//:toolchain" % name)
+
+def _jax_env_impl(repository_ctx):
+    requirements = str(repository_ctx.path(repository_ctx.attr.requirements))
+    interpreter = _make_environment(repository_ctx, requirements)
+    repository_ctx.file("python", "#!/bin/sh\nexec '%s' \"$@\"\n" % interpreter, executable = True)
+    repository_ctx.file(
+        "BUILD",
+        "exports_files([\"python\"], visibility = [\"//visibility:public\"])\n",
+    )
+
+_jax_env = repository_rule(
+    implementation = _jax_env_impl,
+    attrs = {
+        "installer": attr.label(allow_single_file = True, mandatory = True),
+        "requirements": attr.label(allow_single_file = True, mandatory = True),
+    },
+    environ = ["PYTHON_BIN"],
+)
+
+def jax_env(name):
+    """Declares an environment that holds JAX and no TensorFlow: `@NAME//:python` runs in it."""
+    _jax_env(
+        name = name,
+        installer = "//tools/bazel:install_requirements.py",
+        requirements = "//:requirements-jax.txt",
+    )

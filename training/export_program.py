@@ -1,0 +1,48 @@
+"""Exports a training as a program for any device that JAX knows.
+
+  bazel run //training:export_program -- --config=paper --data_dir=R --output_dir=P
+  bazel run //training:export_program -- --workdir=runs/x --output_dir=P   # goes on there
+
+The folder is self-contained: copy it to a machine with an accelerator, JAX, NumPy and
+Pillow. It holds photographs of people.
+"""
+
+import tempfile
+from typing import Sequence
+
+# First: it quiets TensorFlow's start-up.
+from common import command_line  # isort: skip
+
+from absl import flags
+
+from training import configurations, program_flags, run_directory
+from training.program import export
+from training.run import Run
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Receives the program.", required=True)
+
+
+def main(_: Sequence[str]) -> None:
+    """Reads the flags and exports."""
+    output_dir = command_line.user_path(_OUTPUT_DIR.value)
+    checkpoint = None
+    if program_flags.WORKDIR.value:
+        command_line.exclude("workdir", ["config", "config.", "data_dir"])
+        workdir = program_flags.workdir()
+        run = export.run_of(workdir)
+        checkpoint = run_directory.list_checkpoints(workdir)[-1][1]
+    else:
+        # No run is begun there: the folder is only a name.
+        run = Run(program_flags.CONFIG.value, program_flags.data_dir(), tempfile.mkdtemp())
+    written = export.export_program(run, output_dir, checkpoint)
+    print(
+        f"{output_dir}: {written}\n"
+        "It holds photographs of people: treat it as the data set itself.\nNext:\n"
+        f"  bazel run //training:run_program -- {output_dir} --output_dir=OUT\n"
+        "or copy the folder to another machine:\n"
+        "  python3 PROGRAM/run_program.py PROGRAM --output_dir=OUT"
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main, prepare=configurations.expand_names)

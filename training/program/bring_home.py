@@ -1,0 +1,106 @@
+"""Makes a run directory of what an exported program brought back."""
+
+import json
+import pathlib
+import shutil
+
+import ml_collections
+import numpy as np
+import tensorflow as tf
+
+from common import files
+from model.serving import Painter
+from training import model_factory, run_directory
+from training.program import variables
+from training.program.export import FORMAT_VERSION
+
+
+def import_program(program: str, output: str, workdir: str, ema_only: bool = False) -> str:
+    """Writes a run directory.
+
+    Args:
+      program: of `export_program`.
+      output: that the program's runner wrote.
+      workdir: new or empty folder.
+      ema_only: take the averaged generator alone, which can paint but not be trained on.
+
+    Returns:
+      What was written, in words.
+
+    Raises:
+      ValueError: a folder that is not what it should be, or weights that do not fit.
+    """
+    folder, target = pathlib.Path(output), pathlib.Path(workdir)
+    if target.exists() and any(target.iterdir()):
+        raise ValueError(f"{workdir}: not empty; choose another --workdir")
+    meta = _read_meta(program)
+    arrays = _read_arrays(program, folder, ema_only)
+    step, total = int(arrays["step"]), int(arrays["total_steps"])
+    description = meta["description"]
+    if total != description["config"]["training"]["steps"]:
+        description["config"]["training"]["steps"] = total
+    if ema_only:
+        description["averaged_generator_only"] = True
+    config = ml_collections.ConfigDict(description["config"])
+    model = model_factory.build_model(
+        config, total, meta["precision"], len(description["dataset"]["taxonomy"])
+    )
+    _assign(variables.by_name(model), arrays, ema_only, output)
+    if ema_only:
+        model.generator.set_weights(model.ema_generator.get_weights())
+    run_directory.begin(workdir, description, step)
+    tf.train.CheckpointManager(
+        model_factory.make_checkpoint(model),
+        str(target / run_directory.CHECKPOINTS),
+        max_to_keep=1,
+    ).save(checkpoint_number=step)
+    Painter(model.ema_generator).save(str(target / run_directory.GENERATOR))
+    if (folder / run_directory.METRICS).is_file():
+        shutil.copyfile(folder / run_directory.METRICS, target / run_directory.METRICS)
+    if (folder / run_directory.SAMPLES).is_dir():
+        shutil.copytree(folder / run_directory.SAMPLES, target / run_directory.SAMPLES)
+    if ema_only:
+        return f"step {step:,}; the averaged generator alone, so it cannot be trained on"
+    return f"step {step:,} of {total:,}, with all variables"
+
+
+def _read_meta(program: str) -> dict:
+    path = pathlib.Path(program, "program.json")
+    if not path.is_file():
+        raise ValueError(f"{program}: no program; it has no program.json")
+    meta = json.loads(path.read_text(encoding="utf-8"))
+    if meta.get("format_version") != FORMAT_VERSION:
+        raise ValueError(
+            f"{program}: a program of format {meta.get('format_version')}, not {FORMAT_VERSION}; "
+            "export it again"
+        )
+    return meta
+
+
+def _read_arrays(program: str, folder: pathlib.Path, ema_only: bool) -> dict[str, np.ndarray]:
+    try:
+        marker = json.loads((folder / "output.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder}: not the output of a program ({error})") from error
+    if marker.get("program") != files.sha256_of(pathlib.Path(program, "program.json")):
+        raise ValueError(f"{folder}: was made by another program than {program}")
+    found = sorted((folder / "checkpoints").glob("step_*.npz"))
+    average = folder / "ema.npz"
+    if ema_only and average.is_file():
+        found = [average]
+    if not found:
+        hint = "; take its averaged generator with --ema_only" if average.is_file() else ""
+        raise ValueError(f"{folder}: no checkpoint there{hint}")
+    with np.load(found[-1]) as arrays:
+        return dict(arrays)
+
+
+def _assign(
+    named: dict[str, tf.Variable], arrays: dict[str, np.ndarray], ema_only: bool, output: str
+) -> None:
+    for name, variable in named.items():
+        if ema_only and not name.startswith(("ema_generator/", "step", "total_steps")):
+            continue
+        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+            raise ValueError(f"{output}: its {name} does not fit the program's configuration")
+        variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
