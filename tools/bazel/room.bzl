@@ -15,6 +15,7 @@ def room(
         name,
         deps = [],
         programs = {},
+        apart = [],
         test_deps = [],
         together = [],
         slow = {},
@@ -30,6 +31,7 @@ def room(
       name: of the folder.
       deps: of the library; what comes from PyPI is noted beside them as `# pip: name`.
       programs: name -> what it needs beside the library; "main" is `__main__.py`.
+      apart: programs that are not part of `//...`, since they fetch packages of their own.
       test_deps: what the tests need beside the library.
       together: small tests that run as one target, `NAME_small_tests`, to load the
         packages that they share once.
@@ -54,6 +56,7 @@ def room(
             srcs = [_module(program)],
             main = _module(program),
             srcs_version = "PY3",
+            tags = ["manual"] if program in apart else [],
             deps = [":" + name] + needs,
         )
     for test in together + slow.keys() + sizes.keys() + test_data.keys():
