@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Iterator, Optional
+from typing import Any, Generator, Optional
 
 import jax
 
@@ -247,7 +247,7 @@ class Batches:
         picked = [self._put(array[rows]) for array in self._arrays]
         return self._pick(*picked, self._put(corners), self._put(flips))
 
-    def stream(self, start: int) -> Iterator[Any]:
+    def stream(self, start: int) -> Generator[Any, None, None]:
         """Yields the batches from a step on; a thread makes the next ones meanwhile."""
         made: queue.Queue[Any] = queue.Queue(_PREFETCHED)
         ended = threading.Event()
