@@ -209,7 +209,12 @@ def naming(path: str, kind: str) -> Iterator[None]:
     try:
         yield
     except tf.errors.DataLossError as error:
-        raise ValueError(f"{path}: truncated or corrupt TFRecord") from error
+        good = 0
+        with contextlib.suppress(tf.errors.DataLossError):
+            for _ in tf.data.TFRecordDataset(path):
+                good += 1
+        message = f"{path}: truncated or corrupt TFRecord after {good} good records"
+        raise ValueError(message) from error
     except tf.errors.InvalidArgumentError as error:
         reason = " ".join(error.message.rpartition("}} ")[2].partition(" [Op:")[0].split())
         name = "crop" if kind == "crops" else kind

@@ -116,9 +116,11 @@ class ReadTest(_FilesTest):
     def test_a_corrupt_file_is_named(self):
         path = pathlib.Path(self._write(_record(), _record()))
         content = path.read_bytes()
-        for wrong in (content[:-9], content[:20] + b"x" + content[21:], b"no record at all"):
+        changed = content[:20] + b"x" + content[21:]
+        for wrong, good in ((content[:-9], 1), (changed, 0), (b"no record at all", 0)):
             path.write_bytes(wrong)
-            with self.assertRaisesRegex(ValueError, f"^{path}: truncated or corrupt TFRecord$"):
+            message = f"^{path}: truncated or corrupt TFRecord after {good} good records$"
+            with self.assertRaisesRegex(ValueError, message):
                 self._read()
 
     def test_records_of_another_schema_are_named(self):
