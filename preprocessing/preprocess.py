@@ -74,6 +74,11 @@ def _print_summary(info: records.DatasetInfo, output_dir: str) -> None:
     for kind in ("crops", "full"):
         counts = ", ".join(f"{split} {info.count(kind, split)}" for split in manifest.SPLITS)
         print(f"{kind}: {counts}")
+    for source, count in info.skin_type_sources["crops"].items():
+        if source == manifest.UNKNOWN:
+            print(f"{count} crops of unknown skin type: in no comparison by skin type")
+        elif manifest.is_estimated(source):
+            print(f"{count} crops of a skin type that is an estimate from their colour ({source})")
     partial = info.notes["crops_showing_part_of_roi"]
     if partial:
         print(f"{partial} crops show part of their ROI: it is longer than the photograph is high")

@@ -27,7 +27,7 @@ _DATA_DIR = run_flags.define_data_dir()
 _OUTPUT_DIR = run_flags.define_output_dir("Folder for the images.")
 flags.DEFINE_integer("num_images", None, "How many; with --requests it is in there.")
 flags.DEFINE_list("condition", [], "Conditions, in equal shares.")
-flags.DEFINE_list("skin_type", [], "Fitzpatrick types 1..6, in equal shares.")
+flags.DEFINE_list("skin_type", [], "Fitzpatrick types 1..6 or unknown, in equal shares.")
 flags.DEFINE_list("balance", [], "Fill what training lacks: condition, skin_type or both.")
 flags.DEFINE_string("requests", None, "CSV of what is wanted.")
 _ALLOW_UNSEEN = flags.DEFINE_bool(

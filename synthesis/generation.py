@@ -5,6 +5,7 @@ OUTPUT holds a data set with a training split only: `crops/` records, `dataset.j
 and with PNG files also `images/` and `cases.csv`.
 """
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -251,6 +252,12 @@ def _dataset_info(
     for name, done in painted.items():
         digest.update(f"{name} {done['sha256']}\n".encode())
         jobs.add_counts(counts, done["counts"])
+    of_type = collections.Counter[str]()
+    for by_type in counts.values():
+        of_type.update(by_type)
+    unknown = of_type.pop(str(taxonomy.UNKNOWN_SKIN_TYPE), 0)
+    sources = {"requested": of_type.total(), manifest.UNKNOWN: unknown}
+    sources = {source: count for source, count in sources.items() if count}
     return records.DatasetInfo(
         image_size=generator.image_size,
         full_size=generator.image_size,
@@ -260,6 +267,7 @@ def _dataset_info(
         settings={},
         packages=dict(generator.description.get("packages", {})),
         notes={"synthetic": sum(done["images"] for done in painted.values())},
+        skin_type_sources={"crops": sources},
     )
 
 
@@ -305,7 +313,7 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
                 image_id=name,
                 image=f"{painting.IMAGES}/{name}.png",
                 condition=layout.condition,
-                fitzpatrick=layout.skin_type,
+                fitzpatrick=layout.skin_type or None,
                 rois=layout.boxes,
                 split="train",
                 synthetic=True,

@@ -25,7 +25,7 @@ class Layout:
 
     Attributes:
       condition: an entry of `taxonomy.CONDITIONS`.
-      skin_type: Fitzpatrick type, 1..6.
+      skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       boxes: pixel boxes inside the frame.
     """
 
@@ -138,7 +138,7 @@ class LayoutStatistics:
 
         Args:
           condition: an entry of `taxonomy.CONDITIONS`.
-          skin_type: Fitzpatrick type, 1..6.
+          skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
           image_size: rows and columns.
           rng: source of randomness.
 

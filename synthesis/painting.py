@@ -20,7 +20,7 @@ from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence
 import numpy as np
 
 from common import files
-from preprocessing.data import png_encoding, records, taxonomy, tfrecords
+from preprocessing.data import manifest, png_encoding, records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
 from preprocessing.sharding.jobs import Content, Outputs, ShardJob
 from synthesis import layouts as map_sampler
@@ -241,7 +241,7 @@ def _records(
             synthetic=True,
             seed=seed,
             generator_digest=plan.generator_digest,
-            fitzpatrick_source="requested",
+            fitzpatrick_source="requested" if layout.skin_type else manifest.UNKNOWN,
             code_source=records.DRAWN_CODE,
         )
         done.append((number, record, tfrecords.frame(records.serialize(record)), image))

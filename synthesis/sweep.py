@@ -15,6 +15,7 @@ from typing import List, Sequence
 
 from absl import flags
 
+from preprocessing.data import taxonomy
 from synthesis import run_flags
 from synthesis.figures import figure_flags, image_tables, sweeps
 from synthesis.figures.image_tables import Table
@@ -36,8 +37,8 @@ _SIZES = flags.DEFINE_list(
     [f"{size:g}" for size in sweeps.SIZES],
     "With --kind=size: sides of the box in % of the frame's, growing.",
 )
-_SKIN_TYPE = flags.DEFINE_integer(
-    "skin_type", None, "With --kind=size: 1..6; each condition's commonest in training."
+_SKIN_TYPE = flags.DEFINE_string(
+    "skin_type", None, "With --kind=size: 1..6 or unknown; each condition's commonest in training."
 )
 _OF_KIND = {"skin_type": ("split", "photographs"), "size": ("sizes", "skin_type")}
 
@@ -68,7 +69,8 @@ def _table(generator: TrainedGenerator) -> Table:
         _SEED.value,
     )
     if _KIND.value == "size":
-        return sweeps.size_table(*arguments, _sizes(), _SKIN_TYPE.value)
+        skin_type = taxonomy.parse_skin_type(_SKIN_TYPE.value) if _SKIN_TYPE.value else None
+        return sweeps.size_table(*arguments, _sizes(), skin_type)
     return sweeps.skin_type_table(*arguments, _SPLIT.value, _PHOTOGRAPHS.value)
 
 

@@ -24,7 +24,7 @@ class Wanted:
 
     Attributes:
       condition: an entry of `taxonomy.CONDITIONS`.
-      skin_type: Fitzpatrick type, 1..6.
+      skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       boxes: where, in pixels; None leaves it to the sampler.
     """
 
@@ -34,13 +34,30 @@ class Wanted:
 
 
 def training_cells(info: records.DatasetInfo, conditions: Sequence[str]) -> Dict[Cell, int]:
-    """Returns the number of training crops by condition and skin type, zeros included."""
+    """Returns the number of training crops by condition and skin type, zeros included.
+
+    The unknown type is there if a crop of these conditions has it.
+    """
     counts = info.counts["crops"].get("train", {})
+    unknown = str(taxonomy.UNKNOWN_SKIN_TYPE)
+    types = list(taxonomy.FITZPATRICK_TYPES)
+    if any(counts.get(condition, {}).get(unknown) for condition in conditions):
+        types.append(taxonomy.UNKNOWN_SKIN_TYPE)
     return {
         (condition, skin_type): counts.get(condition, {}).get(str(skin_type), 0)
         for condition in conditions
-        for skin_type in taxonomy.FITZPATRICK_TYPES
+        for skin_type in types
     }
+
+
+def knows_types(cells: Mapping[Cell, int]) -> bool:
+    """Tells whether any training crop has a known skin type."""
+    return any(count and skin_type for (_, skin_type), count in cells.items())
+
+
+def _types_of(cells: Mapping[Cell, int]) -> List[int]:
+    """The skin types of cells, in their order; unknown comes last."""
+    return list(dict.fromkeys(skin_type for _, skin_type in cells))
 
 
 def _interleaved(counts: Mapping[Cell, int]) -> List[Wanted]:
@@ -84,14 +101,14 @@ def by_selection(
     if number < 1:
         raise ValueError(f"num_images {number} is not positive")
     chosen = [taxonomy.canonical(name) for name in conditions]
-    types = [taxonomy.check_fitzpatrick(skin_type) for skin_type in skin_types]
+    types = [taxonomy.check_fitzpatrick(skin_type, unknown=True) for skin_type in skin_types]
     of_condition: Dict[str, int] = collections.Counter()
     of_type: Dict[int, int] = collections.Counter()
     for (condition, skin_type), count in cells.items():
         of_condition[condition] += count
         of_type[skin_type] += count
     shares: Dict[Cell, float] = {}
-    for cell in itertools.product(chosen or of_condition, types or taxonomy.FITZPATRICK_TYPES):
+    for cell in itertools.product(chosen or of_condition, types or _types_of(cells)):
         condition, skin_type = cell
         if chosen and types:
             shares[cell] = 1
@@ -111,7 +128,8 @@ def by_balance(cells: Mapping[Cell, int], number: int, axes: Sequence[str]) -> L
 
     The images raise the emptiest groups to a common level, as high as their number
     allows. A group is a condition, a skin type, or both, by the axes; within a group
-    images are as common as in training, or evenly spread where it is empty.
+    images are as common as in training, or evenly spread where it is empty. Nothing is
+    filled up with images of an unknown skin type, unless training knows no other.
 
     Args:
       cells: training crops by condition and skin type.
@@ -119,25 +137,32 @@ def by_balance(cells: Mapping[Cell, int], number: int, axes: Sequence[str]) -> L
       axes: "condition", "skin_type" or both.
 
     Raises:
-      ValueError: number not positive, or unknown axes.
+      ValueError: number not positive, unknown axes, or skin types that training does not know.
     """
     if number < 1:
         raise ValueError(f"num_images {number} is not positive")
     if not axes or set(axes) - set(AXES):
         raise ValueError(f"balance {','.join(axes)!r} is not made of {', '.join(AXES)}")
 
+    known = knows_types(cells)
+    if "skin_type" in axes and not known:
+        raise ValueError(
+            "balance by skin_type: no training crop has a known skin type; --balance=condition"
+        )
+
     def group_of(cell: Cell) -> Tuple:
         return tuple(cell[AXES.index(axis)] for axis in AXES if axis in axes)
 
     groups: Dict[Tuple, List[Cell]] = collections.defaultdict(list)
     for cell in cells:
-        groups[group_of(cell)].append(cell)
+        if cell[1] or "skin_type" not in axes:
+            groups[group_of(cell)].append(cell)
     filled = fill([sum(cells[cell] for cell in members) for members in groups.values()], number)
     counts: Dict[Cell, int] = {}
     for members, added in zip(groups.values(), filled):
         shares = {cell: float(cells[cell]) for cell in members}
         if not any(shares.values()):
-            shares = dict.fromkeys(members, 1.0)
+            shares = {cell: 1.0 for cell in members if bool(cell[1]) == known}
         counts.update(_apportion(shares, added))
     return _interleaved(counts)
 
@@ -160,7 +185,7 @@ def fill(levels: Sequence[int], number: int) -> List[int]:
     return added
 
 
-def read_requests(path: str, image_size: int) -> List[Wanted]:
+def read_requests(path: str, image_size: int, types_known: bool = True) -> List[Wanted]:
     """Reads a CSV of requests: `condition, skin_type, count` and optionally `rois`.
 
     `rois` are boxes "x0 y0 x1 y1" in pixels of the image that is asked for, joined
@@ -169,6 +194,8 @@ def read_requests(path: str, image_size: int) -> List[Wanted]:
     Args:
       path: of the file.
       image_size: rows and columns of the images.
+      types_known: whether training knows skin types; where it does not, the cell may
+        be empty.
 
     Raises:
       ValueError: no such file, a missing column, no row, or a bad value, with row.
@@ -185,7 +212,7 @@ def read_requests(path: str, image_size: int) -> List[Wanted]:
     wanted: List[Wanted] = []
     for line, row in rows:
         try:
-            wanted += _row_of(row, image_size)
+            wanted += _row_of(row, image_size, types_known)
         except ValueError as error:
             raise ValueError(f"{path}, row {line}: {error}") from error
     if not wanted:
@@ -193,11 +220,12 @@ def read_requests(path: str, image_size: int) -> List[Wanted]:
     return wanted
 
 
-def _row_of(row: Mapping[str, Optional[str]], image_size: int) -> List[Wanted]:
+def _row_of(row: Mapping[str, Optional[str]], image_size: int, types_known: bool) -> List[Wanted]:
     condition = taxonomy.canonical(row["condition"] or "")
-    skin_type = manifest.parse_fitzpatrick(row["skin_type"] or "")
-    if skin_type is None:
-        raise ValueError("skin_type is empty; it is 1..6")
+    asked = (row["skin_type"] or "").strip() or ("" if types_known else "unknown")
+    if not asked:
+        raise ValueError("skin_type is empty; it is 1..6 or unknown")
+    skin_type = taxonomy.parse_skin_type(asked)
     text = (row["count"] or "").strip()
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"count {text!r} is not a positive whole number")
@@ -224,8 +252,8 @@ def check_seen(wanted: Iterable[Wanted], conditions: Sequence[str]) -> None:
 def balance_table(cells: Mapping[Cell, int], wanted: Iterable[Wanted]) -> str:
     """Returns training crops before and after the images are added, by cell."""
     added = collections.Counter((one.condition, one.skin_type) for one in wanted)
-    types = taxonomy.FITZPATRICK_TYPES
-    lines = [f"  {'':36}" + "".join(f"{f'type {t}':>16}" for t in types)]
+    types = list(dict.fromkeys([*taxonomy.FITZPATRICK_TYPES, *_types_of({**cells, **added})]))
+    lines = [f"  {'':36}" + "".join(f"{taxonomy.type_name(t):>16}" for t in types)]
     for name in dict.fromkeys(name for name, _ in [*cells, *added]):
         line = f"  {name:36.36}"
         for skin_type in types:
@@ -243,7 +271,8 @@ class Request:
       num_images: how many; None with `requests`.
       images_per_map: different images of each map.
       condition: conditions, in equal shares; empty leaves them open.
-      skin_type: Fitzpatrick types as text, in equal shares; empty leaves them open.
+      skin_type: Fitzpatrick types as text, or "unknown", in equal shares; empty leaves
+        them open.
       balance: axes along which to fill what training lacks.
       requests: path of a CSV instead, see `read_requests`.
       maps: where boxes come from, "validation" or "synthetic".
@@ -289,12 +318,12 @@ class Request:
           ValueError: unknown conditions, skin types or axes, or bad rows.
         """
         if self.requests:
-            return read_requests(self.requests, image_size)
+            return read_requests(self.requests, image_size, knows_types(cells))
         number = (self.num_images or 0) // self.images_per_map
         if self.balance:
             return by_balance(cells, number, self.balance)
         try:
-            types = [int(text) for text in self.skin_type]
+            types = [taxonomy.parse_skin_type(text) for text in self.skin_type]
         except ValueError as error:
             raise ValueError(f"--skin_type={','.join(self.skin_type)}: {error}") from error
         return by_selection(cells, number, self.condition, types)

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import os
 
 from absl.testing import absltest, parameterized
@@ -29,6 +30,57 @@ class CellsTest(absltest.TestCase):
         self.assertLen(cells, 12)
         self.assertEqual(sum(n for (name, _), n in cells.items() if name == "Acne"), 8)
         self.assertEqual(cells["Cyst", 3], 0)
+
+
+class UnknownTypesTest(absltest.TestCase):
+    _MIXED = {**_CELLS, ("Acne", 0): 10, ("Vitiligo", 0): 0}
+    _UNKNOWN = {cell: 0 if cell[1] else 20 for cell in _MIXED}
+
+    def test_cells(self):
+        info = testing_data.write_dataset(self.create_tempdir().full_path)
+        counts = {"crops": {"train": {"Acne": {"0": 5, "1": 1}}}}
+        info = dataclasses.replace(info, counts=counts)
+        cells = wanted.training_cells(info, ["Acne", "Cyst"])
+        self.assertEqual((cells["Acne", 0], cells["Acne", 1], cells["Cyst", 0]), (5, 1, 0))
+        self.assertTrue(wanted.knows_types(cells))
+        self.assertFalse(wanted.knows_types(self._UNKNOWN))
+
+    def test_are_painted_as_often_as_they_are_there(self):
+        counts = _count(wanted.by_selection(self._MIXED, 110))
+        self.assertEqual(counts, {cell: n for cell, n in self._MIXED.items() if n})
+
+    def test_are_the_default_of_a_model_that_knows_no_other(self):
+        for chosen in ((), ["Acne"], ["Tinea"]):
+            counts = _count(wanted.by_selection(self._UNKNOWN, 6, chosen))
+            self.assertEqual({kind for _, kind in counts}, {0})
+
+    def test_can_be_asked_for(self):
+        request = wanted.Request(num_images=2, condition=["Acne"], skin_type=["unknown"])
+        self.assertEqual(request.wanted(self._MIXED, 32), [Wanted("Acne", 0)] * 2)
+
+    def test_fill_no_gap(self):
+        for axes in (["skin_type"], ["condition", "skin_type"]):
+            counts = _count(wanted.by_balance(self._MIXED, 300, axes))
+            self.assertNotIn(0, {kind for _, kind in counts})
+            with self.assertRaisesRegex(ValueError, "no training crop has a known skin type"):
+                wanted.by_balance(self._UNKNOWN, 4, axes)
+        empty = {**self._UNKNOWN, ("Vitiligo", 0): 0}
+        counts = _count(wanted.by_balance(empty, 4, ["condition"]))
+        self.assertEqual(counts, {("Vitiligo", 0): 4})
+
+    def test_in_a_file(self):
+        path = os.path.join(self.create_tempdir().full_path, "wanted.csv")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("condition,skin_type,count\nAcne,unknown,1\nAcne,,1\n")
+        rows = wanted.read_requests(path, 32, types_known=False)
+        self.assertEqual(rows, [Wanted("Acne", 0)] * 2)
+        with self.assertRaisesRegex(ValueError, "row 3: skin_type is empty; it is 1..6 or unkn"):
+            wanted.read_requests(path, 32)
+
+    def test_in_the_table(self):
+        table = wanted.balance_table(self._MIXED, [Wanted("Vitiligo", 0)])
+        self.assertRegex(table, "type 6 +type unknown")
+        self.assertRegex(table, r"Vitiligo +10 +0 +0 +0 +0 +0 +0 -> 1")
 
 
 class SelectionTest(parameterized.TestCase):
@@ -191,7 +243,7 @@ class RequestTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ({"num_images": 4, "condition": ["Melanom"]}, "unknown condition 'Melanom'; closest is"),
-        ({"num_images": 4, "skin_type": ["7"]}, "skin type 7 is not in 1..6"),
+        ({"num_images": 4, "skin_type": ["7"]}, "skin type '7' is not 1..6 or unknown"),
         ({"num_images": 4, "skin_type": ["dark"]}, "--skin_type=dark: "),
         ({"num_images": 4, "balance": ["age"]}, "balance 'age' is not made of"),
         ({"num_images": 0}, "num_images 0 is not positive"),

@@ -50,7 +50,7 @@ def _grey_images(number, size=20, first_value=0):
     values = (first_value + np.arange(number)).astype(np.uint8)
     pixels = np.broadcast_to(values[:, None, None, None], (number, size, size, 3))
     texts = np.array([f"i{i}" for i in range(number)])
-    return Images(np.array(pixels), np.arange(number) % 3, np.ones(number, np.int64), *[texts] * 4)
+    return Images(np.array(pixels), np.arange(number) % 3, np.ones(number, np.int64), *[texts] * 5)
 
 
 def _noise(batch=16, size=20):
@@ -145,7 +145,7 @@ def _images(number, seed):
     labels = rng.integers(0, 2, number)
     levels = 60 + 130 * labels[:, None, None, None] + rng.integers(0, 40, (number, 40, 40, 3))
     texts = np.array([f"{seed}_{i}" for i in range(number)])
-    return Images(levels.astype(np.uint8), labels, np.ones(number, np.int64), *[texts] * 4)
+    return Images(levels.astype(np.uint8), labels, np.ones(number, np.int64), *[texts] * 5)
 
 
 def _batches(images, config=None):

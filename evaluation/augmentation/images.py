@@ -29,6 +29,7 @@ _SAME_PHOTOGRAPH = 0.99
 _COLUMNS = {  # of `Images`: field of the records
     "labels": "condition/code",
     "skin_types": "fitzpatrick",
+    "skin_type_sources": "fitzpatrick/source",
     "image_ids": "image_id",
     "case_ids": "case_id",
     "patient_ids": "patient_id",
@@ -43,6 +44,7 @@ class Images:
       pixels: uint8 [N, S, S, 3]; usually a file that is mapped into memory.
       labels: condition codes, int64 [N].
       skin_types: Fitzpatrick types, int64 [N]; 0 is unknown.
+      skin_type_sources: who says the type, of `manifest.SKIN_TYPE_SOURCES`, texts [N].
       image_ids: texts [N].
       case_ids: texts [N].
       patient_ids: texts [N].
@@ -52,6 +54,7 @@ class Images:
     pixels: np.ndarray
     labels: np.ndarray
     skin_types: np.ndarray
+    skin_type_sources: np.ndarray
     image_ids: np.ndarray
     case_ids: np.ndarray
     patient_ids: np.ndarray

@@ -22,7 +22,7 @@ from evaluation.augmentation.classification import Predictions
 from preprocessing.data import taxonomy
 
 _TRAINING = b"dermgan_training"
-_COLUMNS = ("image_id", "case_id", "patient_id", "condition", "fitzpatrick")
+_COLUMNS = ("image_id", "case_id", "patient_id", "condition", "fitzpatrick", "fitzpatrick_source")
 TrainingKey = Tuple[str, int]  # arm and seed
 _FILE = re.compile(r"^(?P<test_set>[a-z]+)_seed_(?P<seed>\d+)\.parquet$")
 
@@ -34,8 +34,8 @@ class ArmPredictions:
     Attributes:
       arm: its name.
       seeds: of the trainings.
-      table: a row per image: `image_id`, `case_id`, `patient_id`, `condition` and
-        `fitzpatrick` (0 is unknown).
+      table: a row per image: `image_id`, `case_id`, `patient_id`, `condition`,
+        `fitzpatrick` (0 is unknown) and `fitzpatrick_source`.
       scores: probabilities, float32 [seeds, N, K].
       trainings: what each training was and came to; see `write_predictions`.
     """

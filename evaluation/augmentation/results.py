@@ -11,7 +11,7 @@ from evaluation.augmentation.classification import Difference, Summary
 from evaluation.augmentation.predictions import ArmPredictions
 from evaluation.uncertainty import significance
 from evaluation.uncertainty.cluster_bootstrap import Estimate
-from preprocessing.data import taxonomy
+from preprocessing.data import manifest, taxonomy
 
 # Fewer test images of a skin type than this are listed, not judged.
 SMALLEST_GROUP = 20
@@ -277,7 +277,7 @@ def _changes(comparison: Comparison) -> str:
 
 
 def notes(results: Results) -> List[str]:
-    """Returns what a reader should know of conditions without photographs."""
+    """Returns what a reader should know of conditions and skin types."""
     real = results.arms[0]
     trained = real.protocol["study"]["photographs"]
     by_condition = list(zip(taxonomy.CONDITIONS, real.summary.support))
@@ -291,6 +291,13 @@ def notes(results: Results) -> List[str]:
     untested = [name for name, count in by_condition if name in trained and not count]
     if untested:
         lines.append(f"without a test image, so undefined: {', '.join(untested)}")
+    sources = real.predictions.table["fitzpatrick_source"]
+    estimated = int(sources.map(manifest.is_estimated).sum())
+    if estimated:
+        lines.append(
+            f"the skin types of {estimated} of {len(sources)} test images are estimates from their "
+            "colour (ITA)"
+        )
     return lines
 
 

@@ -300,6 +300,7 @@ def _table(test: Images) -> pd.DataFrame:
             "patient_id": test.patient_ids,
             "condition": [taxonomy.name_of(label) for label in test.labels],
             "fitzpatrick": test.skin_types,
+            "fitzpatrick_source": test.skin_type_sources,
         }
     )
 

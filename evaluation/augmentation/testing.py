@@ -25,6 +25,7 @@ def images(number: int = 240, patients: int = 80, seed: int = 0) -> pd.DataFrame
             "patient_id": owners,
             "condition": [CONDITIONS[index % len(CONDITIONS)] for index in range(number)],
             "fitzpatrick": 1 + np.arange(number) % 5,
+            "fitzpatrick_source": "annotated",
         }
     )
 

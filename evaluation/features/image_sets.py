@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
-from preprocessing.data import records
+from preprocessing.data import manifest, records
 from synthesis.layouts import Layout, draw, layout_of
 from synthesis.trained_generator import TrainedGenerator
 
@@ -29,6 +29,7 @@ class ImageSet:
       layouts: what each image shows.
       patients: whose it is, by image; for generated ones, empty texts.
       image_ids: of the photograph, or of the map that was painted.
+      skin_type_sources: who says the skin type, by image; see `manifest.SKIN_TYPE_SOURCES`.
       dataset: makes a `tf.data.Dataset` of uint8 [S, S, 3].
     """
 
@@ -37,6 +38,7 @@ class ImageSet:
     layouts: Tuple[Layout, ...]
     patients: Tuple[str, ...]
     image_ids: Tuple[str, ...]
+    skin_type_sources: Tuple[str, ...]
     dataset: Callable[[], tf.data.Dataset]
 
     def __len__(self) -> int:
@@ -49,8 +51,27 @@ class ImageSet:
 
     @property
     def skin_types(self) -> np.ndarray:
-        """Fitzpatrick types by image."""
-        return np.array([layout.skin_type for layout in self.layouts])
+        """Fitzpatrick types by image; 0 is unknown."""
+        return np.array([layout.skin_type for layout in self.layouts], int)
+
+    @property
+    def types_estimated(self) -> np.ndarray:
+        """Whether the skin type is an estimate from the image's own colour, by image."""
+        return np.array([manifest.is_estimated(one) for one in self.skin_type_sources], bool)
+
+    def notes_on_skin_types(self) -> Tuple[str, ...]:
+        """Returns what a reader of numbers by skin type should know."""
+        unknown, estimated = int((self.skin_types == 0).sum()), int(self.types_estimated.sum())
+        of = f"of {len(self):,} {self.name} crops"
+        notes = []
+        if unknown:
+            notes.append(f"{unknown:,} {of} are of unknown skin type: in no number by skin type")
+        if estimated:
+            notes.append(
+                f"the skin types of {estimated:,} {of} are estimates from their colour (ITA), "
+                "which agree with experts only moderately"
+            )
+        return tuple(notes)
 
     def describe(self, prefix: str) -> Dict[str, Any]:
         """Returns what a protocol says of photographs: how many, of how many people, which."""
@@ -58,6 +79,8 @@ class ImageSet:
             f"{prefix}_images": len(self),
             f"{prefix}_patients": len(set(self.patients)),
             f"{prefix}_digest": self.digest,
+            f"{prefix}_skin_types_unknown": int((self.skin_types == 0).sum()),
+            f"{prefix}_skin_types_estimated": int(self.types_estimated.sum()),
         }
 
     def pixels(self) -> np.ndarray:
@@ -98,6 +121,7 @@ def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] =
         tuple(map(layout_of, kept)),
         tuple(record.patient_id for record in kept),
         tuple(record.image_id for record in kept),
+        tuple(record.fitzpatrick_source for record in kept),
         dataset,
     )
 
@@ -134,7 +158,8 @@ def generated_images(
 
     empty = ("",) * len(layouts)
     ids = tuple(f"{name}_{index:06d}" for index in range(len(layouts)))
-    return ImageSet(name, digest.hexdigest(), tuple(layouts), empty, ids, dataset)
+    sources = ("requested",) * len(layouts)
+    return ImageSet(name, digest.hexdigest(), tuple(layouts), empty, ids, sources, dataset)
 
 
 def first(images: ImageSet, number: int) -> ImageSet:
@@ -147,6 +172,7 @@ def first(images: ImageSet, number: int) -> ImageSet:
         images.layouts[:number],
         images.patients[:number],
         images.image_ids[:number],
+        images.skin_type_sources[:number],
         lambda: images.dataset().take(number),
     )
 

@@ -20,6 +20,7 @@ def _images(number=7, size=32, seed=0, digest=None):
         layouts,
         tuple(f"p{index}" for index in range(number)),
         tuple(f"i{index}" for index in range(number)),
+        ("annotated",) * number,
         lambda: tf.data.Dataset.from_tensor_slices(pixels),
     )
 

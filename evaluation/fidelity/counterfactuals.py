@@ -119,6 +119,10 @@ def change_of_type(
     }
 
 
+# What `change_of_type` would measure, were there another type to change to.
+SAME_TYPE: Mapping[str, float] = dict.fromkeys(("tone_change", "type_region_iou"), math.nan)
+
+
 def _change(images: Tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Delta E by pixel (CIE 1976), float [S, S]."""
     return np.linalg.norm(skin.lab(images[0]) - skin.lab(images[1]), axis=-1)

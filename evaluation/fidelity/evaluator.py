@@ -9,7 +9,7 @@ number.
 import collections
 import dataclasses
 import math
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,8 @@ class FidelityProtocol:
     """What is painted and compared.
 
     Attributes:
-      num_images: maps to paint, each in all six skin types and with moved boxes.
+      num_images: maps to paint, each in all six skin types (where photographs tell the
+        tone of two) and with moved boxes.
       real_split: photographs that say what tone a skin type has.
       map_split: where maps come from, to be varied; its photographs, of the same
         conditions and lesion sizes, are the ceiling of place, contrast and spectrum.
@@ -70,14 +71,15 @@ class Example:
 
     Attributes:
       layout: what the map shows.
-      images: uint8 [S, S, 3] each, in skin types 1 to 6.
+      images: uint8 [S, S, 3] by skin type: 1 to 6, and the layout's own; only this one
+        where the tone of types cannot be told.
       region: what was found in the image of the layout's own type.
       other_noise: uint8 [S, S, 3], the layout as it is with another noise.
       moved: layout and image with boxes elsewhere; empty where there is no room.
     """
 
     layout: Layout
-    images: Tuple[np.ndarray, ...]
+    images: Mapping[int, np.ndarray]
     region: Region
     other_noise: np.ndarray
     moved: Tuple[Tuple[Layout, np.ndarray], ...]
@@ -91,7 +93,7 @@ class Fidelity:
       run_dir: of the generator.
       step: of the checkpoint.
       protocol: everything that the numbers depend on.
-      tone: of the skin.
+      tone: of the skin; None where photographs do not tell the tone of two types.
       roi: place and contrast of lesions.
       checkerboard: energy at upsampling frequencies.
       counterfactuals: single changes of the map.
@@ -102,7 +104,7 @@ class Fidelity:
     run_dir: str
     step: int
     protocol: Mapping[str, Any]
-    tone: Tone
+    tone: Optional[Tone]
     roi: Comparison
     checkerboard: Comparison
     counterfactuals: Counterfactuals
@@ -114,7 +116,7 @@ class Fidelity:
         return {
             "run_dir": self.run_dir,
             "step": self.step,
-            "tone": self.tone.as_dict(),
+            "tone": self.tone.as_dict() if self.tone else None,
             "roi": lesions.as_dict(self.roi),
             "checkerboard": checkerboard.as_dict(self.checkerboard),
             "counterfactuals": self.counterfactuals.as_dict(),
@@ -125,10 +127,12 @@ class Fidelity:
         """Returns all headline numbers by a path-like name, "tone/error/generated" say."""
         board = self.checkerboard
         parts: Dict[str, Dict[str, Mapping[str, Estimate]]] = {
-            "tone": {"generated": self.tone.agreement, "real": self.tone.ceiling},
             "roi": {"generated": self.roi.generated_numbers, "real": self.roi.real_numbers},
             "checkerboard": {"generated": board.generated_numbers, "real": board.real_numbers},
         }
+        if self.tone:
+            ours, theirs = self.tone.agreement, self.tone.ceiling
+            parts = {"tone": {"generated": ours, "real": theirs}, **parts}
         named = {
             f"{part}/{name}/{side}": one
             for part, sides in parts.items()
@@ -148,15 +152,20 @@ def _each(images: ImageSet, what: str) -> Iterator[Tuple[np.ndarray, Layout, str
 
 
 def measure_photographs_tone(images: ImageSet) -> pd.DataFrame:
-    """Measures the tone of photographs; columns patient, skin_type, ita."""
-    return pd.DataFrame(
+    """Measures the tone of photographs of known type; see `tone.compare_tone`."""
+    rows = [
         {
             "patient": patient,
             "skin_type": layout.skin_type,
+            "estimated": estimated,
             "ita": tone.measure_tone(image, layout),
         }
-        for image, layout, patient in _each(images, "tone")
-    )
+        for (image, layout, patient), estimated in zip(
+            _each(images, "tone"), images.types_estimated
+        )
+        if layout.skin_type
+    ]
+    return pd.DataFrame(rows, columns=["patient", "skin_type", "estimated", "ita"])
 
 
 def measure_photographs_lesions(images: ImageSet) -> Tuple[pd.DataFrame, pd.DataFrame]:
@@ -170,9 +179,12 @@ def measure_photographs_lesions(images: ImageSet) -> Tuple[pd.DataFrame, pd.Data
 
 
 def paint_examples(
-    generator: TrainedGenerator, asked: Sequence[Layout], seed: int
+    generator: TrainedGenerator,
+    asked: Sequence[Layout],
+    seed: int,
+    types: Sequence[int] = _TYPES,
 ) -> Iterator[Example]:
-    """Paints maps in all skin types, with moved boxes and, as they are, with other noise.
+    """Paints maps in skin types, with moved boxes and, as they are, with other noise.
 
     All but the last of a map share their noise.
 
@@ -180,19 +192,25 @@ def paint_examples(
       generator: paints.
       asked: what the maps show.
       seed: of the noise (image i as of `image_sets.generated_images`) and the moves.
+      types: beside the layout's own.
 
     Yields:
       One example per layout.
     """
     with progress.bar(total=len(asked), what="generated images", unit="images") as bar:
         for start in range(0, len(asked), _CHUNK):
-            for example in _paint_chunk(generator, asked[start : start + _CHUNK], start, seed):
+            chunk = asked[start : start + _CHUNK]
+            for example in _paint_chunk(generator, chunk, start, seed, types):
                 yield example
                 bar.update()
 
 
 def _paint_chunk(
-    generator: TrainedGenerator, chunk: Sequence[Layout], start: int, seed: int
+    generator: TrainedGenerator,
+    chunk: Sequence[Layout],
+    start: int,
+    seed: int,
+    types: Sequence[int],
 ) -> List[Example]:
     size = generator.image_size
     indices = range(start, start + len(chunk))
@@ -203,21 +221,27 @@ def _paint_chunk(
     ]
     ways = [
         [dataclasses.replace(layout, skin_type=skin_type) for layout in chunk]
-        for skin_type in _TYPES
+        for skin_type in types
     ]
     ways.append([there or layout for there, layout in zip(moved, chunk)])
+    if any(layout.skin_type not in types for layout in chunk):
+        ways.append(list(chunk))
     images = [generator.generate(layouts.draw(way, size), seeds) for way in ways]
     other_noise = generator.generate(layouts.draw(chunk, size), seeds + _OTHER_NOISE)
-    return [
-        Example(
-            layout=layout,
-            images=tuple(by_type[i] for by_type in images[:-1]),
-            region=localization.find_region(images[layout.skin_type - 1][i]),
-            other_noise=other_noise[i],
-            moved=((there, images[-1][i]),) if there else (),
+    examples = []
+    for i, (layout, there) in enumerate(zip(chunk, moved)):
+        by_type = {skin_type: images[place][i] for place, skin_type in enumerate(types)}
+        own = by_type.setdefault(layout.skin_type, images[-1][i])
+        examples.append(
+            Example(
+                layout=layout,
+                images=by_type,
+                region=localization.find_region(own),
+                other_noise=other_noise[i],
+                moved=((there, images[len(types)][i]),) if there else (),
+            )
         )
-        for i, (layout, there) in enumerate(zip(chunk, moved))
-    ]
+    return examples
 
 
 def measure_example(example: Example, index: int, real_means: np.ndarray, seed: int) -> Rows:
@@ -234,15 +258,19 @@ def measure_example(example: Example, index: int, real_means: np.ndarray, seed: 
       Rows of "tone", "roi", "spectrum" and "changes".
     """
     layout, region = example.layout, example.region
-    own, size = layout.skin_type, example.images[0].shape[0]
-    image = example.images[own - 1]
-    degrees = [tone.measure_tone(one, layout) for one in example.images]
-    others = [one for one in _TYPES if one != own and math.isfinite(real_means[one])]
-    other = int(np.random.default_rng([seed, 3, index]).choice(others))
-    regions = (region, localization.find_region(example.images[other - 1]))
-    changes: Dict[str, Any] = {
-        **counterfactuals.NOT_MOVED,
-        **counterfactuals.change_of_type(degrees[own - 1], degrees[other - 1], regions, size),
+    own = layout.skin_type
+    image = example.images[own]
+    degrees = {kind: tone.measure_tone(one, layout) for kind, one in example.images.items()}
+    others = [one for one in degrees if one != own and math.isfinite(real_means[one])]
+    other = own
+    changes: Dict[str, Any] = {**counterfactuals.NOT_MOVED, **counterfactuals.SAME_TYPE}
+    if own and others:
+        other = int(np.random.default_rng([seed, 3, index]).choice(others))
+        regions = (region, localization.find_region(example.images[other]))
+        changes |= counterfactuals.change_of_type(
+            degrees[own], degrees[other], regions, image.shape[0]
+        )
+    changes |= {
         "change_by_noise": counterfactuals.change_outside(
             (image, example.other_noise), layout.boxes
         ),
@@ -253,7 +281,8 @@ def measure_example(example: Example, index: int, real_means: np.ndarray, seed: 
     return {
         "tone": [
             {"map": index, "skin_type": skin_type, "ita": ita}
-            for skin_type, ita in zip(_TYPES, degrees)
+            for skin_type, ita in degrees.items()
+            if skin_type
         ],
         "roi": [{"map": index, **lesions.measure_lesion(image, layout, region)}],
         "spectrum": [{"map": index, **checkerboard.measure_spectrum(image)}],
@@ -301,7 +330,6 @@ class FidelityEvaluator:
             **dataclasses.asdict(self._protocol),
             "interval": "95% percentile bootstrap, by patient and by map",
             "requested_tone": "mean ITA of the real_split photographs of the type",
-            "painted_skin_types": list(_TYPES),
             "data_dir": self._data_dir,
             "dataset_digest": self._info.digest,
             **self._real.describe("real"),
@@ -317,12 +345,13 @@ class FidelityEvaluator:
         """
         generator.check_dataset(self._data_dir, self._info)
         real_tone = measure_photographs_tone(self._real)
-        means = tone.measured_means(real_tone)
+        means, cannot = tone.measured_means(real_tone)
+        types = () if cannot else _TYPES
         real_roi, real_spectrum = measure_photographs_lesions(self._sources)
         rows: Rows = collections.defaultdict(list)
         examples = []
         seed = self._protocol.seed
-        for index, example in enumerate(paint_examples(generator, self._layouts, seed)):
+        for index, example in enumerate(paint_examples(generator, self._layouts, seed, types)):
             for kind, measured in measure_example(example, index, means, seed).items():
                 rows[kind] += measured
             if index < _SHOWN:
@@ -333,7 +362,7 @@ class FidelityEvaluator:
             run_dir=generator.run_dir,
             step=generator.step,
             protocol=self.describe(generator),
-            tone=tone.compare_tone(real_tone, frames["tone"], **bootstrap),
+            tone=None if cannot else tone.compare_tone(real_tone, frames["tone"], **bootstrap),
             roi=lesions.compare_lesions(
                 real_roi, frames["roi"], self._info.image_size, **bootstrap
             ),
@@ -342,19 +371,29 @@ class FidelityEvaluator:
             ),
             counterfactuals=counterfactuals.summarize(frames["changes"], means, **bootstrap),
             examples=tuple(examples),
-            notes=self._notes(generator, real_tone, frames["tone"]),
+            notes=self._notes(generator, real_tone, frames["tone"], cannot),
         )
 
     def _notes(
-        self, generator: TrainedGenerator, real_tone: pd.DataFrame, painted_tone: pd.DataFrame
+        self,
+        generator: TrainedGenerator,
+        real_tone: pd.DataFrame,
+        painted_tone: pd.DataFrame,
+        cannot: str,
     ) -> Tuple[str, ...]:
-        notes = []
-        share = painted_tone["ita"].isna().mean()
+        notes = [f"tone was not measured: {cannot}"] if cannot else []
+        notes += self._real.notes_on_skin_types()
+        if real_tone["estimated"].any() and not cannot:
+            notes.append(
+                "photographs whose skin type was estimated from their colour are not held against "
+                "it: they would be compared with themselves"
+            )
+        share = 0.0 if painted_tone.empty else painted_tone["ita"].isna().mean()
         if share > _MUCH_UNSEEN:
             notes.append(f"no skin is seen outside the boxes of {share:.0%} of generated images")
         patients = real_tone.dropna().groupby("skin_type")["patient"].nunique()
         few = [f"{one} ({count})" for one, count in patients.items() if count < _FEW_PATIENTS]
-        if few:
+        if few and not cannot:
             notes.append(
                 f"few {self._protocol.real_split} patients tell the tone of skin types "
                 + ", ".join(few)

@@ -39,20 +39,20 @@ class MeasurementsTest(absltest.TestCase):
         generator = PlantedGenerator(32)
         for index, example in enumerate(_paint(_LAYOUTS)):
             seed = np.array([index + (3 << 32)], np.int64)  # as image_sets.generated_images
-            for skin_type, image in enumerate(example.images, start=1):
+            for skin_type, image in example.images.items():
                 layout = dataclasses.replace(_LAYOUTS[index], skin_type=skin_type)
                 expected = generator.generate(layouts.draw([layout], 32), seed)[0]
                 np.testing.assert_array_equal(image, expected)
             for layout, image in example.moved:
                 expected = generator.generate(layouts.draw([layout], 32), seed)[0]
                 np.testing.assert_array_equal(image, expected)
-            own = example.images[_LAYOUTS[index].skin_type - 1]
+            own = example.images[_LAYOUTS[index].skin_type]
             self.assertTrue((own != example.other_noise).any())
 
     def test_seeds_are_those_of_generated_images(self):
         images = image_sets.generated_images(PlantedGenerator(32), _LAYOUTS, seed=3).pixels()
         for layout, image, example in zip(_LAYOUTS, images, _paint(_LAYOUTS)):
-            np.testing.assert_array_equal(image, example.images[layout.skin_type - 1])
+            np.testing.assert_array_equal(image, example.images[layout.skin_type])
 
     def test_rows_of_a_map(self):
         rows = collections.defaultdict(list)
@@ -171,12 +171,25 @@ class FidelityEvaluationTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "dataset.json: another taxonomy: lacks"):
             FidelityEvaluator(folder, ("Melanoma",), _PROTOCOL)
 
-    def test_one_skin_type(self):
-        folder = self.create_tempdir().full_path
-        testing.write_dataset(folder, size=32, skin_types=(3,))
-        one_type = FidelityEvaluator(folder, ("Melanoma",), _PROTOCOL)
-        with self.assertRaisesRegex(ValueError, r"there are 1 \(3\): choose another --real_split"):
-            one_type.evaluate(PlantedGenerator(32))
+    def test_without_two_known_skin_types_tone_is_left_out(self):
+        for skin_type, known in ((3, r"1 \(3\)"), (0, r"0 \(none\)")):
+            folder = self.create_tempdir().full_path
+            testing.write_dataset(folder, size=32, skin_types=(skin_type,))
+            measured = FidelityEvaluator(folder, ("Melanoma",), _PROTOCOL).evaluate(
+                PlantedGenerator(32)
+            )
+            self.assertIsNone(measured.tone)
+            self.assertRegex(measured.notes[0], f"tone was not measured: .* there are {known}")
+            self.assertEqual(list(measured.examples[0].images), [skin_type])
+            self.assertGreater(measured.roi.generated_numbers["iou"].value, 0.5)
+            self.assertNotIn("tone/error/real", measured.estimates())
+            output = self.create_tempdir().full_path
+            report.write(measured, Report(output, "fidelity", measured.protocol))
+            text = report.table(measured)
+            self.assertNotIn("Tone", text)
+            self.assertNotIn("nan", text)
+            self.assertIn("Lesion", text)
+        self.assertIn("36 of 36 test crops are of unknown skin type", text)
 
     def test_size_without_the_frequencies(self):
         folder = self.create_tempdir().full_path

@@ -11,6 +11,7 @@ from common import figures
 from common.figures import GENERATED, REAL, pyplot
 from common.report import Report, render
 from evaluation.fidelity.evaluator import Example, Fidelity
+from evaluation.fidelity.tone import Tone
 from evaluation.uncertainty.cluster_bootstrap import Estimate
 from preprocessing.data import taxonomy
 from preprocessing.data.manifest import Box
@@ -24,9 +25,11 @@ def frame(fidelity: Fidelity) -> pd.DataFrame:
     roi = fidelity.roi.generated
     rois = [";".join(" ".join(f"{x:g}" for x in box) for box in boxes) for boxes in roi["boxes"]]
     rows = roi.drop(columns=["boxes", "region", "chance"])
-    tones = fidelity.tone.generated.pivot(index="map", columns="skin_type", values="ita")
-    tones = tones.add_prefix("ita_asked_for_type_").reset_index()
-    for other in (fidelity.checkerboard.generated, tones, fidelity.counterfactuals.rows):
+    others = [fidelity.checkerboard.generated, fidelity.counterfactuals.rows]
+    if fidelity.tone:
+        tones = fidelity.tone.generated.pivot(index="map", columns="skin_type", values="ita")
+        others.insert(1, tones.add_prefix("ita_asked_for_type_").reset_index())
+    for other in others:
         rows = rows.merge(other, on="map")
     return rows.assign(rois=rois)
 
@@ -53,11 +56,17 @@ def table(fidelity: Fidelity) -> str:
 def draw(fidelity: Fidelity) -> pyplot.Figure:
     """Draws all headline numbers beside those of photographs."""
     figure, axes = pyplot.subplots(2, 3, figsize=(13.5, 8.2))
-    _draw_tone(axes[0, 0], fidelity)
-    _draw_types(axes[0, 1], fidelity)
+    if fidelity.tone:
+        _draw_tone(axes[0, 0], fidelity.tone)
+        _draw_types(axes[0, 1], fidelity.tone)
+        _draw_type_change(axes[1, 1], fidelity)
+    else:
+        for one in (axes[0, 0], axes[0, 1], axes[1, 1]):
+            one.set_axis_off()
+        words = "Tone was not measured:\nskin types are unknown"
+        axes[0, 0].text(0.5, 0.5, words, ha="center", va="center", transform=axes[0, 0].transAxes)
     _draw_lesion(axes[0, 2], fidelity)
     _draw_spectrum(axes[1, 0], fidelity)
-    _draw_type_change(axes[1, 1], fidelity)
     _draw_move(axes[1, 2], fidelity)
     for one in axes.ravel():
         one.title.set_fontsize(10)
@@ -101,16 +110,18 @@ def _bars(
     axes.margins(y=0.22)
 
 
-def _draw_tone(axes: Any, fidelity: Fidelity) -> None:
+def _draw_tone(axes: Any, tone: Tone) -> None:
     rng = np.random.default_rng(0)
     sides = (
-        ("real crops", REAL, fidelity.tone.real, fidelity.tone.ceiling, "s", 0.25),
-        ("generated", GENERATED, fidelity.tone.generated, fidelity.tone.agreement, "o", 0.25),
+        ("real crops", REAL, tone.real, tone.ceiling, "s", 0.25),
+        ("generated", GENERATED, tone.generated, tone.agreement, "o", 0.25),
     )
     ends: List[float] = []
     for label, color, frame, numbers, marker, alpha in sides:
         x, y = frame["requested"].to_numpy(float), frame["ita"].to_numpy(float)
         known = np.isfinite(x) & np.isfinite(y)
+        if not known.any():
+            continue
         label = f"{label}: r = {numbers['correlation'].value:.2f}, "
         label += f"slope {numbers['slope'].value:.2f}, error {numbers['error'].value:.1f}°"
         jitter = rng.uniform(-1.2, 1.2, known.sum())
@@ -125,12 +136,12 @@ def _draw_tone(axes: Any, fidelity: Fidelity) -> None:
     axes.grid(alpha=0.25)
 
 
-def _draw_types(axes: Any, fidelity: Fidelity) -> None:
+def _draw_types(axes: Any, tone: Tone) -> None:
     for side, color, marker, shift in (
         ("real", REAL, "s", -0.12),
         ("generated", GENERATED, "o", 0.12),
     ):
-        rows = [one for one in fidelity.tone.types if getattr(one, f"{side}_images")]
+        rows = [one for one in tone.types if getattr(one, f"{side}_images")]
         deviations = [np.nan_to_num(getattr(one, f"{side}_sd")) for one in rows]
         axes.errorbar(
             [one.skin_type + shift for one in rows],
@@ -143,7 +154,8 @@ def _draw_types(axes: Any, fidelity: Fidelity) -> None:
             label="real crops" if side == "real" else side,
         )
     axes.set_xticks(taxonomy.FITZPATRICK_TYPES)
-    axes.set_xlabel("Fitzpatrick skin type asked for")
+    estimated = " (some are estimates)" if tone.real["estimated"].any() else ""
+    axes.set_xlabel(f"Fitzpatrick skin type asked for{estimated}")
     axes.set_ylabel("ITA (degrees), mean ± 1 SD of images")
     axes.set_title("Tone by skin type")
     axes.grid(axis="y", alpha=0.25)
@@ -231,35 +243,38 @@ def _outline(axes: Any, boxes: Sequence[Box], color: str, style: str = "-") -> N
 
 
 def draw_examples(fidelity: Fidelity) -> pyplot.Figure:
-    """Draws the first maps in all skin types, and with moved boxes.
+    """Draws the first maps in all skin types that were painted, and with moved boxes.
 
     One noise per row. Green: boxes asked for; yellow: what the finder found.
     """
     rows = fidelity.examples
-    figure, axes = pyplot.subplots(len(rows), 8, figsize=(12, 1.62 * len(rows)), squeeze=False)
+    types = taxonomy.FITZPATRICK_TYPES if fidelity.tone else ()
+    columns = 2 + len(types)
+    size = (1.5 * columns, 1.62 * len(rows))
+    figure, axes = pyplot.subplots(len(rows), columns, figsize=size, squeeze=False)
     for line, example in zip(axes, rows):
         for one in line:
             one.set_xticks([])
             one.set_yticks([])
-        _draw_example(line, example)
-    titles = ["boxes: asked for,\nfound", *(f"type {one}" for one in range(1, 7)), "boxes moved"]
+        _draw_example(line, example, types)
+    titles = ["boxes: asked for,\nfound", *map(taxonomy.type_name, types), "boxes moved"]
     for one, title in zip(axes[0], titles):
         one.set_title(title, fontsize=8)
     figure.tight_layout(pad=0.4)
     return figure
 
 
-def _draw_example(axes: Sequence[Any], example: Example) -> None:
+def _draw_example(axes: Sequence[Any], example: Example, types: Sequence[int]) -> None:
     own = example.layout.skin_type
-    axes[0].imshow(example.images[own - 1])
+    axes[0].imshow(example.images[own])
     _outline(axes[0], example.layout.boxes, _ASKED)
     _outline(axes[0], example.region.boxes, _FOUND, "--")
-    axes[0].set_ylabel(f"{example.layout.condition}\ntype {own}", fontsize=7)
-    for one, image in zip(axes[1:7], example.images):
-        one.imshow(image)
+    axes[0].set_ylabel(f"{example.layout.condition}\n{taxonomy.type_name(own)}", fontsize=7)
+    for one, skin_type in zip(axes[1:-1], types):
+        one.imshow(example.images[skin_type])
     if example.moved:
         (layout, image) = example.moved[0]
-        axes[7].imshow(image)
-        _outline(axes[7], layout.boxes, _ASKED)
+        axes[-1].imshow(image)
+        _outline(axes[-1], layout.boxes, _ASKED)
     else:
-        axes[7].axis("off")
+        axes[-1].axis("off")

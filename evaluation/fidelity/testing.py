@@ -11,7 +11,7 @@ from preprocessing.data.manifest import Box
 from training import testing_data
 
 # ITA by skin type, degrees; [0] is not a type.
-TONES = (np.nan, 60.0, 48.0, 34.0, 20.0, -5.0, -45.0)
+TONES = (20.0, 60.0, 48.0, 34.0, 20.0, -5.0, -45.0)
 LESION = (35.0, 45.0, 25.0)  # L*, a*, b*: a red disc, unlike all of them
 
 

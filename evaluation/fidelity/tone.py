@@ -78,20 +78,20 @@ def type_means(skin_types: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def measured_means(real: pd.DataFrame) -> np.ndarray:
+def measured_means(real: pd.DataFrame) -> Tuple[np.ndarray, str]:
     """Returns `type_means` of photographs: columns skin_type, ita.
 
-    Raises:
-      ValueError: photographs of fewer than two types could be measured.
+    And why they do not do, "" where they do: two types are needed, else there is nothing
+    to tell apart.
     """
     means = type_means(real["skin_type"].to_numpy(int), real["ita"].to_numpy(float))
     known = [str(one) for one in _TYPES if np.isfinite(means[one])]
-    if len(known) < 2:
-        raise ValueError(
-            "tone needs photographs of two skin types whose skin can be measured; there are "
-            f"{len(known)} ({', '.join(known) or 'none'}): choose another --real_split"
-        )
-    return means
+    if len(known) >= 2:
+        return means, ""
+    return means, (
+        "that needs photographs of two known skin types whose skin can be measured; there are "
+        f"{len(known)} ({', '.join(known) or 'none'}) in --real_split"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,23 +231,33 @@ def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, s
     """Holds generated tone against that of photographs.
 
     Args:
-      real: photographs: columns patient, skin_type, ita (degrees or NaN).
+      real: photographs of known type: columns patient, skin_type, ita (degrees or NaN),
+        estimated (whether the type was, from their colour: such a photograph is not
+        held against its type).
       generated: columns map (what was painted, alike but for the type), skin_type
         (asked for), ita.
       replicates: of the bootstrap, which draws patients and maps.
       seed: of the bootstrap.
 
     Raises:
-      ValueError: as of `measured_means`.
+      ValueError: `measured_means` says why.
     """
     real_ita, real_types = real["ita"].to_numpy(float), real["skin_type"].to_numpy(int)
     ita, types = generated["ita"].to_numpy(float), generated["skin_type"].to_numpy(int)
-    means = measured_means(real)
+    means, cannot = measured_means(real)
+    if cannot:
+        raise ValueError(cannot)
+    estimated = real["estimated"].to_numpy(bool)
     seen = real.dropna(subset=["ita"]).groupby("skin_type")["patient"].nunique()
     # One patient is no skin type, and has no ceiling to be held against.
     comparable = np.isin(types, seen.index[seen > 1])
     owners = pd.factorize(real["patient"])[0]
-    real = real.assign(requested=_other_patients(real_ita, real_types, owners))
+
+    def of_others(rows: np.ndarray) -> np.ndarray:
+        others = _other_patients(real_ita[rows], real_types[rows], owners[rows])
+        return np.where(estimated[rows], np.nan, others)
+
+    real = real.assign(requested=of_others(np.arange(len(real))))
 
     def generated_numbers(real_rows: np.ndarray, rows: np.ndarray) -> Dict[Any, float]:
         requested = type_means(real_types[real_rows], real_ita[real_rows])[types[rows]]
@@ -260,7 +270,7 @@ def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, s
 
     def real_numbers(rows: np.ndarray) -> Dict[Any, float]:
         measured, drawn_types = real_ita[rows], real_types[rows]
-        others = _other_patients(measured, drawn_types, owners[rows])
+        others = of_others(rows)
         errors = _by_type("real_error", np.abs(measured - others), drawn_types)
         return {**_agreement(measured, others), **errors}
 

@@ -48,8 +48,8 @@ class ToneTest(parameterized.TestCase):
 
     def test_one_type_is_too_few(self):
         real = pd.DataFrame({"skin_type": [2, 2, 3], "ita": [50.0, 51.0, math.nan]})
-        with self.assertRaisesRegex(ValueError, r"two skin types .* there are 1 \(2\): choose"):
-            tone.measured_means(real)
+        _, cannot = tone.measured_means(real)
+        self.assertRegex(cannot, r"two known skin types .* there are 1 \(2\) in --real_split")
 
 
 _MEANS = {1: 60.0, 2: 48.0, 3: 34.0, 4: 20.0, 6: -45.0}  # no type 5
@@ -64,7 +64,7 @@ def _real():
             for patient in range(4)
             for _ in range(2)
         ]
-    )
+    ).assign(estimated=False)
 
 
 def _generated(slope=1.0, offset=0.0):
@@ -78,6 +78,16 @@ def _generated(slope=1.0, offset=0.0):
 
 
 class ToneComparisonTest(absltest.TestCase):
+    def test_estimates_are_not_held_against_themselves(self):
+        real = _real().assign(estimated=lambda rows: rows["skin_type"] != 2)
+        result = tone.compare_tone(real, _generated(), replicates=50, seed=0)
+        told = result.real.dropna(subset=["requested"])
+        self.assertEqual(set(told["skin_type"]), {2})
+        self.assertLess(result.ceiling["error"].value, 6.0)
+        none = tone.compare_tone(real.assign(estimated=True), _generated(), replicates=50, seed=0)
+        self.assertTrue(math.isnan(none.ceiling["error"].value))
+        self.assertEqual(none.agreement["error"].value, result.agreement["error"].value)
+
     def test_exact_tone(self):
         result = tone.compare_tone(_real(), _generated(), replicates=200, seed=0)
         self.assertAlmostEqual(result.agreement["error"].value, 0.0)
@@ -112,6 +122,7 @@ class ToneComparisonTest(absltest.TestCase):
     def test_a_patient_does_not_vouch_for_himself(self):
         real = _real()
         alone = pd.DataFrame({"patient": ["a", "a"], "skin_type": [5, 5], "ita": [80.0, 81.0]})
+        alone = alone.assign(estimated=False)
         result = tone.compare_tone(
             pd.concat([real, alone], ignore_index=True), _generated(), replicates=50, seed=0
         )

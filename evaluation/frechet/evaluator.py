@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+import numpy as np
+
 from evaluation.features import image_sets, networks
 from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureExtractor
@@ -126,8 +128,12 @@ class FrechetEvaluator:
         conditions, few_of_condition = protocol.run_trials_by_group(
             real, patients, self.real.conditions, generated, images.conditions, self._trials
         )
+        by_type = [
+            np.where(types, types.astype(str), protocol.NO_GROUP)
+            for types in (self.real.skin_types, images.skin_types)
+        ]
         skin_types, few_of_type = protocol.run_trials_by_group(
-            real, patients, self.real.skin_types, generated, images.skin_types, self._trials
+            real, patients, by_type[0], generated, by_type[1], self._trials
         )
         few_of_type = {f"skin type {name}": why for name, why in few_of_type.items()}
         return FrechetEvaluation(
@@ -199,7 +205,7 @@ class FrechetEvaluator:
 
     def _notes(self, generator: TrainedGenerator, overall: TrialScores) -> Tuple[str, ...]:
         network = self._extractor.network
-        notes = []
+        notes = [*self.real.notes_on_skin_types()]
         if not network.is_canonical:
             notes.append(
                 f"features are {network.title}, not {networks.DEFAULT_LAYER} of TF-GAN's "

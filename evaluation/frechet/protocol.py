@@ -21,6 +21,7 @@ from evaluation.neighbours.nearest import check_features
 from evaluation.uncertainty import intervals
 
 METRICS = ("frechet", "kernel", "precision", "recall", "density", "coverage")
+NO_GROUP = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,7 +227,7 @@ def run_trials_by_group(
     Args:
       real: features of the photographs, [N, d].
       patients: by photograph.
-      real_groups: the group of each photograph, [N].
+      real_groups: the group of each photograph, [N]; `NO_GROUP` for none.
       generated: features of the generated images, [M, d].
       generated_groups: the group of each generated image, [M].
       protocol: how.
@@ -238,6 +239,8 @@ def run_trials_by_group(
     scores: Dict[str, TrialScores] = {}
     too_small: Dict[str, str] = {}
     for group in np.unique(np.concatenate([real_groups, generated_groups])):
+        if group == NO_GROUP:
+            continue
         mask = real_groups == group
         smallest = min(min((mask & side).sum() for side in (p, ~p)) for p in partings)
         made = int((generated_groups == group).sum())

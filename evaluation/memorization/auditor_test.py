@@ -19,7 +19,9 @@ def _judged(ratio, conditions):
     number = len(ratio)
     layouts = tuple(Layout(condition, 1, ()) for condition in conditions)
     names = ("",) * number
-    images = ImageSet("images", "0", layouts, names, names, lambda: tf.data.Dataset.range(number))
+    images = ImageSet(
+        "images", "0", layouts, names, names, names, lambda: tf.data.Dataset.range(number)
+    )
     ones = np.ones(number)
     found = Neighbours(np.zeros(number, np.int64), ratio, ratio < 0, ones, 1e-3)
     neighbours = {"features": found, "thumbnails": found}

@@ -94,5 +94,6 @@ def plant(training: ImageSet, number: int, kind: str, seed: int = 0) -> ImageSet
         layouts=tuple(training.layouts[i] for i in chosen),
         patients=tuple(training.patients[i] for i in chosen),
         image_ids=tuple(training.image_ids[i] for i in chosen),
+        skin_type_sources=tuple(training.skin_type_sources[i] for i in chosen),
         dataset=lambda: tf.data.Dataset.from_tensor_slices(pixels),
     )

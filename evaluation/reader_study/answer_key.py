@@ -91,7 +91,7 @@ class Key:
     def __post_init__(self) -> None:
         for picture in self.pictures.values():
             taxonomy.code(picture.condition)
-            taxonomy.check_fitzpatrick(picture.skin_type)
+            taxonomy.check_fitzpatrick(picture.skin_type, unknown=True)
         for trial in (one for reader in self.readers.values() for one in reader.trials):
             if trial.kind not in KINDS:
                 raise ValueError(f"unknown kind of trial {trial.kind!r}")

@@ -78,7 +78,7 @@ class Photograph:
     Attributes:
       index: its place among the crops of its split.
       condition: an entry of `taxonomy.CONDITIONS`.
-      skin_type: Fitzpatrick type, 1..6.
+      skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       patient_id: of the person.
       image_id: of the photograph, which its other crops share.
     """
@@ -98,7 +98,7 @@ class Picture:
       picture_id: neutral name, for the answer key.
       synthetic: whether a generator makes it.
       condition: what it shows.
-      skin_type: Fitzpatrick type, 1..6.
+      skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       crop: its place among the crops of the test split; -1 for synthetic ones.
       source: whose it is: pictures of one source are not independent. The patient; for
         synthetic ones what they were painted from, known when they are.

@@ -232,7 +232,7 @@ def _groups(rows: pd.DataFrame, test: str) -> Iterator[Tuple[str, str, pd.DataFr
     column = "asked" if test == RELEVANCE else "condition"
     for name, part in rows.groupby(column):
         yield CONDITION, str(name), part
-    for name, part in rows.groupby("skin_type"):
+    for name, part in rows[rows["skin_type"] > 0].groupby("skin_type"):
         yield SKIN_TYPE, str(name), part
     for name, part in rows.groupby("reader"):
         yield READER, str(name), part

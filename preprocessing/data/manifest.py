@@ -91,6 +91,11 @@ class Photograph:
         return self.fitzpatrick_source or ("requested" if self.synthetic else "annotated")
 
 
+def is_estimated(source: str) -> bool:
+    """Tells whether a skin type of this source was estimated from colour (ITA)."""
+    return source.endswith("estimated")
+
+
 def stable_fraction(text: str) -> float:
     """Maps a text to [0, 1), the same on every machine and in every process."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()

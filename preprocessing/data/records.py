@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 FORMAT_VERSION = 2
-UNKNOWN_SKIN_TYPE = 0
 DRAWN_CODE = "drawn"
 _SHARD = re.compile(r"^(?P<split>\w+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
 _BOX_SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
@@ -82,7 +81,7 @@ class Record:
       width: columns of both.
       boxes: ROI boxes in pixels of this image.
       condition: an entry of `taxonomy.CONDITIONS`.
-      fitzpatrick: 1..6, or `UNKNOWN_SKIN_TYPE` (possible in `full/` only).
+      fitzpatrick: 1..6, or `taxonomy.UNKNOWN_SKIN_TYPE`.
       case_id: see `manifest.Photograph`.
       patient_id: see `manifest.Photograph`.
       image_id: see `manifest.Photograph`; the crops of a photograph share it.
@@ -362,6 +361,8 @@ class DatasetInfo:
       packages: versions of the packages that made them.
       notes: figures that a reader of the counts should know, e.g. how many crops
         show their lesion only in part.
+      skin_type_sources: examples by kind and who says their skin type, one of
+        `manifest.SKIN_TYPE_SOURCES`.
     """
 
     image_size: int
@@ -372,6 +373,7 @@ class DatasetInfo:
     settings: Mapping[str, Any]
     packages: Mapping[str, str]
     notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    skin_type_sources: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         """Returns the text of `dataset.json`."""

@@ -40,6 +40,7 @@ CONDITIONS: Tuple[str, ...] = (
 )
 OTHER = CONDITIONS[-1]
 FITZPATRICK_TYPES: Tuple[int, ...] = (1, 2, 3, 4, 5, 6)
+UNKNOWN_SKIN_TYPE = 0
 
 # Spellings that clinicians and data sets use for a condition of the list.
 _ALIASES: Dict[str, str] = {
@@ -140,12 +141,35 @@ def name_of(condition_code: int) -> str:
     return CONDITIONS[condition_code]
 
 
-def check_fitzpatrick(skin_type: int) -> int:
+def check_fitzpatrick(skin_type: int, unknown: bool = False) -> int:
     """Returns a Fitzpatrick skin type unchanged.
+
+    Args:
+      skin_type: to check.
+      unknown: whether `UNKNOWN_SKIN_TYPE` will do.
 
     Raises:
       ValueError: the type is not in 1..6.
     """
-    if skin_type not in FITZPATRICK_TYPES:
+    if skin_type not in FITZPATRICK_TYPES and not (unknown and skin_type == UNKNOWN_SKIN_TYPE):
         raise ValueError(f"Fitzpatrick skin type {skin_type!r} is not in 1..6")
     return skin_type
+
+
+def parse_skin_type(text: str) -> int:
+    """Parses what a person asks for: 1..6, or "unknown", which is `UNKNOWN_SKIN_TYPE`.
+
+    Raises:
+      ValueError: anything else.
+    """
+    text = text.strip().lower()
+    if text == "unknown":
+        return UNKNOWN_SKIN_TYPE
+    if text not in map(str, FITZPATRICK_TYPES):
+        raise ValueError(f"skin type {text!r} is not 1..6 or unknown")
+    return int(text)
+
+
+def type_name(skin_type: int) -> str:
+    """Returns "type 3" or "type unknown"."""
+    return f"type {skin_type or 'unknown'}"

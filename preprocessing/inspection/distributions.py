@@ -217,8 +217,8 @@ def _about_skin(looks: Sequence[Look]) -> List[str]:
     unknown = types.count(None)
     if unknown:
         findings.append(
-            f"Skin type unknown: {_share(unknown, len(looks))}; these get no crops. Importing with "
-            "--estimate_skin_type fills them in."
+            f"Skin type unknown: {_share(unknown, len(looks))}; these are used like the others, "
+            "but not where skin types are compared."
         )
     known = len(looks) - unknown
     dark = types.count(5) + types.count(6)
@@ -228,7 +228,8 @@ def _about_skin(looks: Sequence[Look]) -> List[str]:
         look.row.fitzpatrick is not None and not look.has_annotated_type for look in looks
     )
     if estimated:
-        findings.append(f"Skin type estimated on import: {_share(estimated, len(looks))}.")
+        share = _share(estimated, len(looks))
+        findings.append(f"Skin type estimated from colour (ITA), not annotated: {share}.")
     return findings
 
 

@@ -106,8 +106,8 @@ class FindingsTest(absltest.TestCase):
                 "No train photograph: Acne.",
                 "No validation photograph: Acne, Cyst.",
                 "No test photograph: Cyst.",
-                "Skin type unknown: 1 of 13 (8%); these get no crops. Importing with "
-                "--estimate_skin_type fills them in.",
+                "Skin type unknown: 1 of 13 (8%); these are used like the others, "
+                "but not where skin types are compared.",
                 "Skin types 5 and 6: only 0 of 12 (0%) of known type.",
                 "No ROI: 1 of 13 (8%); these get no crops.",
                 "ROI as large as the photograph: 12 of 12 (100%); such a map says nothing about "

@@ -57,7 +57,7 @@ class Look(NamedTuple):
     def has_annotated_type(self) -> bool:
         """Whether a skin type is given that was not estimated on import."""
         known = self.row.fitzpatrick is not None
-        return known and not self.row.skin_type_source.endswith("estimated")
+        return known and not manifest.is_estimated(self.row.skin_type_source)
 
 
 class Inspection(NamedTuple):

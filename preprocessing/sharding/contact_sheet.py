@@ -7,6 +7,8 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 from PIL import Image, ImageDraw
 
+from preprocessing.data import taxonomy
+
 _CAPTION = 14
 _GAP = 6
 _TILES = 96
@@ -44,10 +46,11 @@ def _captioned(condition: str, skin_type: int, jpeg: bytes) -> Image.Image:
     tile = Image.new("RGB", (pair.width, pair.height + _CAPTION), "white")
     tile.paste(pair, (0, _CAPTION))
     draw = ImageDraw.Draw(tile)
-    caption, letters = f"{condition}, type {skin_type}", len(condition)
+    named, letters = taxonomy.type_name(skin_type), len(condition)
+    caption = f"{condition}, {named}"
     while draw.textlength(caption) > tile.width and letters:
         letters -= 1
-        caption = f"{condition[:letters].rstrip()}., type {skin_type}"
+        caption = f"{condition[:letters].rstrip()}., {named}"
     draw.text((0, 0), caption, fill="black")
     return tile
 

@@ -64,7 +64,7 @@ def _record(
         width=image.width,
         boxes=tuple(boxes),
         condition=row.condition,
-        fitzpatrick=row.fitzpatrick or records.UNKNOWN_SKIN_TYPE,
+        fitzpatrick=row.fitzpatrick or taxonomy.UNKNOWN_SKIN_TYPE,
         case_id=row.case_id,
         patient_id=row.patient_id,
         image_id=row.image_id,
@@ -111,7 +111,11 @@ def make_crop(
     x0, y0, size = (length / decoded.divisor for length in crop.window)
     scaled = _scaled(decoded.image, (image_size, image_size), (x0, y0, x0 + size, y0 + size))
     drawn = maps.encode(
-        row.fitzpatrick or 0, taxonomy.code(row.condition), crop.boxes, image_size, image_size
+        row.fitzpatrick or taxonomy.UNKNOWN_SKIN_TYPE,
+        taxonomy.code(row.condition),
+        crop.boxes,
+        image_size,
+        image_size,
     )
     return _record(row, scaled, crop.boxes, png_encoding.encode_map(drawn))
 
@@ -175,7 +179,7 @@ def process_photograph(row: manifest.Photograph, image_dir: str, settings: Setti
 
     Returns:
       Records and, for everything that was not made, a rejection. A photograph
-      without skin type or without ROI has a `full/` record only.
+      without ROI has a `full/` record only.
     """
 
     def rejection(stage: str, reason: str) -> manifest.Rejection:
@@ -191,9 +195,6 @@ def process_photograph(row: manifest.Photograph, image_dir: str, settings: Setti
     full = [make_full(row, whole, boxes, decoded.size)]
     if not boxes:
         reason = "no ROI; only the full record was made"
-        return Processed(full, [], [], [rejection("crop", reason)])
-    if row.fitzpatrick is None:
-        reason = "unknown skin type; import with --estimate_skin_type"
         return Processed(full, [], [], [rejection("crop", reason)])
     divisor = -(-max(whole.size) // _MASK_SIDE)
     scale = max(whole.size) / max(decoded.size) / divisor

@@ -82,13 +82,6 @@ class ProcessPhotographTest(parameterized.TestCase):
             "a.png: rois: box '150 100 260 140' is outside the 200x150 photograph",
         ),
         ("no_roi", {"rois": ()}, 1, "crop", "no ROI; only the full record was made"),
-        (
-            "no_type",
-            {"fitzpatrick": None},
-            1,
-            "crop",
-            "unknown skin type; import with --estimate_skin_type",
-        ),
     )
     def test_what_is_not_made_is_said(self, changes, fulls, stage, reason):
         (self.folder / "t.png").write_text("text")
@@ -99,9 +92,12 @@ class ProcessPhotographTest(parameterized.TestCase):
         self.assertEqual((done.rejections[0].row, done.rejections[0].stage), (2, stage))
         self.assertIn(reason, done.rejections[0].reason)
 
-    def test_unknown_type_is_zero_in_full(self):
-        (full,) = self.process(fitzpatrick=None).full
-        self.assertEqual((full.fitzpatrick, full.fitzpatrick_source), (0, "unknown"))
+    def test_unknown_type_is_kept_as_zero(self):
+        done = self.process(fitzpatrick=None)
+        self.assertEmpty(done.rejections)
+        for record in (*done.full, *done.crops):
+            self.assertEqual((record.fitzpatrick, record.fitzpatrick_source), (0, "unknown"))
+        self.assertEqual(maps.decode(done.crops[0].semantic_map()).skin_type, 0)
 
     def test_records_say_where_the_skin_type_is_from(self):
         done = self.process()

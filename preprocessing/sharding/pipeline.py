@@ -15,7 +15,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from common import locks
+from common import locks, pseudonyms
 from preprocessing.data import manifest, records
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
 from preprocessing.sharding import beam_runner, dataset_files, plans, shards
@@ -127,6 +127,8 @@ def preprocess(
 ) -> records.DatasetInfo:
     """Makes a data set: `crops/`, `full/`, `dataset.json`, `rejected.csv`, ...
 
+    Beside it lies `pseudonyms.key`, for its owner's eyes; one that is there is kept.
+
     Args:
       cases_path: a case manifest, see `manifest`.
       output_dir: folder for the data set.
@@ -141,7 +143,7 @@ def preprocess(
       What `dataset.json` says.
 
     Raises:
-      ValueError: no usable row or photograph, an existing output, another run in the
+      ValueError: no usable row or crop, an existing output, another run in the
         same folder, a full disk, unknown options.
     """
     settings = settings or Settings()
@@ -168,9 +170,9 @@ def preprocess(
         planned = plans.plan_records(used, folder, settings, decision.splits)
         names = job.run(map(shards.shard_of, planned), beam_args, unit="photographs")
         info = dataset_files.write_dataset_files(job, names, settings, rejections, notes)
-        if not any(info.count("full", split) for split in manifest.SPLITS):
-            text = (work / "rejected.csv").read_text(encoding="utf-8").splitlines()[1]
-            raise ValueError(f"{cases_path}: no usable photograph; the first: {text}")
+        if not any(info.count("crops", split) for split in manifest.SPLITS):
+            raise ValueError(f"{cases_path}: no usable crop; {dataset_files.main_reason(work)}")
         lease.check()
         _publish(work, output)
+        pseudonyms.load_or_create(output)
     return info

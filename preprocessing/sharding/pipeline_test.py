@@ -11,7 +11,7 @@ from absl.testing import absltest
 from apache_beam.runners.portability import local_job_service
 from PIL import Image
 
-from common import locks
+from common import locks, pseudonyms
 from preprocessing.data import manifest, maps, records, taxonomy
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import pipeline
@@ -53,7 +53,7 @@ def _digests(folder):
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(pathlib.Path(folder).rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != pseudonyms.FILE_NAME
     }
 
 
@@ -76,7 +76,7 @@ class PreprocessTest(absltest.TestCase):
                 found = list(records.read(self.output, kind, split))
                 self.assertLen(found, self.info.count(kind, split))
                 total[kind] += len(found)
-        self.assertEqual(total, {"crops": 40, "full": 41})
+        self.assertEqual(total, {"crops": 41, "full": 41})
 
     def test_maps_decode_to_condition_and_skin_type(self):
         for record in records.read(self.output, "crops", "train"):
@@ -92,17 +92,18 @@ class PreprocessTest(absltest.TestCase):
     def test_nothing_is_dropped_silently(self):
         with open(os.path.join(self.output, "rejected.csv"), newline="") as file:
             rejected = {row["image_id"]: row for row in csv.DictReader(file)}
-        self.assertCountEqual(rejected, ["missing", "untyped", "outside", "akne"])
+        self.assertCountEqual(rejected, ["missing", "outside", "akne"])
         self.assertIn("none.jpg: no such file", rejected["missing"]["reason"])
         self.assertEqual(rejected["missing"]["row"], "42")
-        self.assertIn("unknown skin type; import with", rejected["untyped"]["reason"])
         self.assertIn("box '0 0 90 10' is outside the 80x60", rejected["outside"]["reason"])
         self.assertIn("unknown condition 'Akne'; closest", rejected["akne"]["reason"])
-        self.assertEqual(self.info.notes["rejections"], 4)
+        self.assertEqual(self.info.notes["rejections"], 3)
+        sources = {"annotated": 40, "unknown": 1}
+        self.assertEqual(self.info.skin_type_sources, {"crops": sources, "full": sources})
 
     def test_crops_csv_and_contact_sheet(self):
         with open(os.path.join(self.output, "crops.csv"), newline="") as file:
-            self.assertLen(list(csv.DictReader(file)), 40)
+            self.assertLen(list(csv.DictReader(file)), 41)
         with Image.open(os.path.join(self.output, "contact_sheet.png")) as sheet:
             self.assertGreater(min(sheet.size), 200)
         self.assertFalse((pathlib.Path(self.output) / pipeline.UNFINISHED).exists())
@@ -243,12 +244,26 @@ class PreprocessTest(absltest.TestCase):
             pipeline.preprocess(self.manifest, self.manifest, _SETTINGS)
         self.assertFalse(os.path.exists(output))
 
-    def test_no_usable_photograph(self):
+    def test_the_key_of_pseudonyms_stays(self):
+        output = self.root / "keyed"
+        pipeline.preprocess(self.manifest, str(output), _SETTINGS)
+        key = output / pseudonyms.FILE_NAME
+        self.assertEqual(key.stat().st_mode & 0o777, 0o600)
+        before = key.read_bytes()
+        pipeline.preprocess(self.manifest, str(output), _SETTINGS, overwrite=True)
+        self.assertEqual(key.read_bytes(), before)
+
+    def test_no_usable_crop_names_the_commonest_reason(self):
         path = self.root / "data" / "none.csv"
-        manifest.write_cases(
-            str(path), [Photograph("c", "p", "i", "none.jpg", "Acne", 1, (Box(0, 0, 1, 1),))]
+        box = (Box(0, 0, 1, 1),)
+        rows = [Photograph("c", "p", "i", "none.jpg", "Acne", 1, box)]
+        rows += [Photograph("c", "p", f"j{n}", f"{n}.jpg", "Acne", 1) for n in range(2)]
+        manifest.write_cases(str(path), rows)
+        expected = (
+            r"no usable crop; of 3 rows or crops that were not used, 2 for the reason of row "
+            r"[34]: no ROI; .* \(fill in the column 'rois'"
         )
-        with self.assertRaisesRegex(ValueError, r"no usable photograph; .*none\.jpg: no such file"):
+        with self.assertRaisesRegex(ValueError, expected):
             pipeline.preprocess(str(path), str(self.root / "nothing"), _SETTINGS)
 
 

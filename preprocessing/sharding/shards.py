@@ -5,6 +5,7 @@ the bytes do not depend on the number of workers. `jobs` has plans, markers and 
 """
 
 import base64
+import collections
 import functools
 import io
 import zlib
@@ -84,6 +85,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
     Returns:
       split, photographs: of the plan, the latter as their number.
       counts: of records, by kind, condition and skin type.
+      sources: of their skin types, counted by kind.
       crops: rows of `crops.csv`.
       rejections: `manifest.Rejection` fields.
       thumbnails: [condition, skin type, base64 JPEG of crop and map side by side].
@@ -93,6 +95,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
     crops: List[List[Any]] = []
     rejections: List[List[Any]] = []
     firsts: Dict[Tuple[str, int], records.Record] = {}
+    sources: Dict[str, Dict[str, int]] = {kind: collections.Counter() for kind in KINDS}
     for row in plan.photographs:
         done = photograph_records.process_photograph(row, plan.image_dir, plan.settings)
         rejections.extend(list(rejection) for rejection in done.rejections)
@@ -101,6 +104,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
             for record in made:
                 data = tfrecords.frame(records.serialize(record))
                 written[kind].append(data, record.condition, record.fitzpatrick)
+                sources[kind][record.fitzpatrick_source] += 1
         for record in done.crops:
             firsts.setdefault((record.condition, record.fitzpatrick), record)
     shown = contact_sheet.spread(firsts, _THUMBNAILS_PER_SHARD, _THUMBNAILS_PER_SHARD * plan.index)
@@ -108,6 +112,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
         "split": plan.split,
         "photographs": len(plan.photographs),
         "counts": {kind: file.counts for kind, file in written.items()},
+        "sources": sources,
         "crops": crops,
         "rejections": rejections,
         "thumbnails": [[*key, _side_by_side(firsts[key])] for key in shown],

@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional
 
 from common import report
 from model import noise
-from preprocessing.data import records, taxonomy
+from preprocessing.data import manifest, records, taxonomy
 from synthesis import wanted
 from synthesis.trained_generator import TrainedGenerator
 
@@ -27,6 +27,8 @@ def render(generator: TrainedGenerator) -> str:
         info = records.read_info(dataset["directory"])
     except (ValueError, KeyError):
         info = None
+    cells = wanted.training_cells(info, generator.conditions) if info else {}
+    sources = info.skin_type_sources.get("crops", {}) if info else {}
     return report.render(
         _TEMPLATE,
         generator=generator,
@@ -36,8 +38,10 @@ def render(generator: TrainedGenerator) -> str:
         dataset_digest=dataset.get("digest"),
         info=info,
         noise=noise.GENERATOR,
-        cells=wanted.training_cells(info, generator.conditions) if info else {},
-        skin_types=taxonomy.FITZPATRICK_TYPES,
+        cells=cells,
+        skin_types=list(dict.fromkeys(skin_type for _, skin_type in cells)),
+        type_name=taxonomy.type_name,
+        estimated=sum(n for source, n in sources.items() if manifest.is_estimated(source)),
         **{name: _read(generator, name) for name in ("fid", "fidelity", "memorization")},
     )
 

@@ -36,7 +36,7 @@ def draw_request(
 
     Args:
       condition: int64 [B], 0..26.
-      skin_type: int64 [B], 1..6.
+      skin_type: int64 [B], 1..6, or 0 for unknown.
       boxes: float32 [B, N, 4], relative (ymin, xmin, ymax, xmax); zeros for no box.
       image_size: rows and columns.
 
@@ -57,8 +57,8 @@ def draw_request(
             [f"condition is not in 0..{last}:", condition],
         ),
         tf.debugging.Assert(
-            tf.reduce_all((skin_type >= 1) & (skin_type <= maps.SKIN_TYPES)),
-            [f"skin_type is not in 1..{maps.SKIN_TYPES}:", skin_type],
+            tf.reduce_all((skin_type >= 0) & (skin_type <= maps.SKIN_TYPES)),
+            [f"skin_type is not in 1..{maps.SKIN_TYPES}, or 0 for unknown:", skin_type],
         ),
         tf.debugging.Assert(
             tf.reduce_all(~given | (filled & inside)),
@@ -75,6 +75,7 @@ def describe_codes() -> Dict[str, Any]:
     return {
         "conditions": list(taxonomy.CONDITIONS),
         "skin_types": list(taxonomy.FITZPATRICK_TYPES),
+        "unknown_skin_type": taxonomy.UNKNOWN_SKIN_TYPE,
         "map": {
             "R": f"{maps.LEVEL} * skin_type, everywhere",
             "G": f"{maps.LEVEL} * (1 + condition // 6), inside the boxes, else 0",

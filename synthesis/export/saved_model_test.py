@@ -50,7 +50,7 @@ class DrawRequestTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (27, 1, [0.1, 0.1, 0.5, 0.5], "condition is not in 0..26"),
-        (0, 0, [0.1, 0.1, 0.5, 0.5], "skin_type is not in 1..6"),
+        (0, -1, [0.1, 0.1, 0.5, 0.5], "skin_type is not in 1..6"),
         (0, 7, [0.1, 0.1, 0.5, 0.5], "skin_type is not in 1..6"),
         (0, 1, [0.5, 0.1, 0.5, 0.5], "a box is empty, inverted or outside"),
         (0, 1, [0.1, 0.1, 0.5, 1.5], "a box is empty, inverted or outside"),

@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterable, List, Sequence
 
 import numpy as np
 
-from preprocessing.data import records, taxonomy
+from preprocessing.data import manifest, records, taxonomy
 from synthesis import layouts
 from synthesis.layouts import Layout
 
@@ -20,18 +20,49 @@ class Crop:
       layout: what its map shows.
       patient_id: of the person.
       image_id: of the photograph it is cut from.
+      skin_type_source: who says its skin type, one of `manifest.SKIN_TYPE_SOURCES`.
     """
 
     index: int
     layout: Layout
     patient_id: str
     image_id: str
+    skin_type_source: str = "annotated"
+
+    @property
+    def type_estimated(self) -> bool:
+        """Whether the skin type is an estimate from the photograph's colour."""
+        return manifest.is_estimated(self.skin_type_source)
+
+    @property
+    def type_caption(self) -> str:
+        """The skin type in words, marked where it is an estimate."""
+        name = taxonomy.type_name(self.layout.skin_type)
+        return f"{name} (est.)" if self.type_estimated else name
+
+
+def type_footnote(crops: Iterable[Crop], info: records.DatasetInfo) -> str:
+    """Returns what a footer says of skin types that are estimates; "" where none is."""
+    sources = info.skin_type_sources.get("crops", {})
+    estimated = sum(n for source, n in sources.items() if manifest.is_estimated(source))
+    if not estimated and not any(crop.type_estimated for crop in crops):
+        return ""
+    return (
+        f" est.: a skin type estimated from the photograph's colour (ITA), as {estimated:,} of "
+        f"the {sum(sources.values()):,} crops have."
+    )
 
 
 def list_crops(data_dir: str, split: str) -> List[Crop]:
     """Lists the crops of a split in the order of the records; errors of `records.read`."""
     return [
-        Crop(index, layouts.layout_of(record), record.patient_id, record.image_id)
+        Crop(
+            index,
+            layouts.layout_of(record),
+            record.patient_id,
+            record.image_id,
+            record.fitzpatrick_source,
+        )
         for index, record in enumerate(records.read(data_dir, "crops", split, images=False))
     ]
 

@@ -60,7 +60,8 @@ def gallery_table(
       ValueError: a number that is not positive, no test crop of these conditions, or
         records of another size than the generator's.
     """
-    generator.check_dataset(data_dir, records.read_info(data_dir))
+    info = records.read_info(data_dir)
+    generator.check_dataset(data_dir, info)
     groups = crop_choice.by_condition(crop_choice.list_crops(data_dir, SPLIT))
     wanted = conditions or generator.conditions
     known = [name for name in wanted if name in groups]
@@ -79,7 +80,7 @@ def gallery_table(
         ],
         titles_above=True,
         footer=f"{image_tables.describe(generator, seed)} Each column: a map, what is painted from "
-        "it, and the test photograph that has this map.",
+        f"it, and the test photograph that has this map.{crop_choice.type_footnote(crops, info)}",
     )
     remarks = []
     without = [name for name in wanted if name not in groups]
@@ -101,6 +102,6 @@ def _group(shown: Sequence[Tuple[Crop, np.ndarray, np.ndarray, np.ndarray]], of:
     strips = [
         Strip(maps, "map", small=True),
         Strip(images, "generated"),
-        Strip(photographs, "real", [f"type {crop.layout.skin_type}" for crop in crops]),
+        Strip(photographs, "real", [crop.type_caption for crop in crops]),
     ]
     return Group(crops[0].layout.condition, [f"{len(crops)} of {of} crops, {people}"], strips)

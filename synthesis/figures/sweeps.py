@@ -53,6 +53,10 @@ def skin_type_table(
     generator.check_dataset(data_dir, info)
     crops = choose_maps(data_dir, split, generator, conditions, rows, seed)
     cells = wanted.training_cells(info, taxonomy.CONDITIONS)
+    if not wanted.knows_types(cells):
+        raise ValueError(
+            f"{data_dir}: no training crop has a known skin type; there is nothing to sweep"
+        )
     _, painted = paint(generator, [skin_type_layouts(crop.layout) for crop in crops], seed)
     heads, given = ["map"], [[crop.layout.draw(generator.image_size)] for crop in crops]
     if photographs:
@@ -63,7 +67,7 @@ def skin_type_table(
     for crop, shown, images in zip(crops, given, painted):
         name = crop.layout.condition
         counts = [f"n = {cells[name, skin_type]:,}" for skin_type in taxonomy.FITZPATRICK_TYPES]
-        captions = [f"type {crop.layout.skin_type}", *[""] * (len(heads) - 1), *counts]
+        captions = [crop.type_caption, *[""] * (len(heads) - 1), *counts]
         groups.append(Group(name, [], [Strip([*shown, *images], captions=captions)]))
     return Table(
         groups,
@@ -71,7 +75,8 @@ def skin_type_table(
         axis="generated, by the skin type that the map asks for",
         set_apart=len(heads),
         footer=f"{image_tables.describe(generator, seed)} One noise per row: only the skin type "
-        f"differs. Maps of {split} crops. n: training crops of the condition and skin type.",
+        f"differs. Maps of {split} crops. n: training crops of the condition and skin type."
+        f"{crop_choice.type_footnote(crops, info)}",
         mark=None if photographs else Provenance(generator.digest, seed),
     )
 
@@ -95,8 +100,8 @@ def size_table(
         or one per condition if these are given.
       seed: of the noise.
       sizes: square roots of the box's area, in % of the frame's side, growing.
-      skin_type: Fitzpatrick type, 1..6; by default each condition's commonest in
-        training.
+      skin_type: Fitzpatrick type, 1..6, or 0 for unknown; by default each condition's
+        commonest in training.
 
     Raises:
       ValueError: bad sizes, skin type or number of rows, no training records, or
@@ -111,7 +116,10 @@ def size_table(
     statistics = layouts.fit_statistics(trained_on, generator.image_size)
     cells = wanted.training_cells(info, taxonomy.CONDITIONS)
     commonest = {
-        name: max(taxonomy.FITZPATRICK_TYPES, key=lambda t: (cells[name, t], -t)) for name in names
+        name: max(
+            (t for condition, t in cells if condition == name), key=lambda t: (cells[name, t], -t)
+        )
+        for name in names
     }
     types = [commonest[name] if skin_type is None else skin_type for name in names]
     swept = [
@@ -120,7 +128,10 @@ def size_table(
     ]
     groups = []
     for name, kind, maps, images in zip(names, types, *paint(generator, swept, seed)):
-        notes = [f"on type {kind}", _usual_sides(name, trained_on, generator.image_size)]
+        notes = [
+            f"on {taxonomy.type_name(kind)}",
+            _usual_sides(name, trained_on, generator.image_size),
+        ]
         groups.append(Group(name, notes, [Strip(maps, small=True), Strip(images)]))
     return Table(
         groups,
@@ -170,7 +181,7 @@ def size_layouts(
 
     Args:
       condition: an entry of `taxonomy.CONDITIONS`.
-      skin_type: Fitzpatrick type, 1..6.
+      skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       aspect: width / height of the box; nearer to 1 where the largest box would not
         fit otherwise, for all boxes alike.
       sizes: square roots of the box's area, in % of the frame's side, growing.
@@ -179,7 +190,7 @@ def size_layouts(
     Raises:
       ValueError: bad sizes or skin type, or a box smaller than a pixel.
     """
-    taxonomy.check_fitzpatrick(skin_type)
+    taxonomy.check_fitzpatrick(skin_type, unknown=True)
     check_sizes(sizes)
     if sizes[0] * image_size < 100:
         raise ValueError(f"size {sizes[0]:g} % of {image_size} pixels is less than a pixel")

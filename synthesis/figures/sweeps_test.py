@@ -153,7 +153,7 @@ class TableTest(absltest.TestCase):
         for build in (sweeps.skin_type_table, sweeps.size_table):
             with self.assertRaisesRegex(ValueError, "crops of 16x16, the generator .* 32x32"):
                 build(self.generator, other)
-        for skin_type in (0, 7):
+        for skin_type in (-1, 7):
             with self.assertRaisesRegex(ValueError, f"skin type {skin_type} is not in 1..6"):
                 sweeps.size_table(self.generator, self.data_dir, skin_type=skin_type)
 
