@@ -66,13 +66,14 @@ def _print_labels(report: importing.Report) -> None:
     print("conditions: " + ", ".join(f"{n} {name}" for name, n in report.conditions.items()))
 
 
-def _print_rejections(rejections: Sequence[manifest.Rejection]) -> None:
+def _print_rejections(rejections: Sequence[manifest.Rejection], table: str) -> None:
     """Shows a few of each stage; those for their label are counted with the labels."""
     stages = dict.fromkeys(one.stage for one in rejections if one.stage != "label")
     for stage in stages:
         found = [one for one in rejections if one.stage == stage]
         for one in found[:_EXAMPLES]:
-            print(f"not used: row {one.row} {one.image_id}: {one.reason}")
+            row = f"{table} row {one.row}, " if table else ""
+            print(f"not used: {row}{one.image_id}: {one.reason}")
         if len(found) > _EXAMPLES:
             print(f"not used: {len(found) - _EXAMPLES} more for their {stage}")
 
@@ -89,7 +90,7 @@ def _print_report(report: importing.Report, input_dir: str, output: str, rejecte
         )
     for note in report.notes:
         print(note)
-    _print_rejections(report.rejections)
+    _print_rejections(report.rejections, report.table)
     what = f"{len(report.rejections)} rows or annotations, see {rejected}"
     print(f"not used: {what if report.rejections else 'nothing'}")
     print(f"{output}: {len(report.photographs)} photographs")

@@ -43,11 +43,12 @@ class ImportCasesTest(absltest.TestCase):
         for line in (
             "HAM10000 (doi.org/10.7910/DVN/DBW86T, CC BY-NC 4.0)",
             "       1  mel -> Melanoma",
-            "       1  not used: label 'nevus' is not known; closest is ",
+            "       1  not used: label 'nevus' is not known (one of akiec, bcc, bkl, df, mel, nv, ",
             "conditions: 1 Melanoma, 1 Melanocytic Nevus",
             "ROIs: 2 mask",
             "skin type: 2 estimated",
-            f"not used: row 5 ISIC_10: image: no file ISIC_10.* below {self.folder}",
+            "not used: HAM10000_metadata.csv row 5, ISIC_10: image: no file ISIC_10.* below "
+            f"{self.folder}",
             "not used: 1 more for their file",
             f"not used: 7 rows or annotations, see {self.there}/out/cases.rejected.csv",
             f"{self.there}/out/cases.csv: 2 photographs",

@@ -284,6 +284,18 @@ def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photogr
     )
 
 
+def check_row(photograph: Photograph, folder: pathlib.Path) -> None:
+    """Checks that a row can be written and read back.
+
+    Raises:
+      ValueError: it cannot, for instance because it has too many boxes.
+    """
+    cells = {name: str(cell) for name, cell in _cells(photograph).items()}
+    again = _parse_row({name: cell.strip() for name, cell in cells.items()}, photograph.row, folder)
+    if again.image != photograph.image:
+        raise ValueError(f"image: {photograph.image!r} has blanks at its start or end; rename it")
+
+
 def _check_header(header: Sequence[str], path: pathlib.Path) -> None:
     if _NOT_TEXT.search("".join(header)):
         raise ValueError(f"{path}: not UTF-8 text; save it as UTF-8")
@@ -328,6 +340,13 @@ def _rows(path: pathlib.Path, delimiter: str = ",", strict: bool = True) -> Iter
             except csv.Error as raised:  # The reader goes on with the next line.
                 cells, error = [], str(raised)
             yield _Row(line, reader.line_num, cells, error)
+
+
+def delimiter_of(path: pathlib.Path) -> str:
+    """Returns what separates the cells of a table's header: a comma, semicolon, tab or bar."""
+    header = next(_rows(path, "\0", strict=False), _Row(1, 1, [])).cells
+    text = header[0] if header else ""
+    return max(",;\t|", key=text.count)
 
 
 def csv_rows(path: pathlib.Path, delimiter: str = ",") -> Iterator[Tuple[int, List[str]]]:

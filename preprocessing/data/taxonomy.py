@@ -7,7 +7,8 @@ are part of the semantic map and of the records and must never be reordered.
 
 import difflib
 import re
-from typing import Dict, Tuple
+import unicodedata
+from typing import Dict, Iterable, Tuple
 
 CONDITIONS: Tuple[str, ...] = (
     "Acne",
@@ -49,7 +50,6 @@ _ALIASES: Dict[str, str] = {
     "Actinic Keratoses": "Actinic Keratosis",
     "Solar Keratosis": "Actinic Keratosis",
     "Acne Vulgaris": "Acne",
-    "Contact Dermatitis": "Allergic Contact Dermatitis",
     "BCC": "Basal Cell Carcinoma",
     "Epidermoid Cyst": "Cyst",
     "Epidermal Cyst": "Cyst",
@@ -67,6 +67,7 @@ _ALIASES: Dict[str, str] = {
     "SCCIS": "SCC/SCCIS",
     "Squamous Cell Carcinoma": "SCC/SCCIS",
     "Bowen Disease": "SCC/SCCIS",
+    "Bowen's Disease": "SCC/SCCIS",
     "SK": "SK/ISK",
     "ISK": "SK/ISK",
     "SEK": "SK/ISK",
@@ -86,9 +87,27 @@ _ALIASES: Dict[str, str] = {
 _LONGEST = 100
 
 
+_CLOSE = 0.7  # Of `difflib`; below it, names have nothing in common.
+_APOSTROPHES = re.compile("['`\u00b4\u2018\u2019\u02bc\u2032\uff07]")
+_LIGATURES = str.maketrans({"\u00e6": "ae", "\u0153": "oe", "\u00f8": "o", "\u0142": "l"})
+
+
 def normalize(name: str) -> str:
-    """Returns a name without case and punctuation, for comparing spellings."""
-    return re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
+    """Returns a name without case, punctuation and Latin accents, for comparing spellings.
+
+    Letters and marks of all scripts stay: "Beh\u00e7et's disease" becomes "behcets disease", and
+    a name in Chinese or Hindi itself.
+    """
+    folded = _APOSTROPHES.sub("", unicodedata.normalize("NFC", name)).casefold()
+    split = unicodedata.normalize("NFKD", folded.translate(_LIGATURES))
+    bare = unicodedata.normalize("NFC", re.sub("(?<=[a-z])[\u0300-\u036f]+", "", split))
+    words = (letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in bare)
+    return " ".join("".join(words).split())
+
+
+def closest(normalized: str, names: Iterable[str]) -> str:
+    """Returns the one of `names` that is most like a name, or "" where none is."""
+    return next(iter(difflib.get_close_matches(normalized, names, n=1, cutoff=_CLOSE)), "")
 
 
 _CODES = {name: code for code, name in enumerate(CONDITIONS)}
@@ -120,8 +139,8 @@ def canonical(name: str) -> str:
         return _LOOKUP[normalized]
     if len(normalized) > _LONGEST:
         raise ValueError(f"unknown condition of {len(name)} letters")
-    close = difflib.get_close_matches(normalized, _LOOKUP, n=1, cutoff=0.0)
-    hint = f"; closest is {_LOOKUP[close[0]]!r}" if normalized and close else ""
+    close = closest(normalized, _LOOKUP)
+    hint = f"; closest is {_LOOKUP[close]!r}" if close else ""
     raise ValueError(f"unknown condition {name!r}{hint}")
 
 

@@ -12,10 +12,14 @@ attribute. Attributes, of the image or of its annotations (CVAT's labels have th
 | `annotator` | `completed_by` | who drew the box |
 | `confidence` | `score` | of the annotator, above 0 |
 
+Copies that Roboflow made of one photograph share its name, which stands for a patient who is
+not named.
+
 A photograph that several people annotated (in one file by `annotator`, or as several
 image entries, or in several files) becomes one: condition by vote, boxes that more
 than half of them drew, at an overlap of 0.5, median skin type. The manifest has one
-condition per photograph: one on which a person marked several is rejected.
+condition per photograph: one on which a person marked several is rejected. Which file an
+image is, and what folders say about splits: `exports`.
 """
 
 import collections
@@ -25,7 +29,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Uni
 
 from preprocessing.data import taxonomy
 from preprocessing.data.manifest import Box, Photograph, Rejection
-from preprocessing.importers import annotations, coco_json, files, formats
+from preprocessing.importers import annotations, coco_json, exports, files, formats
 from preprocessing.importers.coco_json import Annotation, Export, Image
 from preprocessing.importers.formats import Contents, Entry, Format
 from preprocessing.importers.labels import LabelMapping, UnmappedLabelError
@@ -69,17 +73,27 @@ class Sheet:
     """All that is said about one photograph, in whichever files.
 
     Attributes:
+      file: the first of them.
       images: its entries in `images`; several if several people had it as a task.
+      tasks: how many people had it to annotate, as far as files and entries tell.
       turned_size: whether the images' size may be the one before EXIF orientation. Label
         Studio writes that; of its annotations only outlines are drawn to it.
       total: annotations, usable or not.
       markings: the usable ones.
+      split: which one folders or files put it in, if any.
     """
 
+    file: str = ""
     images: List[Image] = dataclasses.field(default_factory=list)
+    tasks: float = 0
     turned_size: bool = False
     total: int = 0
     markings: List[Marking] = dataclasses.field(default_factory=list)
+    split: Optional[str] = None
+
+    def where(self) -> str:
+        """Where the photograph is described, for messages."""
+        return f"{self.file}: image {self.images[0].position}"
 
     def by_annotator(self) -> Dict[str, List[Marking]]:
         """The markings of each annotator who has any."""
@@ -145,44 +159,55 @@ def _image_id(path: str) -> str:
     return path.rsplit("/", 1)[0] + "/" + files.stem(path) if "/" in path else files.stem(path)
 
 
-def _of_annotation(
-    position: int, image: Optional[Image], file: str, error: ValueError
-) -> Rejection:
-    path = image.name if image else ""
+def _of_annotation(position: int, path: str, file: str, error: ValueError) -> Rejection:
     if isinstance(error, UnmappedLabelError):
         return formats.rejection(position, _image_id(path), path, error)
     reason = f"{file}: annotation {position}: {error}"
     return Rejection(position, _image_id(path), path, "annotation", reason)
 
 
+def _describe(export: Export, paths: Mapping[str, str], sheets: Dict[str, Sheet]) -> None:
+    """Notes which photographs an export describes, and how many people had them to annotate."""
+    entries = collections.Counter(paths.values())
+    for number, path in paths.items():
+        sheet = sheets[path]
+        sheet.file = sheet.file or export.name
+        sheet.images.append(export.images[number])
+        sheet.turned_size |= export.label_studio
+        if export.annotations:
+            # An entry is a task in Label Studio alone; elsewhere it may be listed twice.
+            sheet.tasks += 1 if export.label_studio else 1 / entries[path]
+
+
 def _collect(
-    exports: Sequence[Export], mapping: LabelMapping
+    read: Sequence[Export], located: exports.Located, mapping: LabelMapping
 ) -> Tuple[Dict[str, Sheet], List[Rejection]]:
     """Gathers what all files say, by photograph."""
     sheets: Dict[str, Sheet] = collections.defaultdict(Sheet)
     rejections = []
-    for export in exports:
-        name = export.path.name
+    for export, paths in zip(read, located.paths):
         for position in export.unnamed:
-            reason = f"{name}: the image has no id or no file_name"
+            reason = f"{export.name}: image {position} has no id or no file_name"
             rejections.append(Rejection(position, "", "", "row", reason))
-        for image in export.images.values():
-            sheets[image.name].images.append(image)
-            sheets[image.name].turned_size |= export.label_studio
+        _describe(export, paths, sheets)
+        entries = collections.Counter(paths.values())
         for annotation in export.annotations:
-            found = export.images.get(annotation.image_id)
+            path = paths.get(annotation.image_id, "")
             try:
+                found = export.images.get(annotation.image_id)
                 if found is None:
                     raise ValueError(f"image {annotation.image_id!r} is not in the file's images")
-                sheets[found.name].total += 1
-                # Whoever is not named did one task, which is one entry of one file.
-                nameless = f"{name} image {annotation.image_id}"
-                marking = _marking(annotation, nameless, found, mapping)
-                sheets[found.name].markings.append(marking)
+                if not path:
+                    continue  # The image is among the rejections.
+                sheets[path].total += 1
+                # Whoever is not named did one task: a file, or in it one entry of several.
+                task = f" image {annotation.image_id}" if entries[path] > 1 else ""
+                marking = _marking(annotation, export.name + task, found, mapping)
+                sheets[path].markings.append(marking)
                 if annotation.entry.get("segmentation"):
-                    sheets[found.name].turned_size = False
+                    sheets[path].turned_size = False
             except ValueError as error:
-                rejections.append(_of_annotation(annotation.position, found, name, error))
+                rejections.append(_of_annotation(annotation.position, path, export.name, error))
     return sheets, rejections
 
 
@@ -228,7 +253,7 @@ def _rois(sheet: Sheet) -> Tuple[Tuple[Box, ...], List[str]]:
       ValueError: there are boxes, but none that enough annotators drew.
     """
     marks = [marking.mark for marking in sheet.markings]
-    annotators = max(len(sheet.by_annotator()), len(sheet.images))
+    annotators = max(len(sheet.by_annotator()), round(sheet.tasks))
     if annotators == 1 or not marks:
         return tuple(mark.box for mark in marks), []
     needed = annotations.majority(annotators)
@@ -279,9 +304,10 @@ def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[
     if len(sizes) > 1:
         raise ValueError(f"annotated at different sizes: {' and '.join(map(str, sizes))}")
     name = _image_id(path)
+    source = exports.source_of(path, next((one.source for one in sheet.images if one.source), ""))
     photograph = Photograph(
-        case_id=case or patient or name,
-        patient_id=patient or case or name,
+        case_id=case or patient or source or name,
+        patient_id=patient or case or source or name,
         image_id=name,
         image=path,
         condition=condition,
@@ -289,6 +315,7 @@ def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[
             _types(sheet.images) or list(_skin_types(sheet).values())
         ),
         rois=rois,
+        split=sheet.split,
         extra=_extra(sheet, label),
         row=first.position,
     )
@@ -296,9 +323,9 @@ def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[
     return entry, [Rejection(first.position, name, path, "annotation", reason) for reason in alone]
 
 
-def _notes(sheets: Iterable[Sheet], entries: Sequence[Entry]) -> Tuple[str, ...]:
+def _notes(sheets: Mapping[str, Sheet], entries: Sequence[Entry]) -> Tuple[str, ...]:
     conditions, skin_types, overlaps = [], [], []
-    for sheet in sheets:
+    for sheet in sheets.values():
         people = sheet.by_annotator()
         said = {name: {one.condition for one in markings} for name, markings in people.items()}
         conditions.append({name: min(found) for name, found in said.items() if len(found) == 1})
@@ -319,7 +346,11 @@ def _notes(sheets: Iterable[Sheet], entries: Sequence[Entry]) -> Tuple[str, ...]
             f"boxes: {len(overlaps)} photographs with several annotators, mean pairwise IoU "
             f"{sum(overlaps) / len(overlaps):.2f}"
         )
-    alone = sum(entry.photograph.patient_id == entry.photograph.image_id for entry in entries)
+    copied = sum(bool(sheet.images[0].source) for sheet in sheets.values())
+    if copied:
+        texts.append(f"{copied} photographs are Roboflow's: copies of one count as one patient's")
+    described = [sheets[entry.photograph.image] for entry in entries]
+    alone = sum(not (one.said("patient_id") or one.said("case_id")) for one in described)
     if alone:
         texts.append(
             f"{alone} of {len(entries)} photographs name no patient and no case: those of one "
@@ -329,18 +360,26 @@ def _notes(sheets: Iterable[Sheet], entries: Sequence[Entry]) -> Tuple[str, ...]
 
 
 def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
-    sheets, rejections = _collect(coco_json.read_exports(folder), mapping)
+    read, passed_over = coco_json.read_exports(folder)
+    located = exports.locate(read, files.PhotographFiles(str(folder)))
+    sheets, rejections = _collect(read, located, mapping)
+    rejections = [*located.rejections, *rejections]
     entries = []
     for path, sheet in sheets.items():
+        sheet.split = located.splits.get(path)
         try:
             entry, alone = _entry(path, sheet, mapping)
         except ValueError as error:
             row = sheet.images[0].position
+            if not isinstance(error, UnmappedLabelError):
+                error = ValueError(f"{sheet.where()}: {error}")
             rejections.append(formats.rejection(row, _image_id(path), path, error))
             continue
         entries.append(entry)
         rejections += alone
-    return Contents(entries, rejections, _notes(sheets.values(), entries))
+    entries, moved = exports.one_split_per_patient(entries)
+    notes = (*passed_over, *_notes(sheets, entries), *located.notes, *moved)
+    return Contents(entries, rejections, notes)
 
 
 FORMAT = Format(

@@ -8,9 +8,12 @@ The format is cocodataset.org's `images`, `annotations`, `categories`; beyond it
   LABEL_STUDIO_FORCE_ANNOTATOR_EXPORT) an `annotator` in each annotation. Photographs
   it did not download are named by URL.
 - `file_name` may be a Windows path.
+- VIA writes `image_id` as a text, polygons as one flat list, and a category several times.
+- Roboflow has the name that a photograph was uploaded under in `extra`.
 """
 
 import dataclasses
+import hashlib
 import json
 import math
 import pathlib
@@ -27,7 +30,7 @@ from preprocessing.importers import files
 # Keys of the format itself; what else an entry holds is an attribute of it.
 _IMAGE_KEYS = frozenset(
     {"id", "width", "height", "file_name", "license", "flickr_url", "coco_url", "date_captured"}
-    | {"attributes"}
+    | {"attributes", "extra", "path"}
 )
 _ANNOTATION_KEYS = frozenset(
     {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd", "ignore"}
@@ -46,12 +49,16 @@ class Image:
       name: `file_name` as a path with forward slashes.
       size: (width, height), or None where it is not said.
       attributes: what else it says, by name in lower case with underscores.
+      absolute: whether `file_name` starts at the root of somebody's computer.
+      source: the name that the photograph had before a tool made copies of it, or "".
     """
 
     position: int
     name: str
     size: Optional[Tuple[int, int]]
     attributes: Mapping[str, str]
+    absolute: bool = False
+    source: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Annotation:
     """
 
     position: int
-    image_id: Any
+    image_id: str
     category: str
     attributes: Mapping[str, str]
     entry: Mapping[str, Any]
@@ -78,15 +85,15 @@ class Export:
     """One file.
 
     Attributes:
-      path: where it is.
-      images: by `id`.
+      name: its path below the collection's folder.
+      images: by `id`, which is compared as a text: 7 is "7".
       unnamed: positions of images without `id` or `file_name`.
       annotations: in the file's order.
       label_studio: whether Label Studio wrote it.
     """
 
-    path: pathlib.Path
-    images: Mapping[Any, Image]
+    name: str
+    images: Mapping[str, Image]
     unnamed: Sequence[int]
     annotations: Sequence[Annotation]
     label_studio: bool
@@ -101,7 +108,7 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     # A manifest's cell holds no control characters.
-    return "" if value is None else re.sub(r"[\x00-\x1f]+", " ", str(value)).strip()
+    return "" if value is None else re.sub(r"[\x00-\x1f\ud800-\udfff]+", " ", str(value)).strip()
 
 
 def _attributes(entry: Mapping[str, Any], own: frozenset) -> Dict[str, str]:
@@ -113,9 +120,22 @@ def _attributes(entry: Mapping[str, Any], own: frozenset) -> Dict[str, str]:
     return {key: text for key, text in texts.items() if text}
 
 
-def _id(value: Any) -> Any:
-    """Returns an identifier, or None for what cannot be one."""
-    return value if isinstance(value, (int, float, str)) else None
+def _id(value: Any) -> str:
+    """Returns an identifier as a text, or "" for what cannot be one."""
+    return _text(value) if isinstance(value, (int, float, str)) else ""
+
+
+_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]")
+# Roboflow's copies: "<name>_jpg.rf.<digest>.jpg".
+_ROBOFLOW = re.compile(r"(?i)(.+?)(_(jpe?g|png|bmp|tiff?|webp|heic))?\.rf\.[0-9a-z]{8,}(\.\w+)?")
+
+
+def _source(entry: Mapping[str, Any], name: str) -> str:
+    """Returns the name that a photograph had before Roboflow made copies of it, or ""."""
+    extra = entry.get("extra")
+    uploaded = extra.get("name") if isinstance(extra, Mapping) else None
+    copied = _ROBOFLOW.fullmatch(name.rsplit("/", 1)[-1])
+    return files.stem(str(uploaded)) if uploaded else copied[1] if copied else ""
 
 
 def _path(file_name: str) -> str:
@@ -128,35 +148,41 @@ def _path(file_name: str) -> str:
 
 
 def _size(entry: Mapping[str, Any]) -> Optional[Tuple[int, int]]:
-    size = entry.get("width"), entry.get("height")
-    if all(isinstance(side, (int, float)) and 1 <= side < 1e9 for side in size):
-        return int(size[0]), int(size[1])  # type: ignore[arg-type]
-    return None
+    size = _numbers([entry.get("width"), entry.get("height")], 2)
+    return (int(size[0]), int(size[1])) if size and min(size) >= 1 else None
 
 
-def _entries(data: Mapping[str, Any], key: str, path: pathlib.Path) -> List[Mapping[str, Any]]:
+def _entries(data: Mapping[str, Any], key: str) -> List[Mapping[str, Any]]:
     entries = data[key]
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
-        raise ValueError(f"{path}: {key!r} is not a list of objects")
+        raise ValueError(f"{key!r} is not a list of objects")
     return entries
 
 
-def _export(data: Mapping[str, Any], path: pathlib.Path) -> Export:
-    images: Dict[Any, Image] = {}
+def _put(found: Dict[str, str], what: str, number: str, name: str) -> None:
+    """Files a name under its number, which may have no other."""
+    if found.setdefault(number, name) != name:
+        raise ValueError(f"{what} id {number!r} is {found[number]} and {name}")
+
+
+def _export(data: Mapping[str, Any], file: str) -> Export:
+    images: Dict[str, Image] = {}
+    names: Dict[str, str] = {}
+    categories: Dict[str, str] = {}
     unnamed = []
-    for position, entry in enumerate(_entries(data, "images", path), 1):
-        name = _path(str(entry.get("file_name") or ""))
-        number = _id(entry.get("id"))
-        if not name or number is None:
+    for position, entry in enumerate(_entries(data, "images"), 1):
+        file_name = _text(entry.get("file_name"))
+        name, number = _path(file_name), _id(entry.get("id"))
+        if not name or not number:
             unnamed.append(position)
             continue
-        if number in images and images[number].name != name:
-            raise ValueError(f"{path}: image id {number!r} is {images[number].name} and {name}")
-        images[number] = Image(position, name, _size(entry), _attributes(entry, _IMAGE_KEYS))
-    categories = {
-        _id(entry.get("id")): _text(entry.get("name"))
-        for entry in _entries(data, "categories", path)
-    }
+        _put(names, "image", number, name)
+        absolute = _ABSOLUTE.match(file_name) is not None
+        attributes = _attributes(entry, _IMAGE_KEYS)
+        about = _size(entry), attributes, absolute, _source(entry, name)
+        images[number] = Image(position, name, *about)
+    for entry in _entries(data, "categories"):
+        _put(categories, "category", _id(entry.get("id")), _text(entry.get("name")))
     annotations = [
         Annotation(
             position=position,
@@ -165,51 +191,79 @@ def _export(data: Mapping[str, Any], path: pathlib.Path) -> Export:
             attributes=_attributes(entry, _ANNOTATION_KEYS),
             entry=entry,
         )
-        for position, entry in enumerate(_entries(data, "annotations", path), 1)
+        for position, entry in enumerate(_entries(data, "annotations"), 1)
     ]
     info = data.get("info")
     contributor = info.get("contributor") if isinstance(info, Mapping) else None
-    return Export(path, images, unnamed, annotations, contributor == "Label Studio")
+    return Export(file, images, unnamed, annotations, contributor == "Label Studio")
 
 
-def read_exports(folder: pathlib.Path) -> List[Export]:
-    """Reads every COCO JSON below a folder; other JSON files are passed over.
+def read_exports(folder: pathlib.Path) -> Tuple[List[Export], List[str]]:
+    """Reads every COCO JSON below a folder.
+
+    Returns:
+      The exports, and what was passed over, a line each: files that cannot be read, and copies
+      of others. JSON files with something else in them are not worth a line.
 
     Raises:
-      ValueError: no such folder, no such file, or one that is broken.
+      ValueError: no such folder, or no such file.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    exports = []
+    exports: List[Export] = []
+    notes = []
+    seen: Dict[bytes, str] = {}
     for path in sorted(folder.rglob("*.json")):
+        name = path.relative_to(folder).as_posix()
+        if files.is_hidden(name.split("/")):
+            continue
         try:
-            data = json.loads(path.read_text(encoding="utf-8-sig"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: not a JSON file: {error}") from error
-        if isinstance(data, dict) and {"images", "annotations", "categories"} <= set(data):
-            exports.append(_export(data, path))
+            content = path.read_bytes()
+            data = json.loads(content)
+            if not isinstance(data, dict) or not {"images", "annotations", "categories"} <= set(
+                data
+            ):
+                continue
+            export = _export(data, name)
+        except (ValueError, RecursionError, OSError) as error:
+            notes.append(f"{name}: passed over, cannot be read: {error}")
+            continue
+        same = seen.setdefault(hashlib.sha256(content).digest(), name)
+        if same == name:
+            exports.append(export)
+        else:
+            notes.append(f"{name}: passed over, a copy of {same}")
     if not exports:
-        raise ValueError(f"{folder}: no JSON file with images, annotations and categories below it")
-    return exports
+        why = "".join(f"; {note}" for note in notes[:1])
+        raise ValueError(
+            f"{folder}: no JSON file with images, annotations and categories below it{why}"
+        )
+    return exports, notes
 
 
 # Larger numbers are no pixels; JSON's may be of any length.
 _LARGEST = 1e9
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and abs(value) <= _LARGEST  # Not so for NaN.
+def _number(value: Any) -> float:
+    """Returns a number that may be written as a text; NaN for anything else."""
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+    return number if abs(number) <= _LARGEST else math.nan
 
 
 def _numbers(value: Any, count: int) -> Optional[List[float]]:
     """Returns `count` numbers (for 0 an even number of them), or None."""
-    if not isinstance(value, (list, tuple)) or not all(map(_is_number, value)):
-        return None
-    fits = len(value) == count if count else value and len(value) % 2 == 0
-    return [float(one) for one in value] if fits else None
+    numbers = list(map(_number, value)) if isinstance(value, (list, tuple)) else []
+    fits = len(numbers) == count if count else numbers and len(numbers) % 2 == 0
+    return numbers if fits and not any(map(math.isnan, numbers)) else None
 
 
 def _box_of_polygons(polygons: Sequence[Any]) -> Optional[Box]:
+    if polygons and not isinstance(polygons[0], (list, tuple)):
+        polygons = [polygons]  # One outline, as VIA writes it.
     outlines = [_numbers(polygon, 0) for polygon in polygons]
     whole = [outline for outline in outlines if outline is not None]
     if not whole or len(whole) < len(outlines):
@@ -218,18 +272,44 @@ def _box_of_polygons(polygons: Sequence[Any]) -> Optional[Box]:
     return Box(*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
 
 
+def _runs_of_text(text: str) -> Optional[List[int]]:
+    """Reads compressed runs as pycocotools' `rleFrString` does, or returns None.
+
+    Each character holds five bits from "0" on, lowest first; a sixth says that more follow,
+    and the last is the sign. From the fourth on, a run is told by its difference to the run
+    two before.
+    """
+    runs: List[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64 or shift > 30:
+            return None
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            signed = value - (1 << shift) if bits & 16 else value
+            runs.append(signed + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+    return runs
+
+
 def _box_of_runs(segmentation: Mapping[str, Any]) -> Optional[Box]:
-    """Returns the box around a run-length mask that is not compressed.
+    """Returns the box around a run-length mask, compressed or not.
 
     Runs of zeros and of ones take turns, down one column after the other.
     """
-    size, runs = _numbers(segmentation.get("size"), 2), segmentation.get("counts")
-    if size is None or not isinstance(runs, list) or not all(map(_is_number, runs)):
+    size, counts = _numbers(segmentation.get("size"), 2), segmentation.get("counts")
+    runs = _runs_of_text(counts) if isinstance(counts, str) else counts
+    if size is None or not isinstance(runs, list) or any(map(math.isnan, map(_number, runs))):
         return None
     height = int(size[0])
-    lengths = np.array(runs, np.int64)
+    lengths = np.array([int(_number(run)) for run in runs], np.int64)
     if height < 1 or (lengths < 0).any() or lengths.sum() != height * int(size[1]):
-        return None
+        raise ValueError(
+            f"segmentation: runs of {lengths.sum()} pixels do not fit its size "
+            f"{size[0]:g}x{size[1]:g}"
+        )
     ends = np.cumsum(lengths)
     marked = lengths[1::2] > 0
     first, last = (ends - lengths)[1::2][marked], ends[1::2][marked] - 1
@@ -254,7 +334,7 @@ def box_of(entry: Mapping[str, Any]) -> Box:
     """Returns the half-open box of an entry of `annotations`, in pixels.
 
     `bbox` counts; without one, the outline in `segmentation` (polygons, or a run-length
-    mask that is not compressed). The box of a crowd is one like others: it shows where
+    mask). The box of a crowd is one like others: it shows where
     a group of lesions is. CVAT's `rotation` (degrees, about the centre) turns a `bbox`; the
     upright box around it counts.
 
@@ -268,8 +348,8 @@ def box_of(entry: Mapping[str, Any]) -> Box:
     if corner is not None and any(corner):
         x, y, width, height = corner
         found = Box(x, y, x + width, y + height)
-        turn = attributes.get("rotation") if isinstance(attributes, Mapping) else None
-        if isinstance(turn, (int, float)) and turn and width > 0 and height > 0:
+        turn = _number(attributes.get("rotation")) if isinstance(attributes, Mapping) else 0.0
+        if abs(turn) > 0 and width > 0 and height > 0:  # Not so for NaN.
             found = _around_turned(found, turn)
     elif entry.get("bbox") and corner is None:
         raise ValueError(f"bbox {entry['bbox']!r} is not [x, y, width, height]")

@@ -23,7 +23,7 @@ class CocoJsonTest(parameterized.TestCase):
 
     def _read(self, data, name="annotations/instances_default.json"):
         testing_files.write_json(self.folder / name, data)
-        return coco_json.read_exports(self.folder)
+        return coco_json.read_exports(self.folder)[0]
 
     def test_cvat(self):
         image = {
@@ -61,7 +61,7 @@ class CocoJsonTest(parameterized.TestCase):
                 info={"contributor": "", "date_created": ""},
             )
         )
-        self.assertEqual(export.images, {1: coco_json.Image(1, "p1/a.jpg", (640, 480), {})})
+        self.assertEqual(export.images, {"1": coco_json.Image(1, "p1/a.jpg", (640, 480), {})})
         (annotation,) = export.annotations
         self.assertEqual(annotation.category, "Melanoma")
         self.assertEqual(annotation.attributes, {"skin_type": "4", "patient_id": "p1"})
@@ -86,7 +86,7 @@ class CocoJsonTest(parameterized.TestCase):
             ),
             "result.json",
         )
-        self.assertEqual(export.images[0].name, "images/1a2b3c4d-a.jpg")
+        self.assertEqual(export.images["0"].name, "images/1a2b3c4d-a.jpg")
         self.assertEqual(
             export.annotations[0].attributes,
             {"annotator": "ada@example.org", "completed_by": "7", "tags": "a;1"},
@@ -103,8 +103,8 @@ class CocoJsonTest(parameterized.TestCase):
     )
     def test_file_names(self, given, expected):
         (export,) = self._read(_data([{"id": 1, "file_name": given}]))
-        self.assertEqual(export.images[1].name, expected)
-        self.assertIsNone(export.images[1].size)
+        self.assertEqual(export.images["1"].name, expected)
+        self.assertIsNone(export.images["1"].size)
 
     def test_image_attributes(self):
         image = {"id": "x", "file_name": "a.jpg", "case_id": 17, "attributes": {"fitzpatrick": "V"}}
@@ -124,17 +124,16 @@ class CocoJsonTest(parameterized.TestCase):
             )
         )
         self.assertEqual((export.images, export.unnamed), ({}, [1, 2, 3]))
-        self.assertEqual(
-            (export.annotations[0].image_id, export.annotations[0].category), (None, "")
-        )
+        self.assertEqual((export.annotations[0].image_id, export.annotations[0].category), ("", ""))
 
     def test_every_export_below_the_folder(self):
         testing_files.write_json(self.folder / "package.json", {"name": "x"})
         testing_files.write_json(self.folder / "list.json", [1])
         self._read(_data(), "b/annotations/instances_train.json")
-        exports = self._read(_data(), "a/result.json")
+        exports = self._read(_data(info={}), "a/result.json")
         self.assertEqual(
-            [export.path.name for export in exports], ["result.json", "instances_train.json"]
+            [export.name for export in exports],
+            ["a/result.json", "b/annotations/instances_train.json"],
         )
 
     def test_broken_files(self):
@@ -147,14 +146,59 @@ class CocoJsonTest(parameterized.TestCase):
             (_data(annotations=[1]), "'annotations' is not a list of objects"),
             (
                 _data([{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}]),
-                "image id 1 is a.jpg and b.jpg",
+                "image id '1' is a.jpg and b.jpg",
             ),
         ):
-            with self.assertRaisesRegex(ValueError, f"^/.*x.json: {reason}"):
+            with self.assertRaisesRegex(ValueError, f"; x.json: passed over, .* read: {reason}"):
                 self._read(data, "x.json")
         (self.folder / "x.json").write_text('{"images": [')
-        with self.assertRaisesRegex(ValueError, "x.json: not a JSON file: Expecting value"):
+        with self.assertRaisesRegex(ValueError, "x.json: passed over, .* read: Expecting value"):
             coco_json.read_exports(self.folder)
+
+    def test_what_is_no_export_is_passed_over(self):
+        self._read(_data())
+        for name in ("._a.json", "__MACOSX/a.json", ".ipynb_checkpoints/a-checkpoint.json"):
+            (self.folder / name).parent.mkdir(exist_ok=True)
+            (self.folder / name).write_bytes(b"\0\5\x16\x07 \xb0")
+        (self.folder / "metrics.json").write_text('{"loss": 1}\n{"loss": 2}\n')
+        (self.folder / "copy of a.json").write_bytes(
+            (self.folder / "annotations/instances_default.json").read_bytes()
+        )
+        exports, notes = coco_json.read_exports(self.folder)
+        self.assertEqual([one.name for one in exports], ["annotations/instances_default.json"])
+        self.assertLen(notes, 2)
+        self.assertEqual(
+            notes[0], "copy of a.json: passed over, a copy of annotations/instances_default.json"
+        )
+        self.assertStartsWith(notes[1], "metrics.json: passed over, cannot be read: Extra data")
+
+    def test_ids_numbers_and_names_as_text(self):
+        # VIA writes `image_id` as a text, and a category several times.
+        categories = [{"id": 1, "name": "Acne"}, {"id": "2", "name": "Scar"}]
+        images = [{"id": 0, "file_name": "a.jpg", "width": "640", "height": "480"}]
+        entries = [{"image_id": "0", "category_id": 2.0, "bbox": ["1", "2", 3, "4.5"]}]
+        (export,) = self._read(_data(images, entries, categories + categories[:1]))
+        self.assertEqual(export.images["0"].size, (640, 480))
+        (annotation,) = export.annotations
+        self.assertEqual((annotation.image_id, annotation.category), ("0", "Scar"))
+        self.assertEqual(coco_json.box_of(annotation.entry), Box(1, 2, 4, 6.5))
+        categories.append({"id": "1", "name": "Wart"})
+        with self.assertRaisesRegex(ValueError, "category id '1' is Acne and Wart"):
+            self._read(_data(images, entries, categories))
+
+    @parameterized.parameters(
+        ("train/IMG 1_jpg.rf.0123456789abcdef0123456789abcdef.jpg", None, "IMG 1"),
+        ("a_b_png.rf.Q0w3rTy1.jpg", None, "a_b"),
+        ("x.rf.bb9fd77684530503f3765280b54c2413.jpg", None, "x"),
+        ("anything.jpg", {"name": "IMG_7.HEIC.jpg"}, "IMG_7.HEIC"),
+        ("k.jpg", None, ""),
+        ("surf.rf.jpg", {"user": "x"}, ""),
+    )
+    def test_source_of_roboflows_copies(self, name, extra, source):
+        image = {"id": 1, "file_name": name, **({"extra": extra} if extra else {})}
+        (export,) = self._read(_data([image]))
+        self.assertEqual(export.images["1"].source, source)
+        self.assertEmpty(export.images["1"].attributes)
 
 
 def _runs(mask):
@@ -174,12 +218,14 @@ class BoxOfTest(parameterized.TestCase):
         entry = {"bbox": [10, 20.5, 30, 40], "segmentation": [[0, 0, 1, 1, 2, 0]], "iscrowd": 1}
         self.assertEqual(coco_json.box_of(entry), Box(10, 20.5, 40, 60.5))
 
-    @parameterized.parameters(0, 0.0, 180, "90", None)
+    @parameterized.parameters(0, 0.0, 180, "x", None)
     def test_not_turned(self, rotation):
         entry = {"bbox": [10, 20, 30, 40], "attributes": {"rotation": rotation}}
         np.testing.assert_allclose(coco_json.box_of(entry), (10, 20, 40, 60))
 
-    @parameterized.parameters((90, (5, 25, 45, 55)), (270, (5, 25, 45, 55)))
+    @parameterized.parameters(
+        (90, (5, 25, 45, 55)), ("90", (5, 25, 45, 55)), (270, (5, 25, 45, 55))
+    )
     def test_turned_by_a_quarter(self, rotation, expected):
         # About the centre (25, 40), 30 wide and 40 high.
         entry = {"bbox": [10, 20, 30, 40], "attributes": {"rotation": rotation}}
@@ -224,13 +270,12 @@ class BoxOfTest(parameterized.TestCase):
         ([[]],),
         ([[1, 2, 3, "x"]],),
         ([[1, 2, 3, float("nan")]],),
-        ({"size": [4, 4], "counts": "PPYo0"},),
+        ({"size": [4, 4], "counts": "PPY~0"},),
+        ({"size": [4, 4], "counts": "oooooooo0"},),
         ({"size": [4, 4], "counts": [16]},),
         ({"size": [4, 4], "counts": [None, 16]},),
         ({"size": [4, 4], "counts": [10**30]},),
         ({"size": [10**400, 4], "counts": [1]},),
-        ({"size": [4, 4], "counts": [3, 5]},),
-        ({"size": [4, 4], "counts": [20, -4]},),
         ({"size": [4], "counts": [16]},),
         (None,),
     )
@@ -238,9 +283,28 @@ class BoxOfTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "^no bbox, and no segmentation to take one from$"):
             coco_json.box_of({"segmentation": segmentation})
 
+    @parameterized.parameters(([3, 5], 8), ([20, -4], 16), ("PPYo1", 2073600))
+    def test_runs_of_another_mask(self, counts, pixels):
+        with self.assertRaisesRegex(ValueError, f"^segmentation: runs of {pixels} pixels do not"):
+            coco_json.box_of({"segmentation": {"size": [4, 4], "counts": counts}})
+
+    def test_one_flat_polygon(self):
+        entry = {"segmentation": [100, 80, 180, 80, "180", 150, 100, 150]}
+        self.assertEqual(coco_json.box_of(entry), Box(100, 80, 180, 150))
+
+    def test_a_compressed_mask(self):
+        # pycocotools 2.0.11: encode of ones in rows 80..149 and columns 100..179 of 240 x 320.
+        entry = {
+            "segmentation": {
+                "size": [240, 320],
+                "counts": "``g0V2Z5" + "0" * 157 + "`gP1",
+            }
+        }
+        self.assertEqual(coco_json.box_of(entry), Box(100, 80, 180, 150))
+
     @parameterized.parameters(
         ([1, 2, 3],),
-        ([1, 2, 3, "4"],),
+        ([1, 2, 3, "x"],),
         ("1,2,3,4",),
         ([1, 2, 3, float("inf")],),
         ([1, 2, None, 3],),

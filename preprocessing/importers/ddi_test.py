@@ -68,7 +68,7 @@ class DdiTest(parameterized.TestCase):
         self.assertEqual(
             counts,
             {
-                "Other": 47,
+                "Other": 46,
                 "Melanocytic Nevus": 5,
                 "Melanoma": 4,
                 "Basal Cell Carcinoma": 3,

@@ -33,9 +33,14 @@ class PhotographFilesTest(absltest.TestCase):
             "p3/other.JPG",
             "notes.txt",
             ".hidden.jpg",
+            "__MACOSX/one.jpg",
+            ".ipynb_checkpoints/one.jpg",
+            "nfd/La\u0308sion.jpg",
+            "twice/copy.jpg",
+            "Twice/copy.jpg",
         ):
             (self.folder / name).parent.mkdir(exist_ok=True)
-            (self.folder / name).touch()
+            (self.folder / name).write_text(name.lower())
         self.files = files.PhotographFiles(str(self.folder), "_mask")
 
     def test_names_with_more_or_less_folders(self):
@@ -72,6 +77,23 @@ class PhotographFilesTest(absltest.TestCase):
             self.files.find("p9/other.jpg", anywhere=False)
         self.assertEqual(self.files.find("a/p3/other.jpg", anywhere=False), "p3/other.JPG")
         self.assertEqual(self.files.find("other.jpg", anywhere=False), "p3/other.JPG")
+
+    def test_accents_and_case(self):
+        for name in ("L\u00e4sion", "La\u0308sion.jpg", "NFD/l\u00c4SION.JPG"):
+            self.assertEqual(self.files.find(name), "nfd/La\u0308sion.jpg")
+
+    def test_copies_of_one_file_are_one(self):
+        self.assertEqual(self.files.find("copy.jpg"), "Twice/copy.jpg")
+        (self.folder / "twice/copy.jpg").write_text("another")
+        again = files.PhotographFiles(str(self.folder), "_mask")
+        with self.assertRaisesRegex(ValueError, "may be Twice/copy.jpg or twice/copy.jpg"):
+            again.find("copy.jpg")
+
+    def test_photographs_that_nothing_names(self):
+        named = ["images/one.jpg", "p1/shot.jpg", "p2/shot.png", "Twice/copy.jpg"]
+        self.assertCountEqual(
+            self.files.unnamed(named), ["p2/shot.jpg", "p3/other.JPG", "nfd/La\u0308sion.jpg"]
+        )
 
     def test_what_is_no_photograph(self):
         for name in ("notes", ".hidden", "", "nothing"):

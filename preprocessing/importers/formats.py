@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import re
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from preprocessing.data import manifest
 from preprocessing.data.manifest import Photograph, Rejection
@@ -49,11 +49,13 @@ class Contents:
       rejections: rows and annotations that cannot be used, and why.
       notes: what the user should know, a line each: agreement of annotators, what
         splits cannot tell apart.
+      table: the file that rows are lines of; "" where reasons name it.
     """
 
     entries: Sequence[Entry]
     rejections: Sequence[Rejection]
     notes: Tuple[str, ...] = ()
+    table: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +127,8 @@ def read_table(
 
     Args:
       folder: where it is.
-      names: names that it may have, first match wins; `.tab` is separated by tabs.
+      names: names that it may have, first match wins. Cells are separated by what
+        separates the header's: commas, semicolons, tabs or bars.
       columns: columns that it must have.
       collection: what it belongs to, for errors.
 
@@ -140,11 +143,21 @@ def read_table(
     found = [folder / name for name in names if (folder / name).is_file()]
     if not found:
         raise ValueError(f"{folder}: no {names[0]}; is this {collection}?")
-    lines = manifest.csv_rows(found[0], "\t" if found[0].suffix == ".tab" else ",")
+    lines = manifest.csv_rows(found[0], manifest.delimiter_of(found[0]))
     header = [name.strip() for name in next(lines, (1, []))[1]]
     missing = [name for name in columns if name not in header]
     if missing:
-        raise ValueError(f"{found[0]}: not {collection}: column {', '.join(missing)} missing")
+        raise ValueError(
+            f"{found[0]}: not {collection}: column {', '.join(missing)} missing; "
+            f"found {', '.join(header)[:200] or 'nothing'}"
+        )
+    return rows_of(header, lines)
+
+
+def rows_of(
+    header: Sequence[str], lines: Iterable[Tuple[int, Sequence[str]]]
+) -> Tuple[List[Row], List[Rejection]]:
+    """Returns the rows of a table below its header, and those of another length."""
     rows, rejections = [], []
     for line, values in lines:
         if len(values) == len(header):
@@ -155,6 +168,11 @@ def read_table(
             reason = f"{len(values)} cells where the header has {len(header)}"
             rejections.append(Rejection(line, "", "", "row", reason))
     return rows, rejections
+
+
+def with_photograph(entry: Entry, **fields: Any) -> Entry:
+    """Returns an entry with other fields of its photograph."""
+    return dataclasses.replace(entry, photograph=dataclasses.replace(entry.photograph, **fields))
 
 
 def rejection(row: int, image_id: str, image: str, error: ValueError) -> Rejection:
@@ -184,6 +202,7 @@ def reader(
 
     def read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
         rows, rejections = read_table(folder, names, columns, collection)
+        table = next(name for name in names if (folder / name).is_file())
         entries = []
         for line, cells in rows:
             try:
@@ -191,8 +210,7 @@ def reader(
             except ValueError as error:
                 rejections.append(rejection(line, cells[image_column], "", error))
                 continue
-            photograph = dataclasses.replace(entry.photograph, row=line)
-            entries.append(dataclasses.replace(entry, photograph=photograph))
-        return Contents(entries, rejections, tuple(notes(rows)))
+            entries.append(with_photograph(entry, row=line))
+        return Contents(entries, rejections, tuple(notes(rows)), table)
 
     return read

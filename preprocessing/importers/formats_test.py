@@ -44,12 +44,16 @@ class TablesTest(absltest.TestCase):
         rows, _ = self._table("id\twhat\n1\ta,b\n", "a.tab")
         self.assertEqual(rows, [(2, {"id": "1", "what": "a,b"})])
 
+    def test_semicolons(self):
+        rows, _ = self._table('\ufeffid;what\n1;"a;b"\n')
+        self.assertEqual(rows, [(2, {"id": "1", "what": "a;b"})])
+
     def test_not_the_collection(self):
         with self.assertRaisesRegex(ValueError, r"no a\.csv; is this A \(licence\)\?"):
             formats.read_table(self.folder, ["a.csv"], ["id"], "A (licence)")
         with self.assertRaisesRegex(ValueError, r"a\.csv: not A \(licence\): column id missing"):
             self._table("what,x\n")
-        with self.assertRaisesRegex(ValueError, "column id, what missing"):
+        with self.assertRaisesRegex(ValueError, "column id, what missing; found nothing"):
             self._table("")
         with self.assertRaisesRegex(ValueError, r"a\.csv:2: not UTF-8 text"):
             self._table("id,what\n1,Behçet\n", encoding="latin-1")
@@ -74,7 +78,7 @@ class FormatsTest(absltest.TestCase):
     def test_every_format_is_complete(self):
         self.assertCountEqual(
             importing.FORMATS,
-            ["pad_ufes_20", "ham10000", "fitzpatrick17k", "ddi", "scin", "coco"],
+            ["pad_ufes_20", "ham10000", "isic", "fitzpatrick17k", "ddi", "scin", "coco"],
         )
         for name, layout in importing.FORMATS.items():
             self.assertEqual(layout.name, name)
@@ -94,7 +98,7 @@ class FormatsTest(absltest.TestCase):
         mapping = importing.FORMATS["ham10000"].mapping({"nevus": "mole", "df": "Cyst"})
         self.assertEqual(mapping.condition("nevus"), "Melanocytic Nevus")
         self.assertEqual(mapping.condition("df"), "Cyst")
-        with self.assertRaisesRegex(ValueError, "label 'melanoma' is not known; closest is 'mel' "):
+        with self.assertRaisesRegex(ValueError, "label 'melanoma' is not known .one of akiec, "):
             mapping.condition("melanoma")
 
     def test_columns_of_the_manifest_are_not_repeated(self):

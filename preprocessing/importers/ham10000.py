@@ -9,7 +9,7 @@ Medicine 26:1229. The table names no patients: photographs of one lesion share
 from typing import Mapping
 
 from preprocessing.data.manifest import Photograph
-from preprocessing.importers import formats
+from preprocessing.importers import files, formats
 from preprocessing.importers.formats import Entry, Format
 from preprocessing.importers.labels import LabelMapping
 
@@ -25,11 +25,12 @@ CONDITIONS = {
 
 
 def _parse(cells: Mapping[str, str], mapping: LabelMapping) -> Entry:
+    name = files.stem(cells["image_id"])
     photograph = Photograph(
         case_id=cells["lesion_id"],
         patient_id=cells["lesion_id"],
-        image_id=cells["image_id"],
-        image=cells["image_id"],
+        image_id=name,
+        image=name,
         condition=mapping.condition(cells["dx"]),
         fitzpatrick=None,
         extra={key: value for key, value in cells.items() if key != "image_id"},

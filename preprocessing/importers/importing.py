@@ -9,15 +9,16 @@ import pathlib
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from common import progress
+from preprocessing.data import manifest
 from preprocessing.data.manifest import Photograph, Rejection
-from preprocessing.importers import coco, ddi, fitzpatrick17k, ham10000, pad_ufes_20, scin
+from preprocessing.importers import coco, ddi, fitzpatrick17k, ham10000, isic, pad_ufes_20, scin
 from preprocessing.importers.files import PhotographFiles, stem
 from preprocessing.importers.formats import Contents, Entry, Format
 from preprocessing.importers.measuring import Measured, measure
 
 FORMATS: Mapping[str, Format] = {
     module.FORMAT.name: module.FORMAT
-    for module in (pad_ufes_20, ham10000, fitzpatrick17k, ddi, scin, coco)
+    for module in (pad_ufes_20, ham10000, isic, fitzpatrick17k, ddi, scin, coco)
 }
 
 
@@ -36,7 +37,8 @@ class Report:
         "self_reported", "pair", "pair_estimated", "estimated" or "unknown".
       agreement: (rows with annotation and estimate, equal ones, at most one type
         apart).
-      notes: see `formats.Contents`.
+      notes: see `formats.Contents`; and how many photographs no row names.
+      table: see `formats.Contents`.
     """
 
     photographs: List[Photograph]
@@ -48,6 +50,7 @@ class Report:
     skin_type_sources: Mapping[str, int]
     agreement: Tuple[int, int, int]
     notes: Tuple[str, ...]
+    table: str
 
     @property
     def conditions(self) -> Mapping[str, int]:
@@ -87,11 +90,11 @@ def _find_files(
     """Matches entries with the paths of photographs and masks."""
     found = []
     rejections = []
-    taken: Dict[Tuple[str, str], int] = {}
     # Rejected photographs count too: another's file must not be taken for theirs.
     images = {entry.photograph.image for entry in contents.entries}
     images.update(rejection.image for rejection in contents.rejections)
     names = collections.Counter(map(stem, images))
+    taken: Dict[Tuple[str, str], int] = {}
     for entry in contents.entries:
         row = entry.photograph
         try:
@@ -105,6 +108,20 @@ def _find_files(
             continue
         found.append((entry, path, files.mask_of(path)))
     return found, rejections
+
+
+def _without_row(
+    contents: Contents, files: PhotographFiles, pending: Sequence[Tuple[Entry, str, Optional[str]]]
+) -> List[str]:
+    """Says how many photographs no row names, usable or not."""
+    named = {path for _, path, _ in pending}
+    for rejection in contents.rejections:
+        named.update(one.path for one in files.candidates(rejection.image) if one.fits)
+        named.update(one.path for one in files.candidates(rejection.image_id) if one.fits)
+    rest = files.unnamed(named)
+    if not rest:
+        return []
+    return [f"{len(rest)} pictures have no row, {rest[0]} the first"]
 
 
 def _compare(pairs: Sequence[Tuple[int, int]]) -> Tuple[int, int, int]:
@@ -139,7 +156,8 @@ def import_photographs(
     layout = FORMATS[format_name]
     mapping = layout.mapping(overrides)
     contents = layout.read(pathlib.Path(input_dir), mapping)
-    pending, missing = _find_files(contents, PhotographFiles(input_dir, layout.mask_suffix))
+    files = PhotographFiles(input_dir, layout.mask_suffix)
+    pending, missing = _find_files(contents, files)
     rejections = [*contents.rejections, *missing]
     work = functools.partial(measure, input_dir=input_dir, estimate_skin_type=estimate_skin_type)
     labels: collections.Counter = collections.Counter()
@@ -152,13 +170,23 @@ def import_photographs(
             if isinstance(found, str):
                 rejections.append(Rejection(row.row, row.image_id, path, "photograph", found))
                 continue
-            kept.append(_completed(entry, path, found))
+            completed = _completed(entry, path, found)
+            try:
+                manifest.check_row(completed, pathlib.Path(input_dir))
+            except ValueError as error:
+                rejections.append(Rejection(row.row, row.image_id, path, "row", str(error)))
+                continue
+            rejections += [
+                Rejection(row.row, row.image_id, path, "annotation", reason)
+                for reason in found.unusable
+            ]
+            kept.append(completed)
             labels[entry.label, row.condition] += 1
             if row.fitzpatrick and found.estimate:
                 skin_types.append((row.fitzpatrick, found.estimate[0]))
     if not kept:
-        why = f"; row {rejections[0].row}: {rejections[0].reason}" if rejections else ""
-        raise ValueError(f"{input_dir}: no usable row{why}")
+        where = f"{contents.table} row {rejections[0].row}: " if contents.table else ""
+        raise ValueError(f"{input_dir}: no usable row; {where}{rejections[0].reason}")
     return Report(
         photographs=kept,
         rejections=rejections,
@@ -168,5 +196,6 @@ def import_photographs(
         roi_sources=collections.Counter(row.extra["roi_source"] for row in kept),
         skin_type_sources=collections.Counter(row.skin_type_source for row in kept),
         agreement=_compare(skin_types),
-        notes=contents.notes,
+        notes=(*contents.notes, *_without_row(contents, files, pending)),
+        table=contents.table,
     )

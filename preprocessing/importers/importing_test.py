@@ -4,6 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
+from preprocessing.data import manifest
 from preprocessing.data.manifest import Box
 from preprocessing.importers import importing, testing_files
 
@@ -86,7 +87,7 @@ class ImportTest(parameterized.TestCase):
         self.assertGreater((x1 - x0) * (y1 - y0), 0.9 * 120 * 90)
         reasons = " | ".join(rejection.reason for rejection in report.rejections)
         self.assertIn("fitzpatrick: '9' is not 1..6 or empty", reasons)
-        self.assertIn("label 'XXX' is not known; closest is ", reasons)
+        self.assertIn("label 'XXX' is not known (one of ACK, ", reasons)
         self.assertIn(f"image: no file PAT_9_9_9.* below {self.folder}", reasons)
         self.assertEqual(dict(report.roi_sources), {"mask": 1, "skin": 3})
 
@@ -129,9 +130,9 @@ class ImportTest(parameterized.TestCase):
         self.assertEqual(report.photographs[0].image, f"images/{0:032x}.jpg")
         self.assertEqual(
             dict(report.labels),
-            {("acne", "Acne"): 1, ("acne vulgaris", "Acne"): 1, ("milia", "Other"): 1},
+            {("acne", "Acne"): 1, ("acne vulgaris", "Acne"): 1, ("milia", "Cyst"): 1},
         )
-        self.assertEqual(report.conditions, {"Acne": 2, "Other": 1})
+        self.assertEqual(report.conditions, {"Acne": 2, "Cyst": 1})
         self.assertEqual(
             dict(report.unmapped), {"label 'akne' is not known; closest is 'acne' (Acne)": 1}
         )
@@ -190,9 +191,44 @@ class ImportTest(parameterized.TestCase):
         # Another patient's x.jpg is not taken for the one that is missing.
         self.assertEqual(
             [(one.image_id, one.stage) for one in report.rejections],
-            [("p5/y", "row"), ("p2/x", "file"), ("p4/y", "file"), ("p3/x", "photograph")],
+            [("p2/x", "file"), ("p4/y", "file"), ("p5/y", "row"), ("p3/x", "photograph")],
         )
         self.assertIn("drawn on 240x240 pixels", report.rejections[-1].reason)
+
+    def test_what_import_calls_usable_a_manifest_may_hold(self):
+        boxes = {"a.jpg": [[1, 1, 9, 9]] * 501, "b.jpg": [[10, 10, 20, 20], [5, 5, 0.3, 0.2]]}
+        boxes.update({" c.jpg": [[1, 1, 9, 9]], "d.jpg": [[10, 10, 20, 20], [130, 5, 9, 9]]})
+        for name in (*boxes, "e.jpg"):
+            testing_files.write_photograph(self.folder / name)
+        data = {
+            "images": [{"id": name, "file_name": name} for name in boxes],
+            "annotations": [
+                {"image_id": name, "category_id": 1, "bbox": box}
+                for name, drawn in boxes.items()
+                for box in drawn
+            ],
+            "categories": [{"id": 1, "name": "Acne"}],
+        }
+        testing_files.write_json(self.folder / "result.json", data)
+        report = self._import("coco")
+        manifest.write_cases(str(self.folder / "cases.csv"), report.photographs)
+        read, rejections = manifest.read_cases(str(self.folder / "cases.csv"))
+        self.assertEmpty(rejections)
+        self.assertEqual([row.rois for row in read], [(Box(10, 10, 30, 30),)] * 2)
+        self.assertEqual(
+            [(one.image_id, one.stage, one.reason) for one in report.rejections],
+            [
+                ("c", "file", "result.json: image 3: image: no file c.* below " + str(self.folder)),
+                ("a", "photograph", "501 boxes are more than the limit of 500"),
+                (
+                    "b",
+                    "annotation",
+                    "box '5 5 5.3 5.2' is smaller than half a pixel of the photograph",
+                ),
+                ("d", "annotation", "box '130 5 139 14' is outside the 120x90 photograph"),
+            ],
+        )
+        self.assertEqual(report.notes[-1], "2 pictures have no row,  c.jpg the first")
 
     def test_masks_of_another_size_and_broken_files(self):
         _ham10000(self.folder)
@@ -209,8 +245,8 @@ class ImportTest(parameterized.TestCase):
         self.assertRegex(reasons[1], r"ISIC_0000002\.jpg: not an image that can be read")
 
     def test_wrong_folder_or_format(self):
-        with self.assertRaisesRegex(ValueError, "format 'isic' is not one of coco, ddi, fitzpat"):
-            self._import("isic")
+        with self.assertRaisesRegex(ValueError, "format 'isic2' is not one of coco, ddi, fitzpat"):
+            self._import("isic2")
         with self.assertRaisesRegex(ValueError, r"no metadata\.csv; is this PAD-UFES-20"):
             self._import("pad_ufes_20")
         (self.folder / "metadata.csv").write_text("a,b\n")
@@ -222,7 +258,9 @@ class ImportTest(parameterized.TestCase):
             self.folder / "HAM10000_metadata.csv",
             [{"lesion_id": "x", "image_id": "y", "dx": "mel"}],
         )
-        with self.assertRaisesRegex(ValueError, "no usable row; row 2: image: no file y"):
+        with self.assertRaisesRegex(
+            ValueError, "no usable row; HAM10000_metadata.csv row 2: image: no file y"
+        ):
             self._import("ham10000")
 
 

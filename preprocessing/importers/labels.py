@@ -8,34 +8,77 @@ about 210). Rules, the same for every collection:
   Melanoma (in situ), a blue or dysplastic nevus Melanocytic Nevus (as in HAM10000's
   `nv`), keratoacanthoma SCC/SCCIS.
 - A disease of its own is Other, however alike it looks: irritant contact dermatitis,
-  lichen simplex, mucous cysts, milia, onychomycosis, urticaria pigmentosa.
+  lichen simplex, onychomycosis, urticaria pigmentosa.
+- Milia are Cyst, being small epidermal cysts (ICD-10-CM files both under L72.0). A mucous
+  cyst is Other: it has no epithelium and comes from a joint or a salivary duct. Inverted
+  follicular keratosis is SK/ISK, of which it is the irritated follicular form.
 - A name that leaves open which condition it is, is not guessed; `open_because` says why.
 
-Matching forgives case and punctuation, so that `basal-cell-carcinoma` is found.
+Matching forgives case and punctuation, so that `basal-cell-carcinoma` is found, then the
+plural and British spelling ("naevi"), and "'s" in a name that the table has with one.
 """
 
 import csv
-import difflib
+import functools
 import pathlib
+import re
 from typing import Dict, Mapping, Optional, Set, Tuple
 
 from preprocessing.data import manifest, taxonomy
 
 MAPPING_COLUMNS = ("label", "condition")
+_FEW = 12  # labels, which a message can list
 
 
 def _read_diseases() -> Tuple[Dict[str, str], Dict[str, str]]:
     path = pathlib.Path(__file__).with_name("diseases.csv")
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    known = {row["label"]: row["condition"] for row in rows if row["condition"]}
-    undecided = {row["label"]: row["open_because"] for row in rows if not row["condition"]}
+    known: Dict[str, str] = {}
+    undecided: Dict[str, str] = {}
+    for row in rows:
+        table, value = (known, "condition") if row["condition"] else (undecided, "open_because")
+        for ending in ("'s", " s", ""):  # "Bowen's disease" is "Bowen disease" too.
+            table[taxonomy.normalize(row["label"].replace("'s", ending))] = row[value]
     return {**taxonomy.spellings(), **known}, undecided
 
 
 # Condition by normalized name, the taxonomy's own spellings among them; and the names
 # that leave the condition open, and why.
 CONDITIONS, UNDECIDED = _read_diseases()
+
+
+_SPELLINGS = (
+    (r"\bnaev", "nev"),
+    (r"rrhoe", "rrhe"),
+    (r"\bhaem", "hem"),
+    (r"oedema", "edema"),
+    (r"\b(nev|comedon)i\b", r"\1us"),
+    (r"(?<=..om)ata\b", "a"),
+    (r"(lentig)ines\b", r"\1o"),
+    (r"(?<=[oa])ses\b", "sis"),
+    (r"(?<=[a-z]{3}a)e\b", ""),
+    (r"(?<=[a-z]{2}[^siu])s\b", ""),
+    (r"(?<=[a-z]{2})itides\b", "itis"),
+)
+
+
+@functools.lru_cache(maxsize=None)
+def _plain(name: str) -> str:
+    """Returns a normalized name in the singular and in American spelling, more or less."""
+    for pattern, replacement in _SPELLINGS:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _plain_names(meanings: Mapping[str, object]) -> Dict[str, str]:
+    """Returns names by what `_plain` makes of them, where all of those mean the same."""
+    found: Dict[str, str] = {}
+    for name, meaning in meanings.items():
+        other = found.setdefault(_plain(name), name)
+        if not other or meanings[other] != meaning:
+            found[_plain(name)] = ""
+    return {plain: name for plain, name in found.items() if name}
 
 
 class UnmappedLabelError(ValueError):
@@ -70,6 +113,11 @@ class LabelMapping:
             taxonomy.normalize(label): (label, taxonomy.canonical(condition))
             for label, condition in (overrides or {}).items()
         }
+        self._plain = {
+            **_plain_names(self._undecided),
+            **_plain_names({name: one[1] for name, one in self._conditions.items()}),
+            **_plain_names({name: one[1] for name, one in self._overrides.items()}),
+        }
         self._used: Set[str] = set()
         self._unknown: Dict[str, str] = {}
 
@@ -81,6 +129,9 @@ class LabelMapping:
             leaves the condition open.
         """
         name = taxonomy.normalize(label)
+        if not any(name in known for known in (self._overrides, self._conditions, self._undecided)):
+            latin = " ".join(re.sub("[^a-z0-9 ]", "", name).split())  # A name in two scripts.
+            name = self._plain.get(_plain(name)) or self._plain.get(_plain(latin), name)
         if name in self._overrides:
             self._used.add(name)
             return self._overrides[name][1]
@@ -93,9 +144,16 @@ class LabelMapping:
                 f"label {label!r} leaves the condition open: {self._undecided[name]}"
             )
         if name not in self._unknown:  # Thousands of rows may share one; the search is slow.
-            close = difflib.get_close_matches(name, self._conditions, n=1, cutoff=0.0)
-            known, condition = self._conditions[close[0]]
-            self._unknown[name] = f"is not known; closest is {known!r} ({condition})"
+            close = taxonomy.closest(name, self._conditions)
+            hint = "; a row of --mapping can say what it is"
+            if len(self._conditions) <= _FEW:
+                hint = (
+                    f" (one of {', '.join(label for label, _ in self._conditions.values())})" + hint
+                )
+            elif close:
+                known, condition = self._conditions[close]
+                hint = f"; closest is {known!r} ({condition})"
+            self._unknown[name] = f"is not known{hint}"
         raise UnmappedLabelError(f"label {label!r} {self._unknown[name]}")
 
     def unused_overrides(self) -> Tuple[str, ...]:
@@ -117,7 +175,7 @@ def read_overrides(path: str) -> Dict[str, str]:
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"{path}: no such file")
-    rows = manifest.csv_rows(pathlib.Path(path))
+    rows = manifest.csv_rows(pathlib.Path(path), manifest.delimiter_of(pathlib.Path(path)))
     header = [name.strip().lower() for name in next(rows, (1, []))[1]]
     if header != list(MAPPING_COLUMNS):
         raise ValueError(

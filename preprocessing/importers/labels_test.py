@@ -14,6 +14,42 @@ class LabelMappingTest(parameterized.TestCase):
         ("Lichen planus/lichenoid eruption", "Other"),
         ("urticaria pigmentosa", "Other"),
         ("wart", "Verruca Vulgaris"),
+        # Apostrophes and accents.
+        ("Bowen's disease", "SCC/SCCIS"),
+        ("Bowens Disease", "SCC/SCCIS"),
+        ("Darier\u2019s disease", "Other"),
+        ("Darier disease", "Other"),
+        ("Beh\u00e7et's disease", "Other"),
+        ("Kaposi's sarcoma", "Other"),
+        ("Becker_s nevus", "Other"),
+        # Plurals and British spelling.
+        ("moles", "Melanocytic Nevus"),
+        ("Melanocytic naevi", "Melanocytic Nevus"),
+        ("seborrhoeic keratoses", "SK/ISK"),
+        ("solar lentigines", "Lentigo"),
+        ("Haemangiomas", "Other"),
+        ("verrucae", "Verruca Vulgaris"),
+        ("striae", "Other"),
+        # Everyday names.
+        ("ringworm", "Tinea"),
+        ("Tinea corporis", "Tinea"),
+        ("athlete's foot", "Tinea"),
+        ("Plaque psoriasis", "Psoriasis"),
+        ("plantar warts", "Verruca Vulgaris"),
+        ("hand eczema", "Eczema"),
+        ("pompholyx", "Eczema"),
+        ("Eczematous dermatitis", "Eczema"),
+        ("Comedone", "Acne"),
+        # Decided in the module's docstring.
+        ("milia", "Cyst"),
+        ("mucous cyst", "Other"),
+        ("inverted follicular keratosis", "SK/ISK"),
+        # HAM10000's codes.
+        ("akiec", "Actinic Keratosis"),
+        ("bkl", "SK/ISK"),
+        ("df", "Other"),
+        ("nv", "Melanocytic Nevus"),
+        ("vasc", "Other"),
     )
     def test_known_names(self, label, condition):
         self.assertEqual(labels.LabelMapping().condition(label), condition)
@@ -36,18 +72,37 @@ class LabelMappingTest(parameterized.TestCase):
         ("melanomma", r"label 'melanomma' is not known; closest is 'melanoma' \(Melanoma\)"),
         ("pilomatrixoma", r"closest is 'pilomatricoma' \(Other\)"),
         (" ", "label: the cell is empty"),
+        ("CD - Contact dermatitis", "open: it may be Allergic Contact Dermatitis or, if irritant"),
+        ("Contact dermatitis, NOS", "open: it may be Allergic Contact Dermatitis or, if irritant"),
+        ("nodules", "open: a finding, not a disease"),
+        ("xyz", "is not known; a row of --mapping can say what it is$"),
     )
     def test_what_cannot_be_mapped(self, label, reason):
         with self.assertRaisesRegex(labels.UnmappedLabelError, reason):
             labels.LabelMapping().condition(label)
 
     def test_overrides_win_and_unused_ones_are_known(self):
-        overrides = {"Acute dermatitis, NOS": "eczema", "Milia": "Cyst", "rash": "Other"}
+        overrides = {"Acute dermatitis, NOS": "eczema", "Milia": "Other", "rash": "Other"}
         mapping = labels.LabelMapping(overrides=overrides)
         self.assertEqual(mapping.unused_overrides(), tuple(overrides))
         self.assertEqual(mapping.condition("acute-dermatitis-nos"), "Eczema")
-        self.assertEqual(mapping.condition("milia"), "Cyst")
+        self.assertEqual(mapping.condition("milia"), "Other")
         self.assertEqual(mapping.unused_overrides(), ("rash",))
+
+    def test_names_of_other_scripts(self):
+        names = {"\u75e4\u75ae": "Acne", "\u0635\u062f\u0641\u064a\u0629": "Psoriasis"}
+        names.update({"\u042d\u043a\u0437\u0435\u043c\u0430": "Eczema"})
+        mapping = labels.LabelMapping(overrides=names)
+        self.assertEqual([mapping.condition(name) for name in names], list(names.values()))
+        self.assertEqual(mapping.condition("\u044d\u043a\u0437\u0435\u043c\u0430"), "Eczema")
+        # Vowels of Hindi are marks and not letters.
+        mapping = labels.LabelMapping(overrides={"\u0915\u0940": "Acne", "\u0915\u093e": "Other"})
+        self.assertEqual(mapping.condition("\u0915\u0940"), "Acne")
+
+    def test_a_plural_of_the_users_own(self):
+        mapping = labels.LabelMapping(overrides={"blob": "Cyst"})
+        self.assertEqual(mapping.condition("Blobs"), "Cyst")
+        self.assertEmpty(mapping.unused_overrides())
 
 
 class ReadOverridesTest(parameterized.TestCase):

@@ -24,11 +24,13 @@ class Measured(NamedTuple):
       rois: boxes in pixels, inside the photograph.
       roi_source: "boxes" that people drew, "mask" or "skin".
       estimate: (skin type, ITA in degrees), or None.
+      unusable: why boxes that people drew are not among them.
     """
 
     rois: Tuple[Box, ...]
     roi_source: str
     estimate: Optional[Tuple[int, float]]
+    unusable: Tuple[str, ...] = ()
 
 
 def boxes_from_mask(mask: np.ndarray) -> Tuple[Box, ...]:
@@ -57,7 +59,7 @@ def fit_boxes(
     frame: Optional[Tuple[int, int]],
     size: Tuple[int, int],
     turned_frame: bool = False,
-) -> Tuple[Box, ...]:
+) -> Tuple[Tuple[Box, ...], Tuple[str, ...]]:
     """Brings boxes to a photograph that was scaled since, and cuts off what sticks out.
 
     Args:
@@ -66,8 +68,11 @@ def fit_boxes(
       size: (width, height) of the photograph, upright.
       turned_frame: whether `frame` may have its sides the other way round.
 
+    Returns:
+      The boxes that a manifest may hold, and what is wrong with the others.
+
     Raises:
-      ValueError: the photograph has another shape, or a box is outside it.
+      ValueError: the photograph has another shape, or none of the boxes will do.
     """
     if turned_frame and frame == size[::-1]:
         frame = size
@@ -79,15 +84,22 @@ def fit_boxes(
             f"boxes were drawn on {frame[0]}x{frame[1]} pixels, the photograph has "
             f"{width}x{height} after EXIF orientation"
         )
-    fitted = []
+    fitted, unusable = [], []
     for box in boxes:
         inside = Box(*np.clip(np.multiply(box, 2 * scale), 0, 2 * size).round(2).tolist())
+        text = f"box {manifest.format_rois([box])!r}"
         if inside.x0 >= inside.x1 or inside.y0 >= inside.y1:
-            raise ValueError(
-                f"box {manifest.format_rois([box])!r} is outside the {width}x{height} photograph"
-            )
-        fitted.append(inside)
-    return tuple(fitted)
+            unusable.append(f"{text} is outside the {width}x{height} photograph")
+        elif min(inside.x1 - inside.x0, inside.y1 - inside.y0) < manifest.LEAST_SIDE:
+            unusable.append(f"{text} is smaller than half a pixel of the photograph")
+        else:
+            fitted.append(inside)
+    if len(fitted) > manifest.MAX_ROIS:
+        raise ValueError(f"{len(fitted)} boxes are more than the limit of {manifest.MAX_ROIS}")
+    if not fitted:
+        more = f", and so are {len(unusable) - 1} more" if len(unusable) > 1 else ""
+        raise ValueError(f"{unusable[0]}{more}" if unusable else "no box")
+    return tuple(fitted), tuple(unusable)
 
 
 def _read_mask(path: str, size: Tuple[int, int]) -> Image.Image:
@@ -115,13 +127,15 @@ def measure(
       The findings, or the reason why there are none.
     """
     drawn, shape = entry.photograph.rois, None
+    unusable: Tuple[str, ...] = ()
     try:
         picture = photographs.read_photograph(os.path.join(input_dir, image))
         if drawn:
-            rois, source = fit_boxes(drawn, entry.frame, picture.size, entry.turned_frame), "boxes"
+            rois, unusable = fit_boxes(drawn, entry.frame, picture.size, entry.turned_frame)
+            source = "boxes"
         elif mask:
             shape = _read_mask(os.path.join(input_dir, mask), picture.size)
-            rois, source = boxes_from_mask(np.asarray(shape) > 0), "mask"
+            rois, source = boxes_from_mask(np.asarray(shape) > 0)[: manifest.MAX_ROIS], "mask"
             if not rois:
                 raise ValueError(f"{os.path.join(input_dir, mask)}: the mask is empty")
         else:
@@ -131,4 +145,4 @@ def measure(
     estimate = None
     if estimate_skin_type:
         estimate = skin.estimate_fitzpatrick(picture, rois if source != "skin" else (), shape)
-    return Measured(rois, source, estimate)
+    return Measured(rois, source, estimate, unusable)

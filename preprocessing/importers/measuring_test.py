@@ -25,16 +25,16 @@ class BoxesFromMaskTest(absltest.TestCase):
 class FitBoxesTest(parameterized.TestCase):
     def test_as_they_are(self):
         boxes = (Box(1.5, 2, 3, 4),)
-        self.assertEqual(measuring.fit_boxes(boxes, None, (10, 20)), boxes)
-        self.assertEqual(measuring.fit_boxes(boxes, (10, 20), (10, 20)), boxes)
+        self.assertEqual(measuring.fit_boxes(boxes, None, (10, 20)), (boxes, ()))
+        self.assertEqual(measuring.fit_boxes(boxes, (10, 20), (10, 20)), (boxes, ()))
 
     def test_cut_off_at_the_frame(self):
-        found = measuring.fit_boxes([Box(-3, 5, 12, 25)], (10, 20), (10, 20))
+        found, _ = measuring.fit_boxes([Box(-3, 5, 12, 25)], (10, 20), (10, 20))
         self.assertEqual(found, (Box(0, 5, 10, 20),))
 
     def test_scaled_since(self):
         # 4000x3000 to 1001x750: sides rounded to whole pixels.
-        (found,) = measuring.fit_boxes([Box(400, 300, 800, 1500)], (4000, 3000), (1001, 750))
+        (found,), _ = measuring.fit_boxes([Box(400, 300, 800, 1500)], (4000, 3000), (1001, 750))
         np.testing.assert_allclose(found, (100.1, 75, 200.2, 375))
 
     @parameterized.parameters(((3000, 4000),), ((4000, 2900),))
@@ -44,7 +44,8 @@ class FitBoxesTest(parameterized.TestCase):
 
     def test_a_frame_before_exif_orientation(self):
         boxes = (Box(1, 2, 3, 18),)
-        self.assertEqual(measuring.fit_boxes(boxes, (20, 10), (10, 20), turned_frame=True), boxes)
+        found, _ = measuring.fit_boxes(boxes, (20, 10), (10, 20), turned_frame=True)
+        self.assertEqual(found, boxes)
         with self.assertRaisesRegex(ValueError, "drawn on 20x10 pixels"):
             measuring.fit_boxes(boxes, (20, 10), (5, 10), turned_frame=True)
 
@@ -52,6 +53,18 @@ class FitBoxesTest(parameterized.TestCase):
     def test_outside(self, corners):
         with self.assertRaisesRegex(ValueError, r"box '.*' is outside the 10x20 photograph"):
             measuring.fit_boxes([Box(*corners)], None, (10, 20))
+
+    def test_boxes_that_will_not_do_are_left_out(self):
+        good, stray, tiny = Box(1, 2, 5, 6), Box(11, 0, 12, 5), Box(1, 1, 1.8, 9)
+        found, reasons = measuring.fit_boxes([stray, good, tiny], (20, 40), (10, 20))
+        self.assertEqual(found, (Box(5.5, 0, 6, 2.5), Box(0.5, 1, 2.5, 3)))
+        self.assertEqual(
+            reasons, ("box '1 1 1.8 9' is smaller than half a pixel of the photograph",)
+        )
+        with self.assertRaisesRegex(ValueError, "is outside the 10x20 photograph, and so are 1 "):
+            measuring.fit_boxes([stray, stray], None, (10, 20))
+        with self.assertRaisesRegex(ValueError, "501 boxes are more than the limit of 500"):
+            measuring.fit_boxes([good] * 501, None, (10, 20))
 
 
 class MeasureTest(absltest.TestCase):
@@ -70,7 +83,7 @@ class MeasureTest(absltest.TestCase):
         drawn = (Box(1, 2, 30, 40),)
         self.assertEqual(self._measure("x.png", "m.png", drawn)[:2], (drawn, "boxes"))
         self.assertEqual(self._measure("x.png", "m.png")[:2], ((testing_files.LESION,), "mask"))
-        (roi,), source, (skin_type, degrees) = self._measure("x.png")
+        (roi,), source, (skin_type, degrees), _ = self._measure("x.png")
         self.assertEqual((source, skin_type), ("skin", 3))
         self.assertAlmostEqual(degrees, 35, delta=6)
         self.assertGreater((roi.x1 - roi.x0) * (roi.y1 - roi.y0), 0.9 * 120 * 90)
@@ -104,7 +117,7 @@ class MeasureTest(absltest.TestCase):
 
     def test_a_mask_of_another_size(self):
         testing_files.write_mask(self.folder / "large.png", (240, 180))
-        (roi,), _, _ = self._measure("x.png", "large.png")
+        (roi,) = self._measure("x.png", "large.png").rois
         np.testing.assert_allclose(roi, testing_files.LESION, atol=1)
 
 

@@ -111,10 +111,10 @@ class ScinTest(parameterized.TestCase):
         # A label that leaves the condition open may lose.
         ("{'Urticaria': 0.6, 'Acute dermatitis, NOS': 0.4}", "Urticaria", "Urticaria", "0.60"),
         (
-            "{'CD - Contact dermatitis': 1}",
+            "{'Allergic Contact Dermatitis': 0.5, 'CD - Contact dermatitis': 0.3, 'Acne': 0.2}",
             "Allergic Contact Dermatitis",
-            "CD - Contact dermatitis",
-            "1.00",
+            "Allergic Contact Dermatitis",
+            "0.50",
         ),
     )
     def test_vote(self, weights, condition, label, share):
