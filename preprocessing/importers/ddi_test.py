@@ -73,7 +73,7 @@ class DdiTest(parameterized.TestCase):
                 "Melanoma": 4,
                 "Basal Cell Carcinoma": 3,
                 "SCC/SCCIS": 3,
-                "SK/ISK": 2,
+                "SK/ISK": 3,
                 "Scar Condition": 2,
                 "Verruca Vulgaris": 2,
                 "Acne": 1,

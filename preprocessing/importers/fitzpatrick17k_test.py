@@ -91,7 +91,7 @@ class Fitzpatrick17kTest(parameterized.TestCase):
                 "Psoriasis": 2,
                 "Actinic Keratosis": 1,
                 "Allergic Contact Dermatitis": 1,
-                "Cyst": 1,
+                "Cyst": 2,
                 "Folliculitis": 1,
                 "Hidradenitis": 1,
                 "SCC/SCCIS": 1,
