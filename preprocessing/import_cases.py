@@ -18,7 +18,7 @@ from typing import Sequence
 from absl import flags
 
 from common import files
-from preprocessing.data import manifest
+from preprocessing.data import manifest, taxonomy
 from preprocessing.importers import importing, labels
 
 _FORMAT = flags.DEFINE_enum(
@@ -45,6 +45,12 @@ _MAPPING = flags.DEFINE_string(
     None,
     "A CSV with the columns label,condition: what labels of the data set become, where you want it "
     "otherwise.",
+)
+_TAXONOMY = flags.DEFINE_string(
+    "taxonomy",
+    None,
+    "Conditions of your own instead of the paper's 27: a CSV with the columns condition,aliases, "
+    "at most 36 rows in the order of their codes. It is copied beside --output.",
 )
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace an existing --output and its .rejected.csv."
@@ -104,8 +110,16 @@ def main(_: Sequence[str]) -> None:
     output = os.path.normpath(command_line.user_path(_OUTPUT.value))
     input_dir = os.path.normpath(command_line.user_path(_INPUT_DIR.value))
     rejected = os.path.splitext(output)[0] + ".rejected.csv"
+    beside = os.path.join(os.path.dirname(output), taxonomy.FILE_NAME)
     for path in (output, rejected):
         files.check_output(path, _OVERWRITE.value)
+    if _TAXONOMY.value:
+        given = command_line.user_path(_TAXONOMY.value)
+        taxonomy.adopt(taxonomy.read(given), given)
+        if os.path.exists(beside):  # it must be this one: others may lie with its manifest
+            taxonomy.adopt(taxonomy.read(beside), beside)
+    else:
+        taxonomy.adopt_beside(output)
     overrides = None
     if _MAPPING.value:
         overrides = labels.read_overrides(command_line.user_path(_MAPPING.value))
@@ -113,6 +127,8 @@ def main(_: Sequence[str]) -> None:
     os.makedirs(os.path.dirname(output), exist_ok=True)
     manifest.write_rejections(rejected, report.rejections)
     manifest.write_cases(output, report.photographs)
+    if _TAXONOMY.value:
+        taxonomy.write(beside, taxonomy.current())
     print(importing.FORMATS[_FORMAT.value].source)
     _print_report(report, input_dir, output, rejected)
 

@@ -261,7 +261,8 @@ def _dataset_info(
     return records.DatasetInfo(
         image_size=generator.image_size,
         full_size=generator.image_size,
-        taxonomy=taxonomy.CONDITIONS,
+        taxonomy=taxonomy.conditions(),
+        aliases=dict(taxonomy.current().aliases),
         counts={"crops": {"train": counts}, "full": {}},
         digest=digest.hexdigest(),
         settings={},
@@ -321,6 +322,8 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
             )
         )
     manifest.write_cases(str(folder / "cases.csv"), rows)
+    if taxonomy.current() != taxonomy.PAPER:
+        taxonomy.write(folder / taxonomy.FILE_NAME, taxonomy.current())
 
 
 def summary_text(description: Mapping[str, Any], output_dir: str) -> str:

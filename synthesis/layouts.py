@@ -24,7 +24,7 @@ class Layout:
     """What a map shows.
 
     Attributes:
-      condition: an entry of `taxonomy.CONDITIONS`.
+      condition: a name of the taxonomy.
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       boxes: pixel boxes inside the frame.
     """
@@ -137,7 +137,7 @@ class LayoutStatistics:
         """Draws a layout.
 
         Args:
-          condition: an entry of `taxonomy.CONDITIONS`.
+          condition: a name of the taxonomy.
           skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
           image_size: rows and columns.
           rng: source of randomness.
@@ -188,7 +188,7 @@ def fit_statistics(layouts: Sequence[Layout], image_size: int) -> Dict[str, Layo
         raise ValueError("no layout with a box to take statistics from")
     pooled = _fit(with_boxes, image_size)
     statistics = {}
-    for condition in taxonomy.CONDITIONS:
+    for condition in taxonomy.conditions():
         ours = [layout for layout in with_boxes if layout.condition == condition]
         fitted = _fit(ours, image_size) if ours else dataclasses.replace(pooled, layouts=0)
         if len(ours) < _ENOUGH:

@@ -105,11 +105,13 @@ def load(run_dir: str, step: Optional[int] = None) -> TrainedGenerator:
       step: of the checkpoint; the last one by default.
 
     Raises:
-      ValueError: no such run, one of another taxonomy, no checkpoint, or not of this step.
+      ValueError: no such run, one of another taxonomy than what was read before, no
+        checkpoint, or not of this step.
     """
     description = run_directory.read_description(run_dir)
-    if tuple(description["dataset"]["taxonomy"]) != taxonomy.CONDITIONS:
-        raise ValueError(f"{run_dir}: the run is of another taxonomy")
+    dataset = description["dataset"]
+    own = taxonomy.Taxonomy(tuple(dataset["taxonomy"]), dataset.get("aliases", {}))
+    taxonomy.adopt(own, run_dir)
     checkpoints = dict(run_directory.list_checkpoints(run_dir))
     if step is None:
         step = max(checkpoints)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
-from preprocessing.data import records
+from preprocessing.data import records, taxonomy
 from synthesis import layouts as map_sampler
 from synthesis import trained_generator
 from training import run_directory, testing_data
@@ -90,8 +90,10 @@ class OtherTaxonomyTest(absltest.TestCase):
             "dataset": {"taxonomy": ["Acne"], "conditions": ["Acne"]},
         }
         (folder / "config.json").write_text(json.dumps(description))
-        with self.assertRaisesRegex(ValueError, "another taxonomy"):
-            trained_generator.load(str(folder))
+        with taxonomy.apart():
+            taxonomy.adopt(taxonomy.PAPER, "records")
+            with self.assertRaisesRegex(ValueError, "another taxonomy than that of records: lacks"):
+                trained_generator.load(str(folder))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Wanted:
     """What one image must show.
 
     Attributes:
-      condition: an entry of `taxonomy.CONDITIONS`.
+      condition: a name of the taxonomy.
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       boxes: where, in pixels; None leaves it to the sampler.
     """

@@ -61,7 +61,7 @@ def select_conditions(info: records.DatasetInfo, selection: str) -> Tuple[str, .
         name: sum(by_type.values())
         for name, by_type in info.counts["crops"].get("train", {}).items()
     }
-    present = [name for name in taxonomy.CONDITIONS if counts.get(name)]
+    present = [name for name in taxonomy.conditions() if counts.get(name)]
     if selection == "all":
         chosen = present
     elif selection.startswith("rarest:"):
@@ -93,7 +93,7 @@ def count_examples(info: records.DatasetInfo, split: str, conditions: Sequence[s
 
 def _serialized(shards: tf.Tensor, conditions: Sequence[str]) -> tf.data.Dataset:
     """Records of the chosen conditions, still serialized, in the order of the shards."""
-    every = len(conditions) == len(taxonomy.CONDITIONS)
+    every = len(conditions) == len(taxonomy.conditions())
     codes = None if every else [taxonomy.code(name) for name in conditions]
     return records.stream(shards, codes, _INTERLEAVED_FILES)
 

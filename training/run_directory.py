@@ -54,6 +54,7 @@ def describe(
             "digest": info.digest,
             "image_size": info.image_size,
             "taxonomy": list(info.taxonomy),
+            "aliases": dict(info.aliases),
             "conditions": list(conditions),
         },
         "git_revision": _git_revision(),

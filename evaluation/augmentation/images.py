@@ -230,7 +230,7 @@ def no_images_like(images: Images) -> Images:
 
 def counts_by_condition(images: Images) -> np.ndarray:
     """Returns the number of images by condition code, int64 [27]."""
-    return np.bincount(images.labels, minlength=len(taxonomy.CONDITIONS))
+    return np.bincount(images.labels, minlength=len(taxonomy.conditions()))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,7 +56,7 @@ class ArmPredictions:
         return Predictions(
             self.labels,
             self.scores.argmax(axis=-1),
-            len(taxonomy.CONDITIONS),
+            len(taxonomy.conditions()),
             self.table["patient_id"].tolist(),
         )
 
@@ -98,7 +98,7 @@ def write_predictions(
     if not np.isfinite(scores).all():
         raise ValueError(f"{path}: the classifier's scores are not finite")
     frame = table[list(_COLUMNS)].copy()
-    for code, name in enumerate(taxonomy.CONDITIONS):
+    for code, name in enumerate(taxonomy.conditions()):
         frame[name] = scores[:, code].astype(np.float32)
     content = pa.Table.from_pandas(frame, preserve_index=False)
     content = content.replace_schema_metadata({_TRAINING: json.dumps(training, sort_keys=True)})
@@ -125,10 +125,12 @@ def read_training(path: pathlib.Path) -> Dict[str, Any]:
 
 def _read_file(path: pathlib.Path) -> pd.DataFrame:
     frame = pq.read_table(path).to_pandas()
-    missing = [name for name in (*_COLUMNS, *taxonomy.CONDITIONS) if name not in frame]
+    missing = [name for name in _COLUMNS if name not in frame]
     if missing:
         raise ValueError(f"{path}: lacks the column {missing[0]!r}")
-    sums = frame[list(taxonomy.CONDITIONS)].to_numpy().sum(axis=1)
+    named = tuple(name for name in frame if name not in _COLUMNS)
+    taxonomy.adopt(taxonomy.Taxonomy(named), str(path))
+    sums = frame[list(taxonomy.conditions())].to_numpy().sum(axis=1)
     bad = np.flatnonzero(~np.isclose(sums, 1.0, atol=1e-3))
     if len(bad):
         raise ValueError(f"{path}, row {bad[0] + 1}: the scores are not probabilities")
@@ -171,7 +173,7 @@ def read_predictions(
             first = together[0].table if together else frames[0][list(_COLUMNS)]
             if not frames[-1][list(_COLUMNS)].equals(first):
                 raise ValueError(f"{path}: of other test images than the files beside it")
-        scores = np.stack([frame[list(taxonomy.CONDITIONS)].to_numpy() for frame in frames])
+        scores = np.stack([frame[list(taxonomy.conditions())].to_numpy() for frame in frames])
         trainings = [by_seed[seed][1] for seed in seeds]
         together.append(ArmPredictions(arm, seeds, frames[0][list(_COLUMNS)], scores, trainings))
     _check_together(root, together)

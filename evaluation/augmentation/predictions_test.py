@@ -40,7 +40,7 @@ class PredictionsTest(absltest.TestCase):
         testing.write_predictions(self.root, [0.5])
         frame = pq.read_table(self.path).to_pandas()
         self.assertEqual(list(frame.columns[:3]), ["image_id", "case_id", "patient_id"])
-        self.assertEqual(list(frame.columns[5:]), list(taxonomy.CONDITIONS))
+        self.assertEqual(list(frame.columns[6:]), list(taxonomy.CONDITIONS))
 
     def test_the_ensemble_is_of_the_mean(self):
         testing.write_predictions(self.root, [0.5], seeds=(0, 1, 2))
@@ -91,14 +91,15 @@ class PredictionsTest(absltest.TestCase):
         good = pq.read_table(self.path)
         for content, message in (
             (good.replace_schema_metadata({}), "not a file of predictions"),
-            (good.drop(["Acne"]), "lacks the column 'Acne'"),
+            (good.drop(["Acne"]), "another taxonomy than that of .*: lacks .'Acne'."),
             (
-                good.set_column(5, "Acne", pa.array(np.full(240, 2.0, np.float32))),
+                good.set_column(6, "Acne", pa.array(np.full(240, 2.0, np.float32))),
                 "row 1: the scores are not probabilities",
             ),
         ):
             pq.write_table(content, self.path)
-            with self.assertRaisesRegex(ValueError, f"{self.path}.*{message}"):
+            with self.assertRaisesRegex(ValueError, f"{self.path}.*{message}"), taxonomy.apart():
+                taxonomy.adopt(taxonomy.PAPER, "records")
                 predictions.read_predictions(self.root)
         shutil.copy(__file__, self.path)
         with self.assertRaisesRegex(ValueError, f"{self.path}: not a file of predictions"):

@@ -55,7 +55,7 @@ def _csv_rows(found: Results) -> Iterator[Dict[str, Any]]:
     """Yields a row for each arm and condition."""
     against_real = {one.second: one for one in found.comparisons if one.first == arms.REAL}
     for arm in found.arms:
-        for code, condition in enumerate(taxonomy.CONDITIONS):
+        for code, condition in enumerate(taxonomy.conditions()):
             row: Dict[str, Any] = {
                 "test_set": found.test_set,
                 "arm": arm.name,
@@ -121,7 +121,7 @@ def draw_f1(found: Results) -> pyplot.Figure:
             error_kw={"elinewidth": 0.8, "capsize": 1.5, "ecolor": "#333333"},
             label=arm.name,
         )
-    names = [taxonomy.CONDITIONS[code] for code in codes]
+    names = [taxonomy.conditions()[code] for code in codes]
     labels = [
         f"{name}{' *' if name in changed else ''} (n = {support[code]})"
         for name, code in zip(names, codes)
@@ -139,7 +139,7 @@ def draw_confusion(found: Results) -> pyplot.Figure:
     shown = _main_arms(found)
     counted = sum(arm.confusion.sum(axis=0) + arm.confusion.sum(axis=1) for arm in shown)
     present = np.flatnonzero(counted)
-    names = [taxonomy.CONDITIONS[code] for code in present]
+    names = [taxonomy.conditions()[code] for code in present]
     columns = min(len(shown), 2)
     rows = -(-len(shown) // columns)
     side = 1.6 + 0.17 * len(present)

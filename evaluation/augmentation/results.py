@@ -45,7 +45,7 @@ class Comparison:
     def significant_classes(self) -> List[Tuple[str, Difference]]:
         """Returns the conditions whose F1 differs after correction for their number."""
         return [
-            (name, one) for name, one in zip(taxonomy.CONDITIONS, self.classes) if one.significant
+            (name, one) for name, one in zip(taxonomy.conditions(), self.classes) if one.significant
         ]
 
     def as_dict(self) -> Dict[str, Any]:
@@ -59,7 +59,7 @@ class Comparison:
             "first": self.first,
             "second": self.second,
             "overall": {name: entry(one) for name, one in self.overall.items()},
-            "f1": {name: entry(one) for name, one in zip(taxonomy.CONDITIONS, self.classes)},
+            "f1": {name: entry(one) for name, one in zip(taxonomy.conditions(), self.classes)},
             "paired_t_test_p": _finite(self.t_test),
             "mcnemar_p": _finite(self.mcnemar),
         }
@@ -112,7 +112,7 @@ class ArmResult:
                     **{name: self.summary.per_class[name][code].as_dict()
                        for name in classification.PER_CLASS},
                 }
-                for code, condition in enumerate(taxonomy.CONDITIONS)
+                for code, condition in enumerate(taxonomy.conditions())
             },
             "top_1_by_skin_type": {
                 str(skin_type): {"test_images": number, **one.as_dict()}
@@ -147,7 +147,7 @@ class Results:
     def tested(self) -> List[Tuple[int, str]]:
         """Returns code and name of the conditions with test images."""
         support = self.arms[0].summary.support
-        return [(code, name) for code, name in enumerate(taxonomy.CONDITIONS) if support[code]]
+        return [(code, name) for code, name in enumerate(taxonomy.conditions()) if support[code]]
 
     def comparison(self, first: str, second: str) -> Comparison:
         """Returns the comparison of two arms; KeyError where there is none."""
@@ -280,7 +280,7 @@ def notes(results: Results) -> List[str]:
     """Returns what a reader should know of conditions and skin types."""
     real = results.arms[0]
     trained = real.protocol["study"]["photographs"]
-    by_condition = list(zip(taxonomy.CONDITIONS, real.summary.support))
+    by_condition = list(zip(taxonomy.conditions(), real.summary.support))
     lines = []
     for name, count in by_condition:
         if count and name not in trained:

@@ -153,7 +153,7 @@ def describe_study(study: Study, data: Data) -> Dict[str, Any]:
         "replicas": precision.make_strategy(study.config.training.batch_size).num_replicas_in_sync,
         "dataset_digest": records.read_info(study.data_dir).digest,
         "photographs": {
-            name: int(count) for name, count in zip(taxonomy.CONDITIONS, counts) if count
+            name: int(count) for name, count in zip(taxonomy.conditions(), counts) if count
         },
         "validation_photographs": len(data.validation),
         "synthetic": dict(study.synthetic.protocol) if study.synthetic else None,
@@ -231,7 +231,7 @@ class _Training:
         tf.keras.utils.set_random_seed(self.seed)
         with precision.make_strategy(self.study.config.training.batch_size).scope():
             return classifier.build_classifier(
-                self.study.config, len(taxonomy.CONDITIONS), self.study.weights
+                self.study.config, len(taxonomy.conditions()), self.study.weights
             )
 
     def fit(self, model: tf.keras.Model, bar: tqdm.tqdm, description: Mapping[str, Any]) -> None:
@@ -241,7 +241,7 @@ class _Training:
         batches = classifier.training_batches(
             (self.data.train, self.data.synthetic),
             arms.draw_images(self.arm, self.mixture, length, self.seed),
-            arms.class_weights(self.arm, self.mixture, len(taxonomy.CONDITIONS)),
+            arms.class_weights(self.arm, self.mixture, len(taxonomy.conditions())),
             config,
             self.seed,
         )

@@ -35,7 +35,6 @@ def _build() -> Main:
     from evaluation.reader_study.build import StudyRequest
     from evaluation.reader_study.design import Design
     from evaluation.reader_study.page import PageText
-    from preprocessing.data import taxonomy
     from synthesis import run_flags
 
     load_generator = run_flags.define_generator()
@@ -87,7 +86,7 @@ def _build() -> Main:
             Design(**{name: flag.value for name, flag in numbers.items()}),
             readers.value,
             image_pixels.value,
-            [taxonomy.canonical(name) for name in condition.value] or None,
+            condition.value or None,
             seed.value,
             PageText(title.value, agreed, contact.value),
         )

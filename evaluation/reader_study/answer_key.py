@@ -118,6 +118,7 @@ def write_key(folder: str, key: Key) -> None:
     content = {
         "warning": "the answers to the study: not to be handed out",
         "format_version": FORMAT_VERSION,
+        "taxonomy": list(taxonomy.conditions()),
         **dataclasses.asdict(key),
     }
     temporary = path.with_suffix(".tmp")
@@ -148,6 +149,7 @@ def read_key(folder: str) -> Key:
         version = fields["format_version"]
         if version != FORMAT_VERSION:
             raise ValueError(f"format version {version}, this program reads {FORMAT_VERSION}")
+        taxonomy.adopt(taxonomy.Taxonomy(tuple(fields["taxonomy"])), str(path))
         pictures = {name: Picture(**one) for name, one in fields["pictures"].items()}
         readers = {name: _reader(one) for name, one in fields["readers"].items()}
         return Key(fields["study"], fields["made_from"], pictures, readers)

@@ -11,6 +11,7 @@ from evaluation.reader_study import answer_key, design, page
 from evaluation.reader_study.answer_key import Key, Reader
 from evaluation.reader_study.design import Design, Material, Picture
 from evaluation.reader_study.page import PageText
+from preprocessing.data import taxonomy
 
 if TYPE_CHECKING:
     from evaluation.reader_study.pictures import Painter
@@ -24,7 +25,7 @@ class StudyRequest:
       design: how much of what.
       readers: how many.
       image_pixels: rows and columns of the image files.
-      conditions: to show; all of the painter's by default.
+      conditions: to show, in any spelling; all of the painter's by default.
       seed: of choice and order; drawn at random by default.
       text: of the first page.
     """
@@ -118,7 +119,8 @@ def build_study(request: StudyRequest, folder: str, data_dir: str, painter: "Pai
     from evaluation.reader_study import pictures  # TensorFlow, which nothing else here needs
 
     seed = secrets.randbits(48) if request.seed is None else request.seed
-    photographs = pictures.list_photographs(data_dir, painter, request.conditions)
+    wanted = request.conditions and [taxonomy.canonical(name) for name in request.conditions]
+    photographs = pictures.list_photographs(data_dir, painter, wanted)
     material = design.choose_material(request.design, photographs, seed)
     shown, pixels = pictures.fetch_pictures(material.pictures.values(), data_dir, painter, seed)
     sources = {"real": pictures.photographs_source(data_dir), "synthetic": painter.source}

@@ -77,7 +77,7 @@ class Photograph:
 
     Attributes:
       index: its place among the crops of its split.
-      condition: an entry of `taxonomy.CONDITIONS`.
+      condition: a name of the taxonomy.
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       patient_id: of the person.
       image_id: of the photograph, which its other crops share.
@@ -172,7 +172,7 @@ class _Supply:
     def counts(self) -> Dict[str, int]:
         """Returns the number of photographs by condition, in the order of the taxonomy."""
         counts = collections.Counter(one.condition for one in self._stock)
-        return {name: counts[name] for name in taxonomy.CONDITIONS if counts[name]}
+        return {name: counts[name] for name in taxonomy.conditions() if counts[name]}
 
     def begin_part(self) -> None:
         """Begins a part of the study, which prefers what it has not shown yet."""

@@ -56,7 +56,7 @@ class Photograph:
       image_id: unique in the manifest.
       image: path of the file, relative to the image folder (the manifest's own,
         unless another is given).
-      condition: an entry of `taxonomy.CONDITIONS`.
+      condition: a name of the taxonomy.
       fitzpatrick: skin type 1..6, or None where unknown.
       rois: boxes in pixels of the photograph after EXIF orientation.
       split: "train", "validation" or "test" where the manifest fixes it.
@@ -386,7 +386,7 @@ class _Earlier:
 def read_cases(
     path: str, image_dir: Optional[str] = None
 ) -> Tuple[List[Photograph], List[Rejection]]:
-    """Reads and checks a manifest.
+    """Reads and checks a manifest; the `taxonomy.csv` beside it says its conditions.
 
     Args:
       path: a `cases.csv`; UTF-8, with or without a byte-order mark.
@@ -404,6 +404,7 @@ def read_cases(
     source = pathlib.Path(path)
     if not source.is_file():
         raise ValueError(f"{path}: no such file")
+    taxonomy.adopt_beside(source)
     folder = pathlib.Path(image_dir) if image_dir else source.parent
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")

@@ -80,7 +80,7 @@ class Record:
       height: rows of both.
       width: columns of both.
       boxes: ROI boxes in pixels of this image.
-      condition: an entry of `taxonomy.CONDITIONS`.
+      condition: a name of the taxonomy.
       fitzpatrick: 1..6, or `taxonomy.UNKNOWN_SKIN_TYPE`.
       case_id: see `manifest.Photograph`.
       patient_id: see `manifest.Photograph`.
@@ -354,6 +354,7 @@ class DatasetInfo:
       image_size: rows and columns of the crops.
       full_size: longer side of the `full/` photographs.
       taxonomy: condition names by code.
+      aliases: condition by other spellings.
       counts: examples by kind ("crops", "full"), split, condition and skin type
         (as text; "0" is unknown).
       digest: sha256 over the contents of the record files, as hex.
@@ -374,6 +375,7 @@ class DatasetInfo:
     packages: Mapping[str, str]
     notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     skin_type_sources: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         """Returns the text of `dataset.json`."""
@@ -386,10 +388,11 @@ class DatasetInfo:
 
 
 def read_info(data_dir: str) -> DatasetInfo:
-    """Reads and checks `dataset.json`.
+    """Reads and checks `dataset.json`, and adopts its taxonomy.
 
     Raises:
-      ValueError: missing, unreadable, of another format or of another taxonomy.
+      ValueError: missing, unreadable, of another format, or of another taxonomy than
+        what was read before.
     """
     path = pathlib.Path(data_dir) / "dataset.json"
     if not path.is_file():
@@ -409,10 +412,5 @@ def read_info(data_dir: str) -> DatasetInfo:
         raise ValueError(
             f"{path}: format version {version}, this program reads {FORMAT_VERSION}{cure}"
         )
-    if info.taxonomy != taxonomy.CONDITIONS:
-        ours, theirs = set(taxonomy.CONDITIONS), set(info.taxonomy)
-        what = f"lacks {sorted(ours - theirs)}, adds {sorted(theirs - ours)}"
-        if ours == theirs:
-            what = "the same conditions in another order"
-        raise ValueError(f"{path}: another taxonomy: {what}")
+    taxonomy.adopt(taxonomy.Taxonomy(info.taxonomy, info.aliases), str(path))
     return info

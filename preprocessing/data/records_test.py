@@ -238,16 +238,24 @@ class DatasetInfoTest(absltest.TestCase):
             (json.dumps({**fields, "format_version": 9}), "version 9, this program reads 2$"),
             (
                 json.dumps({**fields, "taxonomy": ["Warts", *taxonomy.CONDITIONS[1:]]}),
-                r"another taxonomy: lacks \['Acne'\], adds \['Warts'\]",
+                r"another taxonomy than that of others: lacks \['Acne'\], adds \['Warts'\]",
             ),
             (
                 json.dumps({**fields, "taxonomy": taxonomy.CONDITIONS[::-1]}),
-                "another taxonomy: the same conditions in another order",
+                "another taxonomy than that of others: the same conditions in another order",
             ),
         ):
             self._write(text)
-            with self.assertRaisesRegex(ValueError, message):
+            with self.assertRaisesRegex(ValueError, message), taxonomy.apart():
+                taxonomy.adopt(taxonomy.PAPER, "others")
                 records.read_info(str(self.folder))
+
+    def test_the_taxonomy_is_adopted(self):
+        fields = {**json.loads(self.info.to_json()), "taxonomy": ["Burn", "Foot Ulcer"]}
+        self._write(json.dumps({**fields, "aliases": {"DFU": "Foot Ulcer"}}))
+        with taxonomy.apart():
+            records.read_info(str(self.folder))
+            self.assertEqual(taxonomy.code("dfu"), 1)
 
 
 if __name__ == "__main__":

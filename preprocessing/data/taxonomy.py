@@ -1,14 +1,26 @@
-"""The 26 skin conditions and "Other", their codes, and other names for them.
+"""Skin conditions, their codes, and other names for them; skin types.
 
-The list is that of Liu et al. 2019 (arXiv:1909.05382), the source of the data
-in the DermGAN paper. A condition's code is its position in `CONDITIONS`; codes
-are part of the semantic map and of the records and must never be reordered.
+A condition's code is its position in the list; codes are part of semantic maps and of
+records. The default, `PAPER`, is the list of Liu et al. 2019 (arXiv:1909.05382), the
+source of the data in the DermGAN paper: 26 conditions and "Other", never to be
+reordered. A data set may bring a list of its own, `taxonomy.csv` beside its manifest.
+
+A process works with the data of one taxonomy: the first that it reads (`adopt`). What
+comes after with another is refused, so that no code can be taken for another's.
 """
 
+import contextlib
+import csv
+import dataclasses
 import difflib
+import functools
+import pathlib
 import re
 import unicodedata
-from typing import Dict, Iterable, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Tuple, Union
+
+FILE_NAME = "taxonomy.csv"
+MOST_CONDITIONS = 36  # that a semantic map can tell apart
 
 CONDITIONS: Tuple[str, ...] = (
     "Acne",
@@ -83,8 +95,8 @@ _ALIASES: Dict[str, str] = {
     "Wart": "Verruca Vulgaris",
 }
 
-
 _LONGEST = 100
+_COLUMNS = ["condition", "aliases"]
 
 
 _CLOSE = 0.7  # Of `difflib`; below it, names have nothing in common.
@@ -110,54 +122,190 @@ def closest(normalized: str, names: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(normalized, names, n=1, cutoff=_CLOSE)), "")
 
 
-_CODES = {name: code for code, name in enumerate(CONDITIONS)}
-_LOOKUP = {normalize(name): name for name in CONDITIONS}
-_LOOKUP.update({normalize(alias): name for alias, name in _ALIASES.items()})
+@dataclasses.dataclass(frozen=True)
+class Taxonomy:
+    """A list of conditions.
+
+    Attributes:
+      conditions: by code, at most 36.
+      aliases: condition by other spellings.
+    """
+
+    conditions: Tuple[str, ...]
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.conditions) <= MOST_CONDITIONS:
+            raise ValueError(
+                f"a taxonomy has 1 to {MOST_CONDITIONS} conditions, not {len(self.conditions)}"
+            )
+        names: Dict[str, str] = {}
+        own = ((name, name) for name in self.conditions)
+        for spelling, name in (*own, *self.aliases.items()):
+            normalized = normalize(spelling)
+            if not normalized or len(normalized) > _LONGEST:
+                raise ValueError(f"{spelling!r} is no name of a condition")
+            if name not in self.conditions:
+                raise ValueError(f"{spelling!r} is a name of {name!r}, which is not listed")
+            if normalized in names and (names[normalized] != name or spelling == name):
+                raise ValueError(f"{spelling!r} is a name of {names[normalized]!r} already")
+            names[normalized] = name
+
+    @functools.cached_property
+    def spellings(self) -> Dict[str, str]:
+        """Every accepted spelling, as `normalize` leaves it, with its condition."""
+        aliases = {normalize(alias): name for alias, name in self.aliases.items()}
+        return {**aliases, **{normalize(name): name for name in self.conditions}}
+
+    def differences(self, other: "Taxonomy") -> str:
+        """Returns how another list differs, in words."""
+        ours, theirs = set(self.conditions), set(other.conditions)
+        if ours == theirs:
+            return "the same conditions in another order"
+        return f"lacks {sorted(ours - theirs)}, adds {sorted(theirs - ours)}"
+
+
+PAPER = Taxonomy(CONDITIONS, _ALIASES)
+_adopted: List[Tuple[Taxonomy, str]] = []
+
+
+def current() -> Taxonomy:
+    """Returns the taxonomy of the data that this process works with."""
+    return _adopted[0][0] if _adopted else PAPER
+
+
+def adopt(taxonomy: Taxonomy, source: str) -> None:
+    """Works with the data of a taxonomy from now on.
+
+    Args:
+      taxonomy: of the data that are read.
+      source: where it says so, for the message.
+
+    Raises:
+      ValueError: data of another one were read before.
+    """
+    if not _adopted:
+        _adopted.append((PAPER if taxonomy == PAPER else taxonomy, source))
+    elif taxonomy != current():
+        raise ValueError(
+            f"{source}: another taxonomy than that of {_adopted[0][1]}: "
+            f"{current().differences(taxonomy)}; data of two taxonomies cannot be mixed"
+        )
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Forgets within what was adopted, and afterwards what was adopted within; for tests."""
+    before = _adopted[:]
+    _adopted.clear()
+    try:
+        yield
+    finally:
+        _adopted[:] = before
+
+
+def read(path: Union[str, pathlib.Path]) -> Taxonomy:
+    """Reads `taxonomy.csv`: the columns condition and aliases, rows in the order of codes.
+
+    Aliases are joined with ";"; the column may lack.
+
+    Raises:
+      ValueError: no such file, other columns, or a bad row.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [(row, cells) for row, cells in enumerate(csv.reader(file), 1) if any(cells)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from error
+    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
+    if header not in (_COLUMNS, _COLUMNS[:1]):
+        found = ",".join(header) or "nothing"
+        raise ValueError(f"{path}: needs the columns condition,aliases; found {found}")
+    conditions: List[str] = []
+    aliases: Dict[str, str] = {}
+    for row, cells in rows[1:]:
+        name = cells[0].strip()
+        conditions.append(name)
+        if len(cells) > len(header):
+            raise ValueError(f"{path}: row {row}: {len(cells)} cells under {len(header)} columns")
+        others = ";".join(cells[1:]).split(";")
+        aliases.update({alias.strip(): name for alias in others if alias.strip()})
+        try:
+            Taxonomy(tuple(conditions), aliases)
+        except ValueError as error:
+            raise ValueError(f"{path}: row {row}: {error}") from error
+    if not conditions:
+        raise ValueError(f"{path}: no condition")
+    return Taxonomy(tuple(conditions), aliases)
+
+
+def write(path: Union[str, pathlib.Path], taxonomy: Taxonomy) -> None:
+    """Writes a file that `read` reads back."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for name in taxonomy.conditions:
+            others = [alias for alias, condition in taxonomy.aliases.items() if condition == name]
+            writer.writerow([name, ";".join(others)])
+
+
+def adopt_beside(path: Union[str, pathlib.Path]) -> None:
+    """Adopts the `taxonomy.csv` that lies beside a file, or the default."""
+    beside = pathlib.Path(path).parent / FILE_NAME
+    if beside.is_file():
+        adopt(read(beside), str(beside))
+    else:
+        adopt(PAPER, str(path))
+
+
+def conditions() -> Tuple[str, ...]:
+    """Returns the conditions of `current`, by code."""
+    return current().conditions
 
 
 def spellings() -> Dict[str, str]:
     """Returns every accepted spelling, as `normalize` leaves it, with its condition."""
-    return dict(_LOOKUP)
+    return dict(current().spellings)
 
 
 def canonical(name: str) -> str:
     """Returns the taxonomy's own spelling of a condition.
 
-    Case, punctuation and the aliases above are forgiven.
+    Case, punctuation and aliases are forgiven.
 
     Args:
       name: a condition, e.g. "melanoma", "seborrheic keratosis" or "BCC".
 
     Returns:
-      An entry of `CONDITIONS`.
+      A name of `conditions`.
 
     Raises:
       ValueError: the name is not known; the message names the closest one.
     """
-    normalized = normalize(name)
-    if normalized in _LOOKUP:
-        return _LOOKUP[normalized]
+    known, normalized = current().spellings, normalize(name)
+    if normalized in known:
+        return known[normalized]
     if len(normalized) > _LONGEST:
         raise ValueError(f"unknown condition of {len(name)} letters")
-    close = closest(normalized, _LOOKUP)
-    hint = f"; closest is {_LOOKUP[close]!r}" if close else ""
+    close = closest(normalized, known)
+    hint = f"; closest is {known[close]!r}" if close else ""
     raise ValueError(f"unknown condition {name!r}{hint}")
 
 
 def code(name: str) -> int:
-    """Returns the code, 0..26, of a condition given by any accepted spelling."""
-    return _CODES[canonical(name)]
+    """Returns the code, 0..35, of a condition given by any accepted spelling."""
+    return conditions().index(canonical(name))
 
 
 def name_of(condition_code: int) -> str:
     """Returns the condition of a code.
 
     Raises:
-      ValueError: the code is not in 0..26.
+      ValueError: there is no such code.
     """
-    if not 0 <= condition_code < len(CONDITIONS):
-        raise ValueError(f"condition code {condition_code} is not in 0..{len(CONDITIONS) - 1}")
-    return CONDITIONS[condition_code]
+    if not 0 <= condition_code < len(conditions()):
+        raise ValueError(f"condition code {condition_code} is not in 0..{len(conditions()) - 1}")
+    return conditions()[condition_code]
 
 
 def check_fitzpatrick(skin_type: int, unknown: bool = False) -> int:

@@ -40,11 +40,11 @@ def _read_diseases() -> Tuple[Dict[str, str], Dict[str, str]]:
         table, value = (known, "condition") if row["condition"] else (undecided, "open_because")
         for ending in ("'s", " s", ""):  # "Bowen's disease" is "Bowen disease" too.
             table[taxonomy.normalize(row["label"].replace("'s", ending))] = row[value]
-    return {**taxonomy.spellings(), **known}, undecided
+    return {**taxonomy.PAPER.spellings, **known}, undecided
 
 
-# Condition by normalized name, the taxonomy's own spellings among them; and the names
-# that leave the condition open, and why.
+# Condition of the default taxonomy by normalized name, its own spellings among them; and
+# the names that leave the condition open, and why. Another taxonomy knows its own only.
 CONDITIONS, UNDECIDED = _read_diseases()
 
 
@@ -104,6 +104,8 @@ class LabelMapping:
           undecided: labels that leave the condition open, and why.
           overrides: the user's own, condition by label; they win.
         """
+        if taxonomy.current() != taxonomy.PAPER:
+            conditions, undecided = taxonomy.spellings(), {}
         self._conditions = {
             taxonomy.normalize(label): (label, taxonomy.canonical(condition))
             for label, condition in conditions.items()

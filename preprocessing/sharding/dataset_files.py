@@ -82,12 +82,16 @@ def write_dataset_files(
     manifest.write_rejections(folder / _REJECTED, itertools.chain(rejections, in_shards))
     crops = (row for done in job.results(names) for row in done["crops"])
     manifest.write_csv(folder / "crops.csv", shards.CROP_COLUMNS, crops)
+    (folder / taxonomy.FILE_NAME).unlink(missing_ok=True)
+    if taxonomy.current() != taxonomy.PAPER:
+        taxonomy.write(folder / taxonomy.FILE_NAME, taxonomy.current())
     with files.replacing(folder / "contact_sheet.png") as temporary:
         sheet.draw().save(temporary, "PNG")
     info = records.DatasetInfo(
         image_size=settings.image_size,
         full_size=settings.full_size,
-        taxonomy=taxonomy.CONDITIONS,
+        taxonomy=taxonomy.conditions(),
+        aliases=dict(taxonomy.current().aliases),
         counts=counts,
         digest=digest.hexdigest(),
         settings=settings.as_dict(),

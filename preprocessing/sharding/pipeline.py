@@ -16,7 +16,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from common import locks, pseudonyms
-from preprocessing.data import manifest, records
+from preprocessing.data import manifest, records, taxonomy
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
 from preprocessing.sharding import beam_runner, dataset_files, plans, shards
 from preprocessing.sharding.plans import Settings
@@ -30,6 +30,7 @@ _OUTPUTS = (
     "rejected.csv",
     _DUPLICATES,
     "contact_sheet.png",
+    taxonomy.FILE_NAME,
     "dataset.json",
 )
 
@@ -69,7 +70,7 @@ def _publish(work: pathlib.Path, output: pathlib.Path) -> None:
         elif old.exists():
             old.unlink()
     for name in _OUTPUTS:
-        if (work / name).exists():  # There is no report on duplicates that were not looked for.
+        if (work / name).exists():  # No report on duplicates that were not looked for, say.
             (work / name).replace(output / name)
     shutil.rmtree(work)
 

@@ -244,6 +244,31 @@ class PreprocessTest(absltest.TestCase):
             pipeline.preprocess(self.manifest, self.manifest, _SETTINGS)
         self.assertFalse(os.path.exists(output))
 
+    def test_a_taxonomy_of_its_own(self):
+        folder = self.root / "own"
+        folder.mkdir()
+        shutil.copy(self.root / "data" / "0.jpg", folder / "0.jpg")
+        row = ("0.jpg", "DFU", None, (Box(30, 20, 50, 40),))
+        manifest.write_cases(str(folder / "cases.csv"), [Photograph("c", "p", "i", *row)])
+        (folder / "taxonomy.csv").write_text("condition,aliases\nBurn,\nFoot Ulcer,DFU\n")
+        output = str(self.root / "own_records")
+        settings = dataclasses.replace(_SETTINGS, split_fractions=(1.0, 0.0, 0.0))
+        with taxonomy.apart():
+            pipeline.preprocess(str(folder / "cases.csv"), output, settings)
+        with taxonomy.apart():
+            info = records.read_info(output)
+            self.assertEqual(info.taxonomy, ("Burn", "Foot Ulcer"))
+            self.assertEqual(info.aliases, {"DFU": "Foot Ulcer"})
+            self.assertEqual(
+                taxonomy.read(os.path.join(output, "taxonomy.csv")), taxonomy.current()
+            )
+            (record,) = records.read(output, "crops", "train")
+            self.assertEqual(record.condition, "Foot Ulcer")
+            decoded = maps.decode(record.semantic_map())
+            self.assertEqual((decoded.condition_code, decoded.skin_type), (1, 0))
+        with self.assertRaisesRegex(ValueError, "data of two taxonomies cannot be mixed"):
+            records.read_info(output)
+
     def test_the_key_of_pseudonyms_stays(self):
         output = self.root / "keyed"
         pipeline.preprocess(self.manifest, str(output), _SETTINGS)

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from common import files
 from preprocessing.cropping.windows import CropSettings
-from preprocessing.data import manifest, photographs, records
+from preprocessing.data import manifest, photographs, records, taxonomy
 
 _IN_NO_RECORD = ("split_fractions", "photographs_per_shard", "find_duplicates")
 
@@ -77,7 +77,8 @@ class Plan:
 
     def to_json(self) -> Dict[str, Any]:
         """Returns the plan as JSON knows it."""
-        return {**dataclasses.asdict(self), "settings": self.settings.as_dict()}
+        known = dataclasses.asdict(taxonomy.current())
+        return {**dataclasses.asdict(self), "settings": self.settings.as_dict(), "taxonomy": known}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Plan":
@@ -89,6 +90,9 @@ class Plan:
             for row in fields["photographs"]
         ]
         own = {**fields, "settings": Settings(**options), "photographs": tuple(rows)}
+        known = own.pop("taxonomy")
+        known = taxonomy.Taxonomy(tuple(known["conditions"]), known["aliases"])
+        taxonomy.adopt(known, str(fields["image_dir"]))  # a worker has read no manifest
         return cls(**own)
 
 

@@ -50,7 +50,7 @@ def draw_request(
     given = tf.reduce_any(boxes != 0.0, axis=-1)
     filled = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
     inside = tf.reduce_all((boxes >= 0.0) & (boxes <= 1.0), axis=-1)
-    last = len(taxonomy.CONDITIONS) - 1
+    last = len(taxonomy.conditions()) - 1
     checks = [
         tf.debugging.Assert(
             tf.reduce_all((condition >= 0) & (condition <= last)),
@@ -73,7 +73,7 @@ def draw_request(
 def describe_codes() -> Dict[str, Any]:
     """Returns the contents of the asset: conditions, their codes, the map's levels."""
     return {
-        "conditions": list(taxonomy.CONDITIONS),
+        "conditions": list(taxonomy.conditions()),
         "skin_types": list(taxonomy.FITZPATRICK_TYPES),
         "unknown_skin_type": taxonomy.UNKNOWN_SKIN_TYPE,
         "map": {

@@ -52,7 +52,7 @@ def skin_type_table(
     info = records.read_info(data_dir)
     generator.check_dataset(data_dir, info)
     crops = choose_maps(data_dir, split, generator, conditions, rows, seed)
-    cells = wanted.training_cells(info, taxonomy.CONDITIONS)
+    cells = wanted.training_cells(info, taxonomy.conditions())
     if not wanted.knows_types(cells):
         raise ValueError(
             f"{data_dir}: no training crop has a known skin type; there is nothing to sweep"
@@ -114,7 +114,7 @@ def size_table(
     names = sorted((chosen[i % len(chosen)] for i in range(number)), key=chosen.index)
     trained_on = layouts.read_layouts(data_dir, "train")
     statistics = layouts.fit_statistics(trained_on, generator.image_size)
-    cells = wanted.training_cells(info, taxonomy.CONDITIONS)
+    cells = wanted.training_cells(info, taxonomy.conditions())
     commonest = {
         name: max(
             (t for condition, t in cells if condition == name), key=lambda t: (cells[name, t], -t)
@@ -180,7 +180,7 @@ def size_layouts(
     """Returns layouts with one box that grows about the centre of the frame.
 
     Args:
-      condition: an entry of `taxonomy.CONDITIONS`.
+      condition: a name of the taxonomy.
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       aspect: width / height of the box; nearer to 1 where the largest box would not
         fit otherwise, for all boxes alike.
