@@ -1,4 +1,4 @@
-"""Finds configurations by name."""
+"""Finds configurations by name, and completes them."""
 
 import difflib
 import pathlib
@@ -9,6 +9,8 @@ import ml_collections
 
 from common import command_line
 
+# Side of the images that a configuration was made for and measured with.
+MEASURED_SIZES = {"demo": 64, "paper": 256, "paper26": 256, "pix2pix": 256}
 FOLDER = pathlib.Path(__file__).parent / "configs"
 
 
@@ -82,3 +84,37 @@ def _fields(config: ml_collections.ConfigDict, prefix: str = "config") -> Iterat
             yield from _fields(value, f"{prefix}.{key}")
         else:
             yield f"{prefix}.{key}"
+
+
+def for_records(config: ml_collections.ConfigDict, image_size: int) -> ml_collections.ConfigDict:
+    """Returns a copy whose `model.image_size` is that of the records, where it is 0."""
+    resolved = ml_collections.ConfigDict(config.to_dict())
+    resolved.model.image_size = resolved.model.image_size or image_size
+    return resolved
+
+
+def derive(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """Returns a copy in which what depends on the size of the images has its value.
+
+    Fields that say "0 is ..." in `configs/paper.py`: `model.largest_skip`,
+    `model.roi_side`, `discriminator.scales`.
+    """
+    derived = ml_collections.ConfigDict(config.to_dict())
+    size = derived.model.image_size
+    derived.model.largest_skip = derived.model.largest_skip or size // 4
+    if derived.model.modulation:
+        derived.model.roi_side = derived.model.roi_side or size // 4
+    if not derived.discriminator.scales:
+        derived.discriminator.scales = max(int(size).bit_length() - 4, 1)
+    return derived
+
+
+def about_size(config: ml_collections.ConfigDict) -> str:
+    """Returns what is known of a configuration at its size of images, in a line."""
+    size, measured = config.model.image_size, MEASURED_SIZES.get(config.name)
+    known = f"images of {size}x{size}"
+    if not measured or size == measured:
+        return known
+    if config.name.startswith("paper"):
+        return f"{known}: not the paper's recipe, which is for {measured}x{measured}"
+    return f"{known}; {config.name} was measured at {measured}x{measured} only"

@@ -61,27 +61,48 @@ class ConfigurationsTest(absltest.TestCase):
 
     def test_configs_are_what_they_say(self):
         config = paper.get_config()
-        self.assertEqual((config.model.image_size, config.model.base_filters), (256, 64))
+        self.assertEqual((config.model.image_size, config.model.base_filters), (0, 64))
         self.assertEqual((config.training.epochs, config.data.conditions), (200, "rarest:8"))
         noise = (config.model.global_noise, config.model.pixel_noise, config.model.level_noise)
         self.assertEqual(noise, (0, 0, 0))
         self.assertEqual(paper26.get_config().data.conditions, "all")
         losses = pix2pix.get_config().loss
         self.assertEqual((losses.l1, losses.roi, losses.feature_matching), (100.0, 0.0, 0.0))
-        quarter = demo.get_config()
-        quarter.model.image_size = 128
-        self.assertEqual((quarter.model.largest_skip, quarter.model.roi_side), (32, 32))
-        quarter.model.image_size = 32
-        self.assertEqual((quarter.model.largest_skip, quarter.discriminator.scales), (8, 2))
-        quarter.model.image_size = 128
-        self.assertEqual(quarter.discriminator.scales, 3)
-        quarter.model.largest_skip = 0  # and a given one stays
-        self.assertEqual((quarter.model.largest_skip, quarter.model.image_size), (0, 128))
         # Every config has the same fields, so that all overrides work with all.
         fields = {part: sorted(values) for part, values in _parts(paper.get_config())}
         for other in (demo, paper26, pix2pix):
             ours = {part: sorted(values) for part, values in _parts(other.get_config())}
             self.assertEqual(ours, fields)
+
+    def test_the_size_is_the_records_unless_one_is_given(self):
+        config = demo.get_config()
+        self.assertEqual(configurations.for_records(config, 128).model.image_size, 128)
+        config.model.image_size = 32
+        self.assertEqual(configurations.for_records(config, 128).model.image_size, 32)
+
+    def test_what_follows_from_the_size(self):
+        for size, scales in ((32, 2), (64, 3), (128, 4), (256, 5)):
+            derived = configurations.derive(configurations.for_records(demo.get_config(), size))
+            quarter = size // 4
+            self.assertEqual((derived.model.largest_skip, derived.model.roi_side), (quarter,) * 2)
+            self.assertEqual(derived.discriminator.scales, scales)
+            self.assertEqual(configurations.derive(derived), derived)
+        config = configurations.for_records(demo.get_config(), 64)
+        config.model.largest_skip = config.discriminator.scales = 1  # what is given stays
+        derived = configurations.derive(config)
+        self.assertEqual((derived.model.largest_skip, derived.discriminator.scales), (1, 1))
+        derived = configurations.derive(configurations.for_records(paper.get_config(), 256))
+        self.assertEqual((derived.model.largest_skip, derived.model.roi_side), (512, 0))
+
+    def test_what_is_known_at_the_size(self):
+        for config, size, expected in (
+            (demo.get_config(), 64, "images of 64x64"),
+            (demo.get_config(), 128, "images of 128x128; demo was measured at 64x64 only"),
+            (paper.get_config(), 256, "images of 256x256"),
+            (paper.get_config(), 64, "images of 64x64: not the paper's recipe, which is for 256"),
+        ):
+            config = configurations.for_records(config, size)
+            self.assertStartsWith(configurations.about_size(config), expected)
 
 
 if __name__ == "__main__":

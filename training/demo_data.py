@@ -9,6 +9,7 @@ from preprocessing.demo import cases as demo_cases
 from preprocessing.sharding import pipeline
 
 NUM_CASES = 320
+DEMO_SIZE, OTHER_SIZE = 64, 256  # of crops, by configuration, where none is given
 CROPS_PER_PHOTOGRAPH = 3
 
 
@@ -27,7 +28,8 @@ def make_dataset(folder: str, config: ml_collections.ConfigDict, num_cases: int 
     cases_csv = root / f"cases_{num_cases}" / "cases.csv"
     if not cases_csv.exists():
         demo_cases.write_demo_cases(str(cases_csv.parent), num_cases=num_cases, overwrite=True)
-    image_size = config.model.image_size
+    default = DEMO_SIZE if config.name == "demo" else OTHER_SIZE
+    image_size = config.model.image_size or default
     data_dir = root / f"records_{num_cases}_{image_size}"
     if (data_dir / "dataset.json").exists():
         records.read_info(str(data_dir))

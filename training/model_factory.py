@@ -11,6 +11,7 @@ from model import losses
 from model.dermgan import DermGAN
 from model.discriminator import DiscriminatorConfig, build_discriminators
 from model.generator import GeneratorConfig, build_generator
+from training import configurations
 from training.optimizers import build_adam
 
 
@@ -20,7 +21,7 @@ def build_model(
     """Builds and compiles the model of a configuration.
 
     Args:
-      config: as in `training/configs`.
+      config: as in `training/configs`, with a size of images.
       total_steps: for the learning-rate schedule.
       precision: a Keras dtype policy name.
       num_conditions: of the data set's taxonomy.
@@ -28,6 +29,7 @@ def build_model(
     Returns:
       The model, its optimizers' slots made, so that a checkpoint can be restored at once.
     """
+    config = configurations.derive(config)
     synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     if synchronized and config.training.xla:
         raise ValueError(

@@ -8,6 +8,7 @@ from training.configs import demo
 class BuildModelTest(absltest.TestCase):
     def test_model_follows_the_config(self):
         config = demo.get_config()
+        config.model.image_size = 64
         config.model.base_filters = config.discriminator.base_filters = 4
         model = model_factory.build_model(config, 10, "mixed_float16")
         self.assertEqual(model.generator.input_shape["pixel_noise"][-1], config.model.pixel_noise)
@@ -27,6 +28,7 @@ class BuildModelTest(absltest.TestCase):
 
     def test_xla_is_for_one_replica(self):
         config = demo.get_config()
+        config.model.image_size = 64
         config.training.xla = True
         replicas = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
         message = "training.xla compiles for a single GPU"

@@ -19,7 +19,7 @@ from common import locks
 from model import losses
 from model.serving import Painter
 from preprocessing.data import records
-from training import input_pipeline, model_factory, record_checks, run_directory
+from training import configurations, input_pipeline, model_factory, record_checks, run_directory
 from training.monitoring import MetricsLog, Samples, check_finite, samples_path
 from training.precision import choose_precision, make_strategy
 
@@ -57,7 +57,8 @@ class Run:
     """A training run.
 
     Attributes:
-      config: as in `training/configs`, frozen.
+      config: as in `training/configs`, its image size and what follows from it resolved,
+        frozen.
       data_dir: what `//preprocessing:preprocess` wrote.
       workdir: run directory; `run_directory` says what it holds.
       strategy: where to run; by default of `make_strategy`.
@@ -78,10 +79,11 @@ class Run:
         Raises:
           ValueError: settings that no run can have, or no such data set.
         """
-        self.config = config = ml_collections.FrozenConfigDict(config)
+        self.info = records.read_info(data_dir)
+        config = configurations.for_records(config, self.info.image_size)
+        self.config = config = ml_collections.FrozenConfigDict(configurations.derive(config))
         self.data_dir = data_dir
         self.workdir = workdir
-        self.info = records.read_info(data_dir)
         self.inputs = input_pipeline.input_config(config)
         self.strategy = strategy or make_strategy(self.inputs.batch_size)
         steps_per_epoch = input_pipeline.steps_per_epoch(self.info, self.inputs)
@@ -104,6 +106,15 @@ class Run:
         """Precision and XLA, in words."""
         xla = "compiled by XLA" if self.config.training.xla else "not compiled by XLA"
         return f"precision {self.precision}, {xla}"
+
+    @property
+    def about(self) -> str:
+        """How large and how long, and in what arithmetic, in a line."""
+        crops = input_pipeline.count_examples(self.info, "train", self.conditions)
+        return (
+            f"{self.config.name}: {crops:,} crops, {self.steps:,} steps of "
+            f"{self.inputs.batch_size}, {configurations.about_size(self.config)}; {self.arithmetic}"
+        )
 
     def train(self, resume: Optional[bool] = None, watchers: Sequence[Watcher] = ()) -> Result:
         """Trains, or goes on where an earlier start was stopped.
@@ -132,8 +143,8 @@ class Run:
         size, wanted = self.info.image_size, self.config.model.image_size
         if size != wanted:
             raise ValueError(
-                f"{self.data_dir}: crops of {size}x{size}, the config asks for {wanted}; use "
-                f"--config.model.image_size={size}"
+                f"{self.data_dir}: crops of {size}x{size}, the config asks for {wanted}; leave "
+                f"--config.model.image_size out, or run preprocess with --image_size={wanted}"
             )
         if self.inputs.batch_size % self.strategy.num_replicas_in_sync:
             raise ValueError(

@@ -18,6 +18,7 @@ class MayContinueTest(absltest.TestCase):
 
     def _description(self, in_use="float32", **changes):
         config = demo.get_config()
+        config.model.image_size = 64
         for field, value in changes.items():
             config.training[field] = value
         return run_directory.describe(config, self.data_dir, self.info, ["Acne"], in_use)

@@ -116,11 +116,19 @@ class RunTest(parameterized.TestCase):
                 if name.startswith("generator/") and "OBJECT" not in name:
                     self.assertTrue(np.isfinite(reader.get_tensor(name)).all(), name)
 
+    def test_the_size_is_that_of_the_records(self):
+        config = testing_data.small_config()
+        config.model.image_size = 0
+        run = Run(config, self.data_dir, self.workdir)
+        model = run.description["config"]["model"]
+        self.assertEqual((model["image_size"], model["roi_side"]), (32, 8))
+        self.assertStartsWith(run.about, "demo: 24 crops, 6 steps of 4, images of 32x32; demo was")
+
     def test_other_size_than_the_records(self):
         config = testing_data.small_config()
         config.model.image_size = 64
         with self.assertRaisesRegex(
-            ValueError, "32x32, the config asks for 64; use --config.model"
+            ValueError, "32x32, the config asks for 64; leave --config.model.image_size out"
         ):
             self._train(config)
         self.assertFalse(os.path.exists(self.workdir))

@@ -42,7 +42,7 @@ def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) ->
     with program_flags.stoppable(workdir):
         watchers = make_watchers(workdir, data_dir, config)
         run = Run(config, data_dir, workdir)
-        print(run.arithmetic)
+        print(run.about)
         result = run.train(_RESUME.value, watchers=watchers)
     print(summary(result))
 

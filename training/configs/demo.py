@@ -22,7 +22,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.jitter = 1.0  # crops are drawn at random already
     config.data.shuffle_buffer = 8192
 
-    config.model.image_size = 64
     config.model.base_filters = 32
     config.model.normalization = "batch"
     config.model.dropout = 0.0
@@ -31,16 +30,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.level_noise = 4
     config.model.map_encoding = "embedding"
     config.model.modulation = 32
-    # A quarter of the side, also of one given by --config.model.image_size.
-    config.model.largest_skip = config.model.get_ref("image_size") // 4
-    config.model.roi_side = config.model.get_ref("image_size") // 4
+    config.model.largest_skip = 0
+    config.model.roi_side = 0
     config.model.output_filters = 16
     config.model.activation_limit = 4.0
     config.model.ema_decay = 0.998
 
     config.discriminator.base_filters = 32
-    # The coarsest must see 16x16 pixels: two for images of 32x32.
-    config.discriminator.scales = 3 - 32 // config.model.get_ref("image_size")
+    config.discriminator.scales = 0
     config.discriminator.downsamplings = 2
     config.discriminator.normalization = "batch"
     config.discriminator.features = "activation"

@@ -28,7 +28,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.shuffle_buffer = 4096  # records
 
     config.model = ml_collections.ConfigDict()
-    config.model.image_size = 256  # a power of two from 32 to 512
+    config.model.image_size = 0  # a power of two from 32 to 512; 0 is the records'
     config.model.base_filters = 64  # of the generator
     config.model.upsampling = "fast"  # "fast", "plain" or "deconvolution"
     config.model.upsampling_kernel = 3
@@ -39,8 +39,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.level_noise = 0  # channels per pixel at each decoder level
     config.model.map_encoding = "rgb"  # "rgb" or "embedding"
     config.model.modulation = 0  # length of the decoder's style vectors; 0 is off
-    config.model.largest_skip = 0  # side of the largest skip connection; 0 is all
-    config.model.roi_side = 0  # resolution of the boxes that modulation sees; 0 is full
+    # Side of the largest skip connection, 512 is all; 0 is a quarter of image_size.
+    config.model.largest_skip = 512
+    # Resolution of the boxes that modulation sees; 0 is a quarter of image_size.
+    config.model.roi_side = 0
     config.model.output_filters = 0  # of a last level at full size; 0 is off
     config.model.activation_limit = 0.0  # of the decoder, after normalization; 0 is none
     config.model.ema_decay = 0.999  # per step
@@ -48,7 +50,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.discriminator = ml_collections.ConfigDict()
     config.discriminator.base_filters = 64
     config.discriminator.downsamplings = 3  # stride-2 convolutions; 3 is 70x70
-    config.discriminator.scales = 1  # discriminators, each at half the resolution
+    # Discriminators, each at half the resolution; 0 are as many as it takes for the coarsest
+    # to see the whole picture, at 16x16.
+    config.discriminator.scales = 1
     config.discriminator.normalization = "instance"
     config.discriminator.spectral_norm = False
     config.discriminator.features = "convolution"  # or "activation"
