@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from absl.testing import absltest
 
+from common import testing_pages
 from common.report import Report
 from evaluation.ablation import report
 from evaluation.ablation.study import Measured, Model
@@ -86,6 +87,7 @@ class ReportTest(absltest.TestCase):
         )
         with open(paths[0], encoding="utf-8") as file:
             lines = file.read().splitlines()
+        testing_pages.check_text("\n".join(lines))
         self.assertLen([line for line in lines if line.startswith("|")], 5)
         self.assertIn("| no ROI loss | 1,234,567 | 2.625 ± ", lines[4])
         self.assertIn("| 3.000, 2.250 | 0.375 ± 0.693 | +0.500, +0.250 |", lines[4])

@@ -8,6 +8,7 @@ from absl.testing import absltest
 from matplotlib import pyplot
 from PIL import Image
 
+from common import testing_pages
 from common.report import Report
 from evaluation.augmentation import predictions, report, results, testing
 
@@ -51,7 +52,7 @@ class AugmentationReportTest(absltest.TestCase):
         self.assertIn("Note: without a test image, so undefined: Acne.", text)
         self.assertIn("Always naming the most common condition has a top-1 of 0.250.", text)
         self.assertIn("| precision / recall of | real |", text)
-        self.assertNotIn("nan", text)
+        testing_pages.check_text(text)
         content = json.loads((folder / "augmentation.json").read_text())
         self.assertEqual(content["verdict"]["test"], verdict)
         self.assertEqual(content["protocol"]["replicates"], 200)
@@ -81,6 +82,7 @@ class AugmentationReportTest(absltest.TestCase):
     def test_screen(self):
         text = report.screen_summary(self.results[0])
         self.assertIn("real+class_weights", text)
+        testing_pages.check_text(text)
         self.assertTrue(text.endswith(results.verdict(self.results[0])))
 
 

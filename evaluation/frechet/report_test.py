@@ -8,6 +8,7 @@ from absl.testing import absltest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 
+from common import testing_pages
 from common.report import Report
 from evaluation.frechet import report
 from evaluation.frechet.evaluator import FrechetEvaluation
@@ -87,6 +88,7 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(frame["floor"].tolist(), [1.25] * 3)
 
     def test_table(self):
+        testing_pages.check_text(report.table(self.evaluations))
         lines = report.table(self.evaluations[:1]).splitlines()
         self.assertEqual(lines[:3], ["", "FID", "  of runs/r, step 10"])
         # Two trials, at 0.1 to both sides: 1.96 x 0.1 x sqrt(2).

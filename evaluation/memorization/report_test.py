@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl.testing import absltest
 from PIL import Image
 
-from common import figures
+from common import figures, testing_pages
 from common.report import Report
 from evaluation.memorization import report, testing
 from evaluation.uncertainty.intervals import Rate
@@ -82,6 +82,7 @@ class ReportTest(absltest.TestCase):
 
     def test_table(self):
         text = report.table(self.evaluation)
+        testing_pages.check_text(text)
         self.assertIn("by random_224 of embedded", text)
         self.assertRegex(text, r"held-out \(test\) +100 ")
         self.assertRegex(text, r"excess on train maps over held-out: \+")

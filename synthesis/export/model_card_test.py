@@ -6,6 +6,7 @@ import tempfile
 
 from absl.testing import absltest
 
+from common import testing_pages
 from synthesis import trained_generator
 from synthesis.export import model_card
 from training import testing_data
@@ -38,6 +39,7 @@ class ModelCardTest(absltest.TestCase):
 
     def test_what_is_known_and_what_is_not(self):
         card = model_card.render(self.generator)
+        testing_pages.check_text(card)
         self.assertIn("24 training crops", card)
         self.assertIn("| Melanoma |", card)
         self.assertIn("Run: `small`, step 2;", card)
@@ -59,6 +61,7 @@ class ModelCardTest(absltest.TestCase):
         gate = {"passed": True, "max_copy_rate": 0.05, "reason": ""}
         self._write("memorization", {"generated": {"train": {"copies": copies}}, "gate": gate})
         card = model_card.render(self.generator)
+        testing_pages.check_text(card)
         self.assertIn("FID: 2.5 ± 0.1; real photographs against real ones 0.5 ± 0.1", card)
         self.assertIn("N = 90", card)
         self.assertIn("Tone: error 4.25 (real crops 0.75)", card)
