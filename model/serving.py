@@ -26,7 +26,8 @@ class Painter(tf.Module):
             input_signature=[
                 tf.TensorSpec(shape, tf.uint8, name="map"),
                 tf.TensorSpec([None], tf.int64, name="seed"),
-            ]
+            ],
+            autograph=False,
         )
         def from_map(semantic_map: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"image": sample_images(generator, semantic_map, seed)}
@@ -56,6 +57,10 @@ class Painter(tf.Module):
 
     def save(self, path: str) -> str:
         """Writes a SavedModel, replacing an older one when it is complete; returns its path."""
+        # With the network itself, Keras would trace every layer for its own format.
+        saved = tf.Module()
+        saved.weights = self.generator.variables
+        saved.from_map = self.from_map
         with files.replacing(path) as temporary:
-            tf.saved_model.save(self, str(temporary), signatures={"from_map": self.from_map})
+            tf.saved_model.save(saved, str(temporary), signatures={"from_map": self.from_map})
         return path

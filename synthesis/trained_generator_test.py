@@ -55,7 +55,7 @@ class TrainedGeneratorTest(absltest.TestCase):
         names = ("kernel", "bias", "gamma", "beta", "skin_types", "conditions")
         counted = sum(
             int(np.prod(variable.shape))
-            for variable in saved.generator.variables
+            for variable in saved.weights
             if any(part in variable.name for part in names)
         )
         self.assertEqual(trained_generator.load(self.result.workdir).parameters, counted)

@@ -143,13 +143,13 @@ class Samples:
     def __init__(self, workdir: str, writer: Any, model: DermGAN, fixed: Mapping[str, tf.Tensor]):
         self._workdir = workdir
         self._writer = writer
-        self._painter = Painter(model.ema_generator)
+        self.painter = Painter(model.ema_generator)
         self._maps, self._images = fixed["map"].numpy(), fixed["image"].numpy()
 
     def draw(self, step: int) -> None:
         """Draws the grid of a step."""
         seeds = np.arange(len(self._maps))
-        generated = [*self._painter.paint_batches(self._maps, seeds, batch_size=8)]
+        generated = [*self.painter.paint_batches(self._maps, seeds, batch_size=8)]
         grid = sample_grid(self._maps, self._images, np.concatenate(generated))
         with files.replacing(samples_path(self._workdir, step)) as temporary:
             Image.fromarray(grid).save(temporary, format="PNG")

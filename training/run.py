@@ -17,7 +17,6 @@ from tensorboard.plugins.hparams import api as hparams
 
 from common import locks
 from model import losses
-from model.serving import Painter
 from preprocessing.data import records
 from training import configurations, input_pipeline, model_factory, record_checks, run_directory
 from training.monitoring import MetricsLog, Samples, check_finite, samples_path
@@ -236,7 +235,7 @@ class Run:
 
     def export(self) -> None:
         """Writes the averaged generator as a SavedModel."""
-        Painter(self.model.ema_generator).save(os.path.join(self.workdir, run_directory.GENERATOR))
+        self.samples.painter.save(os.path.join(self.workdir, run_directory.GENERATOR))
 
     def is_finished(self) -> bool:
         """Tells whether the run is complete.
