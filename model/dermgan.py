@@ -105,6 +105,7 @@ class DermGAN(tf.keras.Model):
         """Runs the averaged generator on its named inputs."""
         return self.ema_generator(inputs, training=training)
 
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Updates both networks from one forward pass of each; returns running means.
 
@@ -130,6 +131,7 @@ class DermGAN(tf.keras.Model):
         self._update_average()
         return self._update_means(values)
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Computes the losses of the averaged generator, without training."""
         seed = tf.constant([self.seed, -1], tf.int64)

@@ -39,11 +39,11 @@ class LayerTest(parameterized.TestCase):
 
 class GeneratorTest(parameterized.TestCase):
     @parameterized.parameters(
-        ({"normalization": "instance", "base_filters": 64},),
+        ({"normalization": "instance"},),
         ({"normalization": "batch", "dropout": 0.0, "synchronized": True, **_ALL},),
     )
     def test_a_saved_generator_paints_the_same(self, settings):
-        config = GeneratorConfig(32, **{"base_filters": 4, **settings})
+        config = GeneratorConfig(32, base_filters=4, **settings)
         generator = build_generator(config, "mixed_bfloat16")
         path = os.path.join(self.create_tempdir().full_path, "generator.keras")
         generator.save(path)
