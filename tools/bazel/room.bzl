@@ -1,4 +1,4 @@
-"""The rules of a folder of Python: one library, its programs, a test per `*_test.py`."""
+"""The rules of a folder of Python: one library, its programs, the tests of its `*_test.py`."""
 
 load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
 
@@ -11,13 +11,18 @@ def _module(name):
     """The file of a program: a folder that is a program has it in `__main__.py`."""
     return "__main__.py" if name == "main" else name + ".py"
 
+def _program(test):
+    """The program that a test would be of."""
+    program = test[:-len("_test")]
+    return program[:-len("_browser")] if program.endswith("_browser") else program
+
 def room(
         name,
         deps = [],
         programs = {},
         apart = [],
         test_deps = [],
-        together = [],
+        alone = [],
         slow = {},
         sizes = {},
         test_data = {},
@@ -25,7 +30,9 @@ def room(
     """Declares what a folder holds.
 
     `//folder` (`name`, as the folder) is the library of all modules but programs and
-    tests. A test of a program, `PROGRAM_test.py`, depends on the program too.
+    tests. Its tests run as one target, `small_tests`, which loads once what they share
+    (TensorFlow alone takes 5 seconds); a failure names the module. Those of a program
+    (`PROGRAM_test.py`, which depends on it) and those named below are targets of their own.
 
     Args:
       name: of the folder.
@@ -33,8 +40,7 @@ def room(
       programs: name -> what it needs beside the library; "main" is `__main__.py`.
       apart: programs that are not part of `//...`, since they fetch packages of their own.
       test_deps: what the tests need beside the library.
-      together: small tests that run as one target, `NAME_small_tests`, to load the
-        packages that they share once.
+      alone: tests that take long, or that want a process of their own.
       slow: test -> extra tags ([] mostly); not part of `//...`, but of `:slow`.
       sizes: test -> size where it is not "medium".
       test_data: test -> files and programs that it opens.
@@ -59,15 +65,24 @@ def room(
             tags = ["manual"] if program in apart else [],
             deps = [":" + name] + needs,
         )
-    for test in together + slow.keys() + sizes.keys() + test_data.keys():
+    for test in alone + slow.keys() + sizes.keys() + test_data.keys():
         if test not in tests:
             fail("//%s has no %s.py" % (native.package_name(), test))
     common = [":" + name] + test_deps
     run = [_TRAINED_RUN] if trained_run else []
     env = {"DERMGAN_TEST_FIXTURE": "$(rootpath %s)" % _TRAINED_RUN} if trained_run else {}
+    single = {test: _program(test) for test in tests}
+    single = {
+        test: program
+        for test, program in single.items()
+        if program in programs or test in alone or test in slow or test in sizes or test in test_data
+    }
+    together = [test for test in tests if test not in single]
+    if len(together) == 1:
+        single[together.pop()] = ""
     if together:
         py_test(
-            name = name + "_small_tests",
+            name = "small_tests",
             size = "medium",
             srcs = [test + ".py" for test in together] + ["//tools/bazel:run_together.py"],
             args = [native.package_name().replace("/", ".") + "." + test for test in together],
@@ -77,12 +92,7 @@ def room(
             env = env,
             deps = common,
         )
-    for test in tests:
-        if test in together:
-            continue
-        program = test[:-len("_test")]
-        if program.endswith("_browser"):
-            program = program[:-len("_browser")]
+    for test, program in single.items():
         py_test(
             name = test,
             size = sizes.get(test, "medium"),
