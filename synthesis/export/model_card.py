@@ -21,12 +21,7 @@ def render(generator: TrainedGenerator) -> str:
 
     Figures are those found in `RUN_DIR/evaluation`; where there are none, it says so.
     """
-    dataset = generator.description["dataset"]
-    info: Optional[records.DatasetInfo]
-    try:
-        info = records.read_info(dataset["directory"])
-    except (ValueError, KeyError):
-        info = None
+    info = _read_info(generator)
     cells = wanted.training_cells(info, generator.conditions) if info else {}
     sources = info.skin_type_sources.get("crops", {}) if info else {}
     return report.render(
@@ -35,8 +30,11 @@ def render(generator: TrainedGenerator) -> str:
         run=pathlib.Path(generator.run_dir).name,
         description=generator.description,
         config=json.dumps(generator.description["config"], indent=2, sort_keys=True),
-        dataset_digest=dataset.get("digest"),
+        dataset_digest=generator.description["dataset"].get("digest"),
         info=info,
+        skin_type=example_skin_type(generator),
+        code=taxonomy.code(generator.conditions[0]),
+        box=[share * generator.image_size for share in (0.25, 0.25, 0.75, 0.75)],
         noise=noise.GENERATOR,
         cells=cells,
         skin_types=list(dict.fromkeys(skin_type for _, skin_type in cells)),
@@ -44,6 +42,20 @@ def render(generator: TrainedGenerator) -> str:
         estimated=sum(n for source, n in sources.items() if manifest.is_estimated(source)),
         **{name: _read(generator, name) for name in ("fid", "fidelity", "memorization")},
     )
+
+
+def _read_info(generator: TrainedGenerator) -> Optional[records.DatasetInfo]:
+    try:
+        return records.read_info(generator.description["dataset"]["directory"])
+    except (ValueError, KeyError):
+        return None
+
+
+def example_skin_type(generator: TrainedGenerator) -> int:
+    """Returns a skin type to begin with: unknown where the training data are at hand and so."""
+    info = _read_info(generator)
+    known = info is None or wanted.knows_types(wanted.training_cells(info, generator.conditions))
+    return 3 if known else taxonomy.UNKNOWN_SKIN_TYPE
 
 
 def _read(generator: TrainedGenerator, name: str) -> Optional[Dict[str, Any]]:

@@ -6,9 +6,10 @@ Two signatures:
   from_request  condition int64 [B], skin_type int64 [B], boxes float32 [B, N, 4],
                 seed int64 [B]  ->  image and map, uint8 [B, S, S, 3]
 
-Boxes are relative (ymin, xmin, ymax, xmax), as in the records and in `tf.image`; a row
-of zeros is no box, so that images of a batch may have different numbers of them. The
-taxonomy and the codes of the map lie in `assets/taxonomy.json`.
+Boxes are `x0 y0 x1 y1` in pixels of the image, half-open, as everywhere a person writes
+them; a row of zeros is no box, so that images of a batch may have different numbers of
+them. The taxonomy, the codes of the map and a request to paste lie in
+`assets/taxonomy.json`.
 """
 
 import json
@@ -35,23 +36,33 @@ def draw_request(
     """Draws the semantic maps that a request describes.
 
     Args:
-      condition: int64 [B], 0..26.
+      condition: int64 [B], a code of the taxonomy.
       skin_type: int64 [B], 1..6, or 0 for unknown.
-      boxes: float32 [B, N, 4], relative (ymin, xmin, ymax, xmax); zeros for no box.
+      boxes: float32 [B, N, 4], pixels (x0, y0, x1, y1), half-open; zeros for no box.
       image_size: rows and columns.
 
     Returns:
       uint8 [B, image_size, image_size, 3].
 
     Raises:
-      tf.errors.InvalidArgumentError: a condition, type or box out of range, in words.
+      tf.errors.InvalidArgumentError: a condition, type or box out of range, or another
+        number of them, in words.
     """
+    condition, skin_type = tf.cast(condition, tf.int64), tf.cast(skin_type, tf.int64)
     boxes = tf.cast(boxes, tf.float32)
     given = tf.reduce_any(boxes != 0.0, axis=-1)
     filled = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
-    inside = tf.reduce_all((boxes >= 0.0) & (boxes <= 1.0), axis=-1)
-    last = len(taxonomy.conditions()) - 1
+    inside = tf.reduce_all((boxes >= 0.0) & (boxes <= image_size), axis=-1)
+    last, number = len(taxonomy.conditions()) - 1, tf.shape(condition)[0]
+    of_pixels = f"boxes are x0 y0 x1 y1 in pixels of the {image_size}x{image_size} image"
     checks = [
+        tf.debugging.Assert(
+            (tf.shape(skin_type)[0] == number) & (tf.shape(boxes)[0] == number),
+            [
+                "as many skin types and lists of boxes as conditions are needed:",
+                *(number, tf.shape(skin_type)[0], tf.shape(boxes)[0]),
+            ],
+        ),
         tf.debugging.Assert(
             tf.reduce_all((condition >= 0) & (condition <= last)),
             [f"condition is not in 0..{last}:", condition],
@@ -61,21 +72,38 @@ def draw_request(
             [f"skin_type is not in 1..{maps.SKIN_TYPES}, or 0 for unknown:", skin_type],
         ),
         tf.debugging.Assert(
+            (tf.reduce_max(boxes) > 1.0) | ~tf.reduce_any(given),
+            [f"{of_pixels}; these look like fractions of it:", boxes],
+        ),
+        tf.debugging.Assert(
             tf.reduce_all(~given | (filled & inside)),
-            ["a box is empty, inverted or outside the frame (0 to 1):", boxes],
+            [f"{of_pixels}; one is empty, inverted or outside:", boxes],
         ),
     ]
     with tf.control_dependencies(checks):
-        pixels = tf.gather(boxes, [1, 0, 3, 2], axis=-1) * image_size
-    return maps.encode_batch(skin_type, condition, pixels, image_size, image_size)
+        return maps.encode_batch(skin_type, condition, boxes, image_size, image_size)
 
 
-def describe_codes() -> Dict[str, Any]:
+def example_request(generator: TrainedGenerator) -> Dict[str, Any]:
+    """Returns inputs of `from_request` to begin with: one image, a box in its middle."""
+    quarter = generator.image_size // 4
+    return {
+        "condition": [taxonomy.code(generator.conditions[0])],
+        "skin_type": [model_card.example_skin_type(generator)],
+        "boxes": [[[quarter, quarter, 3 * quarter, 3 * quarter]]],
+        "seed": [1],
+    }
+
+
+def describe_codes(generator: TrainedGenerator) -> Dict[str, Any]:
     """Returns the contents of the asset: conditions, their codes, the map's levels."""
     return {
+        "image_size": generator.image_size,
         "conditions": list(taxonomy.conditions()),
         "skin_types": list(taxonomy.FITZPATRICK_TYPES),
         "unknown_skin_type": taxonomy.UNKNOWN_SKIN_TYPE,
+        "boxes": "x0 y0 x1 y1 in pixels of the image, half-open; zeros are no box",
+        "example": example_request(generator),
         "map": {
             "R": f"{maps.LEVEL} * skin_type, everywhere",
             "G": f"{maps.LEVEL} * (1 + condition // 6), inside the boxes, else 0",
@@ -128,7 +156,9 @@ def export(generator: TrainedGenerator, output_dir: str, overwrite: bool = False
         raise ValueError(f"{target}: exists; choose another --output_dir or pass --overwrite")
     with files.replacing(target) as temporary, tempfile.TemporaryDirectory() as folder:
         asset = os.path.join(folder, ASSET)
-        pathlib.Path(asset).write_text(json.dumps(describe_codes(), indent=2), encoding="utf-8")
+        pathlib.Path(asset).write_text(
+            json.dumps(describe_codes(generator), indent=2), encoding="utf-8"
+        )
         module = _Exported(generator, asset)
         signatures = {"from_map": module.from_map, "from_request": module.from_request}
         tf.saved_model.save(module, str(temporary), signatures=signatures)

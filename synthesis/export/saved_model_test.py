@@ -34,32 +34,36 @@ json.dump({"outputs": outputs}, sys.stdout)
 """
 
 
-def _half_open(box, size):
-    """A pixel box as relative (ymin, xmin, ymax, xmax)."""
-    return [box.y0 / size, box.x0 / size, box.y1 / size, box.x1 / size]
-
-
 class DrawRequestTest(parameterized.TestCase):
     def test_equals_the_codec(self):
         size, boxes = 64, [Box(3, 10, 20, 30), Box(40, 0.4, 64, 17)]
-        relative = [[_half_open(box, size) for box in boxes] + [[0.0] * 4]]
+        rows = [[list(box) for box in boxes] + [[0.0] * 4]]
         drawn = saved_model.draw_request(
-            tf.constant([26], tf.int64), tf.constant([5], tf.int64), relative, size
+            tf.constant([26], tf.int64), tf.constant([5], tf.int64), rows, size
         )
         np.testing.assert_array_equal(drawn[0], maps.encode(5, 26, boxes, size, size))
 
     @parameterized.parameters(
-        (27, 1, [0.1, 0.1, 0.5, 0.5], "condition is not in 0..26"),
-        (0, -1, [0.1, 0.1, 0.5, 0.5], "skin_type is not in 1..6"),
-        (0, 7, [0.1, 0.1, 0.5, 0.5], "skin_type is not in 1..6"),
-        (0, 1, [0.5, 0.1, 0.5, 0.5], "a box is empty, inverted or outside"),
-        (0, 1, [0.1, 0.1, 0.5, 1.5], "a box is empty, inverted or outside"),
+        (27, 1, [3, 3, 16, 16], "condition is not in 0..26"),
+        (0, -1, [3, 3, 16, 16], "skin_type is not in 1..6, or 0 for unknown"),
+        (0, 7, [3, 3, 16, 16], "skin_type is not in 1..6"),
+        (0, 1, [16, 3, 16, 16], "pixels of the 32x32 image; one is empty, inverted or outside"),
+        (0, 1, [3, 3, 16, 33], "pixels of the 32x32 image; one is empty, inverted or outside"),
+        (0, 1, [0.1, 0.1, 0.5, 0.5], "x0 y0 x1 y1 in pixels .*; these look like fractions"),
     )
     def test_bad_requests(self, condition, skin_type, box, message):
         with self.assertRaisesRegex(tf.errors.InvalidArgumentError, message):
             saved_model.draw_request(
                 tf.constant([condition], tf.int64), tf.constant([skin_type], tf.int64), [[box]], 32
             )
+
+    def test_no_box_and_unknown_type(self):
+        drawn = saved_model.draw_request([3], [0], np.zeros((1, 2, 4)), 32)
+        self.assertFalse(drawn.numpy().any())
+
+    def test_another_number(self):
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "as many skin types and"):
+            saved_model.draw_request([3, 4], [1, 1], [[[3, 3, 9, 9]]], 32)
 
 
 class ExportTest(absltest.TestCase):
@@ -104,7 +108,7 @@ class ExportTest(absltest.TestCase):
                 "inputs": {
                     "condition": self.codes,
                     "skin_type": self.types,
-                    "boxes": [[_half_open(box, 32)] for box in self.boxes],
+                    "boxes": [[[int(side) for side in box]] for box in self.boxes],
                     "seed": self.seeds,
                 },
             }
@@ -129,6 +133,13 @@ class ExportTest(absltest.TestCase):
     def test_taxonomy_is_inside(self):
         asset = json.loads(pathlib.Path(self.path, "assets", saved_model.ASSET).read_text())
         self.assertEqual(asset["conditions"], list(taxonomy.CONDITIONS))
+        request = {"signature_name": "from_request", "inputs": asset["example"]}
+        outputs = self._call(request)  # as anyone may paste it
+        decoded = maps.decode(outputs["map"][0].astype(np.uint8))
+        self.assertEqual((decoded.condition_code, decoded.skin_type), (0, 3))
+        self.assertTrue(decoded.roi[8:24, 8:24].all())
+        card = pathlib.Path(self.path, saved_model.CARD).read_text()
+        self.assertIn("boxes=tf.constant([[[8.0, 8.0, 24.0, 24.0]]])", card)
 
     def test_model_card_lies_beside(self):
         card = pathlib.Path(self.path, saved_model.CARD).read_text()
