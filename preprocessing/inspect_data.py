@@ -24,9 +24,12 @@ from common import files
 from preprocessing.inspection import page, sources
 from preprocessing.sharding import plans
 
-_CASES = flags.DEFINE_string("cases", None, "A case manifest, cases.csv.")
-_IMAGE_DIR = flags.DEFINE_string(
-    "image_dir", None, "Folder the manifest's images are relative to; default: the manifest's own."
+_CASES = flags.DEFINE_list("cases", [], "A case manifest, cases.csv, or several, a.csv,b.csv.")
+_IMAGE_DIR = flags.DEFINE_list(
+    "image_dir",
+    [],
+    "Folder the manifest's images are relative to, of several manifests one each; default: the "
+    "manifest's own.",
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Records of //preprocessing:preprocess.")
 _OUTPUT = flags.DEFINE_string("output", "inspect.html", "The page to write.")
@@ -41,8 +44,8 @@ def _inspect() -> sources.Inspection:
         data_dir = command_line.user_path(_DATA_DIR.value)
         return sources.from_records(data_dir, _FIND_DUPLICATES.value)
     return sources.from_manifest(
-        command_line.user_path(_CASES.value or ""),
-        command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
+        list(map(command_line.user_path, _CASES.value)),
+        list(map(command_line.user_path, _IMAGE_DIR.value)),
         plans.Settings(find_duplicates=_FIND_DUPLICATES.value),
     )
 

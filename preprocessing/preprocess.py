@@ -18,10 +18,19 @@ from preprocessing.data import manifest, records
 from preprocessing.sharding import pipeline, plans
 
 _DEFAULTS = plans.Settings()
-_CASES = flags.DEFINE_string("cases", None, "The case manifest, cases.csv.", required=True)
+_CASES = flags.DEFINE_list(
+    "cases",
+    None,
+    "The case manifest, cases.csv; or several, a.csv,b.csv, such as photographs and the images "
+    "that were generated for them.",
+    required=True,
+)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the records.", required=True)
-_IMAGE_DIR = flags.DEFINE_string(
-    "image_dir", None, "Folder the manifest's images are relative to; default: the manifest's own."
+_IMAGE_DIR = flags.DEFINE_list(
+    "image_dir",
+    [],
+    "Folder the manifest's images are relative to, of several manifests one each, A,B; default: "
+    "the manifest's own.",
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a data set in --output_dir.")
 flags.DEFINE_integer("image_size", _DEFAULTS.image_size, "Rows and columns of the crops, pixels.")
@@ -74,6 +83,12 @@ def _print_summary(info: records.DatasetInfo, output_dir: str) -> None:
     for kind in ("crops", "full"):
         counts = ", ".join(f"{split} {info.count(kind, split)}" for split in manifest.SPLITS)
         print(f"{kind}: {counts}")
+    if info.notes["synthetic"]:
+        photographs = info.notes["photographs"] - info.notes["synthetic"]
+        print(
+            f"{photographs} photographs and {info.notes['synthetic']} synthetic images, which are "
+            "in the training split only"
+        )
     for source, count in info.skin_type_sources["crops"].items():
         if source == manifest.UNKNOWN:
             print(f"{count} crops of unknown skin type: in no comparison by skin type")
@@ -99,10 +114,10 @@ def main(argv: Sequence[str]) -> None:
     """Makes the data set; `argv` holds the flags for Beam."""
     output_dir = command_line.user_path(_OUTPUT_DIR.value)
     info = pipeline.preprocess(
-        command_line.user_path(_CASES.value),
+        list(map(command_line.user_path, _CASES.value)),
         output_dir,
         _settings(),
-        image_dir=command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
+        image_dir=list(map(command_line.user_path, _IMAGE_DIR.value)),
         overwrite=_OVERWRITE.value,
         beam_args=argv[1:],
     )

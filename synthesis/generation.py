@@ -328,12 +328,18 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
 
 def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
     """Returns the closing lines of a job."""
+    png = pathlib.Path(output_dir, painting.IMAGES).is_dir()
     lines = [
         "",
         f"{description['images']:,} images of {description['maps']:,} maps in {output_dir}:",
         "  crops/          records for training, marked as synthetic",
         "  manifest.json   request, counts, generator, digests",
     ]
+    if png:
+        lines += [
+            f"  {painting.IMAGES}/         PNG files",
+            "  cases.csv       their manifest, for //preprocessing:preprocess --cases=A.csv,B.csv",
+        ]
     if description["difference_between_images_of_a_map"] is not None:
         lines.append(
             "  two images of one map differ by "

@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import hashlib
 import math
+import os
 import pathlib
 import re
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -362,29 +363,29 @@ def csv_rows(path: pathlib.Path, delimiter: str = ",") -> Iterator[Tuple[int, Li
 
 
 class _Earlier:
-    """What the rows so far fix for those that follow."""
+    """What the rows so far, of this and earlier manifests, fix for those that follow."""
 
     def __init__(self) -> None:
-        self._row_of_image: Dict[str, int] = {}
+        self._row_of_image: Dict[str, str] = {}
         self._patients: Dict[str, Photograph] = {}
 
-    def check(self, photograph: Photograph) -> None:
+    def check(self, photograph: Photograph, place: str) -> None:
         """Adds a row, unless its image is there already or its patient in another split."""
         row = self._row_of_image.get(photograph.image_id)
         if row is not None:
-            raise ValueError(f"image_id: {photograph.image_id!r} is already on row {row}")
+            raise ValueError(f"image_id: {photograph.image_id!r} is already on {row}")
         first = self._patients.get(photograph.patient_id, photograph)
         if first.split != photograph.split:
             raise ValueError(
                 f"split: patient {photograph.patient_id!r} is in {photograph.split or 'none'!r} "
                 f"here and in {first.split or 'none'!r} on row {first.row}"
             )
-        self._row_of_image[photograph.image_id] = photograph.row
+        self._row_of_image[photograph.image_id] = place
         self._patients[photograph.patient_id] = first
 
 
 def read_cases(
-    path: str, image_dir: Optional[str] = None
+    path: str, image_dir: Optional[str] = None, earlier: Optional[_Earlier] = None, of: str = ""
 ) -> Tuple[List[Photograph], List[Rejection]]:
     """Reads and checks a manifest; the `taxonomy.csv` beside it says its conditions.
 
@@ -392,6 +393,8 @@ def read_cases(
       path: a `cases.csv`; UTF-8, with or without a byte-order mark.
       image_dir: folder that the `image` column is relative to and may not leave; by
         default the manifest's own.
+      earlier: what manifests that were read before fix.
+      of: put after row numbers, to tell manifests apart.
 
     Returns:
       The usable photographs, in the file's order, and the rows that are not
@@ -413,7 +416,7 @@ def read_cases(
     _check_header(header, source)
     photographs: List[Photograph] = []
     rejections: List[Rejection] = []
-    earlier = _Earlier()
+    earlier = earlier or _Earlier()
     for row in rows:
         if not row.error and not any(value.strip() for value in row.cells):
             continue
@@ -421,16 +424,59 @@ def read_cases(
         try:
             row.check_cells(header)
             photograph = _parse_row(cells, row.line, folder)
-            earlier.check(photograph)
+            earlier.check(photograph, f"row {row.line}{of}")
         except ValueError as error:
             names = cells.get("image_id", ""), cells.get("image", "")
-            rejections.append(reject(row.line, *names, "row", str(error)))
+            rejections.append(reject(row.line, *names, "row", f"{error}{of}"))
             continue
         photographs.append(photograph)
     if not photographs:
         why = f"; row {rejections[0].row}: {rejections[0].reason}" if rejections else ""
         raise ValueError(f"{path}: no usable row{why}")
     return photographs, rejections
+
+
+def read_several(
+    paths: Sequence[str], image_dirs: Sequence[str] = ()
+) -> Tuple[List[Photograph], List[Rejection], str]:
+    """Reads manifests as one: photographs and generated images, say, or two clinics'.
+
+    An image may be in one of them only, and a patient in one split.
+
+    Args:
+      paths: as of `read_cases`.
+      image_dirs: for each manifest, its folder of images; all in their manifest's own
+        by default.
+
+    Returns:
+      Photographs and rejections, and the folder that `Photograph.image` is relative to:
+      the images' own, or of several the one that holds them all.
+
+    Raises:
+      ValueError: as `read_cases`; other numbers of folders than of manifests; folders
+        that nothing holds; data of two taxonomies.
+    """
+    if image_dirs and len(image_dirs) != len(paths):
+        raise ValueError(
+            f"--image_dir: {len(image_dirs)} folders for {len(paths)} manifests of --cases"
+        )
+    folders = [
+        os.path.abspath(folder)
+        for folder in (image_dirs or [os.path.dirname(os.path.abspath(path)) for path in paths])
+    ]
+    together = os.path.commonpath(folders)
+    earlier = _Earlier()
+    photographs: List[Photograph] = []
+    rejections: List[Rejection] = []
+    for path, folder in zip(paths, folders):
+        of = f" of {path}" if len(paths) > 1 else ""
+        rows, unused = read_cases(path, folder, earlier, of)
+        inside = os.path.relpath(folder, together)
+        for row in rows:
+            image = os.path.normpath(os.path.join(inside, row.image)) if of else row.image
+            photographs.append(dataclasses.replace(row, image=image))
+        rejections += unused
+    return photographs, rejections, together
 
 
 def write_cases(path: str, photographs: Sequence[Photograph]) -> None:

@@ -186,6 +186,47 @@ class ReadCasesTest(parameterized.TestCase):
         self.assertFalse(pathlib.Path(path + ".tmp").exists())
 
 
+class SeveralManifestsTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.create_tempdir().full_path)
+        self.paths = []
+        header = HEADER + ",synthetic"
+        for name, rows in (
+            ("clinic", (f"{GOOD},", "c1,p1,i1,a/i1.jpg,Acne,,,test,")),
+            ("made", ("g0,g0,g0,images/g0.png,Acne,2,,train,1", "g0,p1,i1,x.png,Acne,2,,test,")),
+        ):
+            (self.root / name).mkdir()
+            path = self.root / name / "cases.csv"
+            path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
+            self.paths.append(str(path))
+
+    def test_are_read_as_one(self):
+        rows, rejections, folder = manifest.read_several(self.paths)
+        self.assertEqual(folder, str(self.root))
+        images = [row.image for row in rows]
+        self.assertEqual(images, ["clinic/i0.jpg", "clinic/a/i1.jpg", "made/images/g0.png"])
+        self.assertEqual([row.synthetic for row in rows], [False, False, True])
+        ((row, image_id, _, stage, reason),) = rejections
+        self.assertEqual((row, image_id, stage), (3, "i1", "row"))
+        expected = rf"'i1' is already on row 3 of {self.paths[0]} of {self.paths[1]}"
+        self.assertIn(expected, reason)
+
+    def test_folders_of_images(self):
+        other = self.root / "elsewhere" / "images"
+        other.mkdir(parents=True)
+        rows, _, folder = manifest.read_several(self.paths, [str(other), str(self.root / "made")])
+        self.assertEqual(folder, str(self.root))
+        self.assertEqual(rows[0].image, "elsewhere/images/i0.jpg")
+        with self.assertRaisesRegex(ValueError, "--image_dir: 1 folders for 2 manifests"):
+            manifest.read_several(self.paths, [str(other)])
+
+    def test_one_is_as_it_is(self):
+        rows, rejections, folder = manifest.read_several(self.paths[:1])
+        self.assertEqual((rows, rejections), manifest.read_cases(self.paths[0]))
+        self.assertEqual(folder, str(self.root / "clinic"))
+
+
 class SplitTest(absltest.TestCase):
     def test_known_digest(self):
         # `printf 0/p | sha256sum` starts with b58f6c00...: 0xb58f6c00 / 2**32. It must never move.

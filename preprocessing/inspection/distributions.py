@@ -251,7 +251,12 @@ def _about_boxes(looks: Sequence[Look]) -> List[str]:
 def findings(inspection: Inspection) -> List[str]:
     """What a careful reader would want to know before training, a sentence each."""
     looks = inspection.looks
+    synthetic = sum(look.row.synthetic for look in looks)
     found = [*_about_conditions(looks), *_about_skin(looks), *_about_boxes(looks)]
+    if synthetic:
+        found.insert(
+            0, f"Synthetic images: {_share(synthetic, len(looks))}; they are for training only."
+        )
     if inspection.pairs:
         found.append(
             f"Suspected near-duplicates across patients: {len(inspection.pairs):,} pairs; "

@@ -9,7 +9,7 @@ import numpy as np
 from common import pages
 from preprocessing.inspection import charts, distributions
 from preprocessing.inspection.distributions import SKIN_TYPES, UNKNOWN, Histogram
-from preprocessing.inspection.sources import PER_CONDITION, Inspection, Look
+from preprocessing.inspection.sources import Inspection, Look
 
 _PAGE = pages.Page(pathlib.Path(__file__).with_name("page.html"), style_attributes=True)
 _GIVEN, _ESTIMATED = "#14508f", "#c2701c"
@@ -126,12 +126,15 @@ def _charts(inspection: Inspection, given: str) -> Dict[str, charts.Chart]:
 
 def _tiles(inspection: Inspection) -> List[Any]:
     looks = inspection.looks
+    synthetic = sum(look.row.synthetic for look in looks)
     tiles = [
-        (len(looks), "photographs"),
+        (len(looks) - synthetic, "photographs"),
         (len({look.row.patient_id for look in looks}), "patients"),
         (len({look.row.condition for look in looks}), "conditions"),
         (sum(len(look.boxes) for look in looks), "ROI boxes"),
     ]
+    if synthetic:
+        tiles.insert(1, (synthetic, "synthetic images"))
     if inspection.from_records:
         tiles.append((sum(inspection.crops.values()), "crops"))
     tiles.append((sum(look.row.fitzpatrick is None for look in looks), "of unknown skin type"))
@@ -163,7 +166,7 @@ def render(inspection: Inspection) -> str:
         agreement=_agreement(looks),
         box_count=f"{sum(len(look.boxes) for look in looks):,}",
         most_covered=f"{distributions.box_places(looks).max():.0%}",
-        per_condition=PER_CONDITION,
+        per_condition=inspection.per_condition,
         shown=sorted(inspection.shown().items()),
         pairs=[
             (pair, (looks[pair.first], looks[pair.second])) for pair in inspection.pairs_shown()

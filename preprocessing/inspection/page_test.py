@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import re
 
@@ -28,6 +29,7 @@ def _inspection():
     looks = [_look(n, "Acne", 1 + n % 6) for n in range(11)]
     looks.append(_look(11, "Acne", 6, fitzpatrick_source="estimated"))
     looks.append(_look(12, "Vitiligo", None)._replace(size=(90, 120)))
+    looks[5] = looks[5]._replace(row=dataclasses.replace(looks[5].row, synthetic=True))
     looks[3] = looks[3]._replace(row=Photograph("c", "<b>p</b>", "i3", "", "Acne", 4))
     buffer = io.BytesIO()
     Image.new("RGB", (8, 6), "red").save(buffer, "JPEG")
@@ -57,6 +59,15 @@ class RenderTest(absltest.TestCase):
         testing_pages.check_page(self.html)
         self.assertNotRegex(self.html, r"https?://|<script")
 
+    def test_marks_what_is_synthetic_and_what_is_estimated(self):
+        text = testing_pages.visible_text(self.html)
+        self.assertIn("1\nsynthetic images", text)
+        self.assertIn("12\nphotographs", text)
+        self.assertIn("Synthetic images: 1 of 13 (8%); they are for training only.", text)
+        self.assertEqual(self.html.count('class="photo synthetic"'), 1)
+        self.assertIn("Type 6 (estimated) · test", text)
+        self.assertEqual(text.count("(estimated)"), 1)
+
     def test_escapes_what_a_manifest_says(self):
         self.assertIn("&lt;b&gt;p&lt;/b&gt;", self.html)
         self.assertNotIn("<b>p</b>", self.html)
@@ -69,7 +80,7 @@ class RenderTest(absltest.TestCase):
         charts = re.findall(r'<img class="chart" [^>]*alt="Chart: (.*?)">', self.html)
         self.assertLen(charts, 7)
         pictures = [one for one in re.findall(r"<img [^>]*>", self.html) if "jpeg" in one]
-        self.assertLen(pictures, 6 + 1 + 2)  # Acne, Vitiligo and the pair.
+        self.assertLen(pictures, 12 + 1 + 2)  # Acne, Vitiligo and the pair.
         for picture in pictures:
             self.assertRegex(picture, r'alt="[^"]+, skin type (\d|unknown), photograph \w+"')
 

@@ -25,7 +25,7 @@ from preprocessing.sharding import photograph_records, plans
 
 PICTURE_SIDE = 224
 _SIDE = 256  # Longer side at which photographs are looked at, pixels.
-PER_CONDITION = 6
+PER_CONDITION, MOST_SHOWN = 6, 48  # at least of each condition; of few, in all
 _PAIRS_SHOWN = 24
 
 
@@ -81,6 +81,11 @@ class Inspection(NamedTuple):
     pictures: Dict[str, bytes]
     crops: Dict[str, int]
 
+    @property
+    def per_condition(self) -> int:
+        """How many photographs of each condition are shown; more of few conditions."""
+        return max(PER_CONDITION, MOST_SHOWN // len({look.row.condition for look in self.looks}))
+
     def shown(self) -> Dict[str, List[Look]]:
         """The photographs of the contact sheets by condition, over all skin types."""
         groups: Dict[str, Dict[int, List[Look]]] = {}
@@ -93,7 +98,7 @@ class Inspection(NamedTuple):
         for condition, by_type in groups.items():
             of_types = (by_type[skin_type] for skin_type in sorted(by_type))
             turns = itertools.chain.from_iterable(itertools.zip_longest(*of_types))
-            chosen = [look for look in turns if look is not None][:PER_CONDITION]
+            chosen = [look for look in turns if look is not None][: self.per_condition]
             shown[condition] = sorted(
                 chosen, key=lambda look: (look.row.fitzpatrick or 9, look.row.image_id)
             )
@@ -169,15 +174,16 @@ def _look_at_row(
 
 
 def from_manifest(
-    cases_path: str,
-    image_dir: Optional[str] = None,
+    cases_path: Union[str, Sequence[str]],
+    image_dir: Union[str, Sequence[str], None] = None,
     settings: Optional[plans.Settings] = None,
 ) -> Inspection:
     """Looks at the photographs of a manifest, on all cores.
 
     Args:
-      cases_path: see `manifest`.
-      image_dir: folder that the images are relative to; by default the manifest's own.
+      cases_path: see `manifest`; one or several.
+      image_dir: folder that the images are relative to, of several manifests one each;
+        by default the manifest's own.
       settings: of splits, the pixel limit and whether to look for near-duplicates.
 
     Returns:
@@ -187,8 +193,9 @@ def from_manifest(
       ValueError: not a manifest, or no usable photograph.
     """
     settings = settings or plans.Settings()
-    rows, rejections = manifest.read_cases(cases_path, image_dir)
-    folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
+    cases = [cases_path] if isinstance(cases_path, str) else list(cases_path)
+    image_dirs = [image_dir] if isinstance(image_dir, str) else list(image_dir or ())
+    rows, rejections, folder = manifest.read_several(cases, image_dirs)
     look_at = functools.partial(_look_at_row, folder=folder, settings=settings)
     looks: List[Look] = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -198,14 +205,15 @@ def from_manifest(
             else:
                 rejections.append(found)
     if not looks:
-        raise ValueError(f"{cases_path}: no usable photograph; the first: {rejections[0].reason}")
+        names, first = ", ".join(cases), rejections[0].reason
+        raise ValueError(f"{names}: no usable photograph; the first: {first}")
     pairs = None
     if settings.find_duplicates:
         pairs = _pairs(looks)
         planned = [look.row for look in looks]
         decision = linked_patients.decide(planned, pairs, settings.split_fractions, settings.seed)
         looks = [look._replace(split=decision.splits[look.row.image_id]) for look in looks]
-    inspection = Inspection(cases_path, False, looks, rejections, pairs, {}, {})
+    inspection = Inspection(cases[0], False, looks, rejections, pairs, {}, {})
     by_id = {row.image_id: row for row in rows}
     for image_id in inspection.wanted():
         decoded = _reduced(by_id[image_id], folder, settings.max_pixels)

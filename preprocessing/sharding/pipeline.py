@@ -8,10 +8,9 @@ what it has finished there, as long as manifest rows, photographs, settings and 
 are the same and the records are intact.
 """
 
-import os
 import pathlib
 import shutil
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -119,10 +118,10 @@ def _decide_splits(
 
 
 def preprocess(
-    cases_path: str,
+    cases_path: Union[str, Sequence[str]],
     output_dir: str,
     settings: Optional[Settings] = None,
-    image_dir: Optional[str] = None,
+    image_dir: Union[str, Sequence[str], None] = None,
     overwrite: bool = False,
     beam_args: Sequence[str] = (),
 ) -> records.DatasetInfo:
@@ -131,11 +130,11 @@ def preprocess(
     Beside it lies `pseudonyms.key`, for its owner's eyes; one that is there is kept.
 
     Args:
-      cases_path: a case manifest, see `manifest`.
+      cases_path: a case manifest, see `manifest`, or several.
       output_dir: folder for the data set.
       settings: the options.
-      image_dir: folder that the manifest's `image` column is relative to; by
-        default the manifest's own.
+      image_dir: folder that the manifest's `image` column is relative to, of several
+        manifests one each; by default the manifest's own.
       overwrite: replace a data set that is there already.
       beam_args: Apache Beam options, e.g. ["--runner=FlinkRunner"]; without any, all
         cores of this machine are used.
@@ -150,8 +149,9 @@ def preprocess(
     settings = settings or Settings()
     output = check_output(output_dir, overwrite)
     beam_runner.parse_options(beam_args)
-    rows, rejections = manifest.read_cases(cases_path, image_dir)
-    folder = os.path.abspath(image_dir or os.path.dirname(os.path.abspath(cases_path)))
+    cases = [cases_path] if isinstance(cases_path, str) else list(cases_path)
+    image_dirs = [image_dir] if isinstance(image_dir, str) else list(image_dir or ())
+    rows, rejections, folder = manifest.read_several(cases, image_dirs)
     with locks.only_writer(output) as lease:
         work = output / UNFINISHED
         work.mkdir(exist_ok=True)
@@ -159,6 +159,7 @@ def preprocess(
             (output / name).replace(work / name)
         decision, notes = _decide_splits(rows, folder, settings, work, beam_args)
         notes["photographs"] = len(rows)
+        notes["synthetic"] = sum(row.synthetic for row in rows)
         used = []
         for row in rows:
             if row.image_id in decision.unused:
@@ -172,7 +173,8 @@ def preprocess(
         names = job.run(map(shards.shard_of, planned), beam_args, unit="photographs")
         info = dataset_files.write_dataset_files(job, names, settings, rejections, notes)
         if not any(info.count("crops", split) for split in manifest.SPLITS):
-            raise ValueError(f"{cases_path}: no usable crop; {dataset_files.main_reason(work)}")
+            why = dataset_files.main_reason(work)
+            raise ValueError(f"{', '.join(cases)}: no usable crop; {why}")
         lease.check()
         _publish(work, output)
         pseudonyms.load_or_create(output)
