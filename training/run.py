@@ -13,13 +13,22 @@ from typing import Any, Mapping, Optional, Protocol, Sequence
 
 import ml_collections
 import tensorflow as tf
+from absl import logging
 from tensorboard.plugins.hparams import api as hparams
 
 from common import locks
 from model import losses
 from preprocessing.data import records
-from training import configurations, input_pipeline, model_factory, record_checks, run_directory
+from training import (
+    configurations,
+    initial_weights,
+    input_pipeline,
+    model_factory,
+    record_checks,
+    run_directory,
+)
 from training.monitoring import MetricsLog, Samples, check_finite, samples_path
+from training.optimizers import ConstantThenLinear
 from training.precision import choose_precision, make_strategy
 
 
@@ -72,8 +81,19 @@ class Run:
         data_dir: str,
         workdir: str,
         strategy: Optional[tf.distribute.Strategy] = None,
+        init_from: Optional[str] = None,
+        extend: bool = False,
     ):
         """Finds out what the run would be; writes nothing.
+
+        Args:
+          config: as in `training/configs`.
+          data_dir: what `//preprocessing:preprocess` wrote.
+          workdir: run directory.
+          strategy: where to run; by default of `make_strategy`.
+          init_from: another run, whose networks a new one begins with; see
+            `initial_weights`.
+          extend: whether a run that is there may become longer than it was to be.
 
         Raises:
           ValueError: settings that no run can have, or no such data set.
@@ -99,6 +119,10 @@ class Run:
         self.description = run_directory.describe(
             config, data_dir, self.info, self.conditions, self.precision
         )
+        self.extend = extend
+        self.source = initial_weights.find(init_from) if init_from else None
+        if self.source:
+            self.description["init_from"] = self.source.as_dict()
 
     @property
     def arithmetic(self) -> str:
@@ -152,7 +176,13 @@ class Run:
             )
         for split in ("train", "validation"):
             record_checks.check_records(self.data_dir, split, size)
-        run_directory.may_continue(self.workdir, self.description, resume)
+        continues = run_directory.may_continue(self.workdir, self.description, resume, self.extend)
+        done = run_directory.find_checkpoints(self.workdir) if continues else []
+        if self.extend and done and self.steps < done[-1][0]:
+            raise ValueError(
+                f"{self.workdir}: at step {done[-1][0]:,} already; --extend takes a larger "
+                "--config.training.steps"
+            )
 
     def build(self) -> None:
         """Makes the model and its optimizers."""
@@ -174,7 +204,10 @@ class Run:
         )
         if self.checkpoints.latest_checkpoint:
             checkpoint.restore(self.checkpoints.latest_checkpoint).assert_consumed()
-            self.model.total_steps.assign(self.steps)
+            self._extend(int(self.model.total_steps))
+        elif self.source:
+            taken = initial_weights.take_over(self.model, self.source, self.info.taxonomy)
+            logging.warning("%s", taken)
         fixed = input_pipeline.fixed_examples(
             self.data_dir, self.info, self.conditions, training.num_samples
         )
@@ -185,6 +218,23 @@ class Run:
         with self.writer.as_default(step=0):
             tf.summary.text("config", f"```\n{json.dumps(self.description, indent=2)}\n```")
             hparams.hparams(_flat(self.config.to_dict()))
+
+    def _extend(self, before: int) -> None:
+        """Moves the end of the schedule, and says what that does to the learning rate."""
+        if before == self.steps:
+            return
+        self.model.total_steps.assign(self.steps)
+        settings, step = self.config.optimizer, self.model.step
+        peak = settings.generator_learning_rate
+        rates = [
+            float(ConstantThenLinear(peak, total, settings.decay_start)(step))
+            for total in (before, self.steps)
+        ]
+        logging.warning(
+            "extended from %d to %d steps, now at %d: the generator's learning rate was %.2g and "
+            "goes on at %.2g, its decay begins at step %d",
+            *(before, self.steps, step, *rates, int(settings.decay_start * self.steps)),
+        )
 
     def fit(self, watchers: Sequence[Watcher] = ()) -> None:
         """Takes the steps that are left."""

@@ -31,6 +31,7 @@ _PACKAGES = [
     "ml-collections",
 ]
 _ASKED_PRECISION = "config.training.precision "
+_LENGTH = ("config.training.steps ", "config.training.epochs ")
 
 
 def describe(
@@ -125,7 +126,9 @@ def stored_precision(run_dir: str) -> Optional[str]:
     return stored["precision"] if asked == "auto" else None
 
 
-def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[bool]) -> bool:
+def may_continue(
+    run_dir: str, description: Mapping[str, Any], resume: Optional[bool], extend: bool = False
+) -> bool:
     """Returns whether a run continues, rather than starts anew.
 
     Args:
@@ -133,6 +136,7 @@ def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[
       description: of the run that is asked for, from `describe`.
       resume: None continues what is there if it is the same run, True insists
         on something to continue, False insists on an empty directory.
+      extend: whether a run may become longer than it was to be.
 
     Raises:
       ValueError: the directory holds a run that differs (and how), or does not
@@ -155,7 +159,7 @@ def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[
 
     def compared(one: Mapping[str, Any]) -> dict[str, Any]:
         dataset = {key: one["dataset"].get(key) for key in ("digest", "image_size", "taxonomy")}
-        settings = {key: one.get(key) for key in ("config", "precision", "noise")}
+        settings = {key: one.get(key) for key in ("config", "precision", "noise", "init_from")}
         return {**settings, "dataset": dataset}
 
     differences = [
@@ -164,10 +168,14 @@ def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[
         # Whether the precision was asked for or chosen makes no difference.
         if not line.startswith(_ASKED_PRECISION)
     ]
+    longer = [line for line in differences if line.startswith(_LENGTH)]
+    if extend:
+        differences = [line for line in differences if line not in longer]
     if differences:
+        hint = ", or make the run longer with --extend" if differences == longer else ""
         raise ValueError(
             f"{run_dir}: holds a run that differs ({'; '.join(differences)}); "
-            "choose another --workdir"
+            f"choose another --workdir{hint}"
         )
     return True
 
@@ -175,8 +183,8 @@ def may_continue(run_dir: str, description: Mapping[str, Any], resume: Optional[
 def begin(run_dir: str, description: Mapping[str, Any], step: int) -> None:
     """Writes `config.json` of a new run.
 
-    A run that goes on with another version of the program or of its packages notes
-    that, and from which step, in a list "continued".
+    A run that goes on with another version of the program or of its packages, or is
+    extended, notes that, and from which step, in a list "continued".
     """
     path = pathlib.Path(run_dir) / CONFIG
     if not path.exists():
@@ -186,8 +194,11 @@ def begin(run_dir: str, description: Mapping[str, Any], step: int) -> None:
     continued = stored.setdefault("continued", [])
     versions = {name: description[name] for name in ("git_revision", "packages", "python")}
     latest = continued[-1] if continued else stored
-    if any(latest.get(name) != value for name, value in versions.items()):
-        continued.append({"step": step, **versions})
+    length = {name: description["config"]["training"][name] for name in ("steps", "epochs")}
+    extended = any(stored["config"]["training"][name] != value for name, value in length.items())
+    if extended or any(latest.get(name) != value for name, value in versions.items()):
+        continued.append({"step": step, **versions, **(length if extended else {})})
+        stored["config"]["training"].update(length)
         files.write_json(path, stored)
 
 

@@ -28,6 +28,17 @@ _RESUME = flags.DEFINE_bool(
     "Continue the run in --workdir (default: if it is the same run); --noresume insists on a "
     "new one.",
 )
+_EXTEND = flags.DEFINE_bool(
+    "extend",
+    False,
+    "Train the run in --workdir, finished or stopped, for the larger --config.training.steps.",
+)
+_INIT_FROM = flags.DEFINE_string(
+    "init_from",
+    None,
+    "Begin a new run with the networks of this one, for other data, conditions or sizes; its "
+    "optimizers begin anew.",
+)
 
 
 def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) -> None:
@@ -41,7 +52,8 @@ def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) ->
     data_dir = program_flags.data_dir()
     with program_flags.stoppable(workdir):
         watchers = make_watchers(workdir, data_dir, config)
-        run = Run(config, data_dir, workdir)
+        init_from = command_line.user_path(_INIT_FROM.value) if _INIT_FROM.value else None
+        run = Run(config, data_dir, workdir, init_from=init_from, extend=_EXTEND.value)
         print(run.about)
         result = run.train(_RESUME.value, watchers=watchers)
     print(summary(result))
