@@ -4,7 +4,8 @@
   bazel run //evaluation:fid -- --run_dir=R --feature_network=PATH --layer=pool_3
   bazel run //evaluation:fid -- --run_dir=R --every_checkpoint
 
-Prints the Frechet distance (FID where the features are those of TF-GAN's Inception),
+Prints, first, where the images stand among photographs of lower resolution. Then the
+Frechet distance (FID where the features are those of TF-GAN's Inception),
 the kernel distance, precision, recall, density and coverage, each beside the same of
 real against real photographs at the same sample size, and how far the images of one map
 differ. Writes fid.json with the whole
@@ -76,6 +77,7 @@ def main(_: Sequence[str]) -> None:
         _REAL_SPLIT.value,
         _MAP_SPLIT.value,
         with_diversity=True,
+        with_ladder=True,
     )
     protocol = evaluator.describe(generator)
     results = Report(output_dir, "fid", protocol, _OVERWRITE.value)

@@ -14,7 +14,8 @@ from evaluation.features import image_sets, networks
 _FEATURE_NETWORK = flags.DEFINE_string(
     "feature_network",
     None,
-    f"TF-Hub handle or SavedModel path; default {networks.DEFAULT_NETWORK}.",
+    f"TF-Hub handle or SavedModel path; default {networks.DEFAULT_NETWORK}. "
+    f"{networks.EMBEDDED_NETWORK!r} has random weights, to try the program without a network.",
 )
 _LAYER = flags.DEFINE_string("layer", None, f"Of the network; default {networks.DEFAULT_LAYER}.")
 _RESIZE = flags.DEFINE_enum("resize", "bilinear", networks.RESIZE_METHODS, "Resize to 299x299.")

@@ -57,6 +57,11 @@ class FeatureNetwork:
         return (self.name, self.layer) == (DEFAULT_NETWORK, DEFAULT_LAYER)
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether it is the network of random weights, which says nothing of realism."""
+        return self.name == EMBEDDED_NETWORK
+
+    @property
     def title(self) -> str:
         """Network and layer, for tables and plots."""
         return f"{self.layer} of {os.path.basename(self.name.rstrip('/'))}"

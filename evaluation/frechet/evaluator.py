@@ -8,7 +8,8 @@ import numpy as np
 from evaluation.features import image_sets, networks
 from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureExtractor
-from evaluation.frechet import diversity, protocol
+from evaluation.frechet import diversity, ladder, protocol
+from evaluation.frechet.ladder import Ladder
 from evaluation.frechet.protocol import TrialProtocol, TrialScores
 from preprocessing.data import records
 from synthesis import layouts
@@ -34,6 +35,8 @@ class FrechetEvaluation:
         condition has photographs of two patients.
       too_small: by group without scores, why.
       notes: what a reader should know.
+      ladder: distances of blurred photographs; None where they were not asked for, or
+        the features are of random weights, which say nothing of realism.
     """
 
     run_dir: str
@@ -46,6 +49,15 @@ class FrechetEvaluation:
     diversity: Optional[diversity.Diversity]
     too_small: Mapping[str, str]
     notes: Tuple[str, ...]
+    ladder: Optional[Ladder] = None
+
+    @property
+    def verdict(self) -> str:
+        """Where the images stand, in words; "" where it cannot be said."""
+        if self.protocol.get("feature_network") == networks.EMBEDDED_NETWORK:
+            return "a trial of the program: features of random weights say nothing of realism"
+        mean = float(np.mean(self.overall.generated["frechet"]))
+        return self.ladder.verdict(mean) if self.ladder else ""
 
     def groups(self) -> List[Tuple[str, TrialScores]]:
         """Returns (name, scores): all images, then conditions, then skin types."""
@@ -65,6 +77,8 @@ class FrechetEvaluation:
             "diversity": self.diversity.as_dict() if self.diversity else None,
             "too_small": dict(self.too_small),
             "notes": list(self.notes),
+            "verdict": self.verdict,
+            "ladder": self.ladder.as_dict() if self.ladder else None,
         }
 
 
@@ -85,6 +99,7 @@ class FrechetEvaluator:
         real_split: str = "test",
         map_split: str = "validation",
         with_diversity: bool = False,
+        with_ladder: bool = False,
     ):
         """Reads the photographs and computes their features.
 
@@ -98,6 +113,7 @@ class FrechetEvaluator:
           real_split: the photographs to compare with.
           map_split: where the maps come from, to be varied.
           with_diversity: whether to measure the diversity of the images of a map.
+          with_ladder: whether to measure blurred photographs, for a verdict in words.
 
         Raises:
           ValueError: no such records, or too few.
@@ -112,6 +128,8 @@ class FrechetEvaluator:
         sources = layouts.read_layouts(data_dir, map_split, conditions)
         self._num_sources = len(sources)
         self._with_diversity = with_diversity
+        self._with_ladder = with_ladder and not extractor.network.is_embedded
+        self._ladders: Dict[int, Ladder] = {}
         number = num_generated or 2 * len(self.real)
         self._layouts = layouts.sample(sources, number, self._info.image_size, seed=trials.seed)
 
@@ -147,7 +165,19 @@ class FrechetEvaluator:
             diversity=self._diversity(generator) if self._with_diversity else None,
             too_small={**few_of_condition, **few_of_type},
             notes=self._notes(generator, overall),
+            ladder=self._ladder(overall.num_images) if self._with_ladder else None,
         )
+
+    def _ladder(self, number: int) -> Ladder:
+        """Measures blurred photographs, once for each number of images in a trial."""
+        if number not in self._ladders:
+            blurred = {
+                factor: self._extractor.extract(ladder.blur(self.real, factor))
+                for factor in ladder.FACTORS
+            }
+            arguments = self._real_features, blurred, self.real.patients, number, self._trials
+            self._ladders[number] = ladder.measure(*arguments)
+        return self._ladders[number]
 
     def _diversity(self, generator: TrainedGenerator) -> Optional[diversity.Diversity]:
         conditions = self.real.conditions.tolist()

@@ -180,7 +180,7 @@ def run_trials(
     check_features(real, "real")
     check_features(generated, "generated")
     mask = np.ones(len(real), bool) if in_group is None else in_group
-    partings = _partings(patients, protocol)
+    partings = part_in_trials(patients, protocol)
     halves = [(real[mask & parting], real[mask & ~parting]) for parting in partings]
     asked = protocol.num_images if in_group is None else 0
     number = _images_per_trial(halves, len(generated), asked, protocol.neighbours)
@@ -206,7 +206,8 @@ def run_trials(
     )
 
 
-def _partings(patients: Sequence[str], protocol: TrialProtocol) -> List[np.ndarray]:
+def part_in_trials(patients: Sequence[str], protocol: TrialProtocol) -> List[np.ndarray]:
+    """Returns the partings that trials take turns with; see `part_patients`."""
     number = min(protocol.partings, protocol.trials)
     return [
         part_patients(patients, np.random.default_rng([protocol.seed, 1, index]))
@@ -235,7 +236,7 @@ def run_trials_by_group(
     Returns:
       Scores by group, and by group that is too small why it has none.
     """
-    partings = _partings(patients, protocol)
+    partings = part_in_trials(patients, protocol)
     scores: Dict[str, TrialScores] = {}
     too_small: Dict[str, str] = {}
     for group in np.unique(np.concatenate([real_groups, generated_groups])):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import pathlib
@@ -12,9 +13,11 @@ from common import testing_pages
 from common.report import Report
 from evaluation.frechet import report
 from evaluation.frechet.evaluator import FrechetEvaluation
+from evaluation.frechet.ladder import Ladder
 from evaluation.frechet.protocol import METRICS, TrialScores
 
 _PROTOCOL = {
+    "feature_network": "hub",
     "trials": 2,
     "real_split": "test",
     "real_images": 99,
@@ -86,6 +89,25 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(frame["step"].tolist(), [10, 20, 30])
         self.assertEqual(frame["generated"].tolist(), [5.0, 3.0, 4.0])
         self.assertEqual(frame["floor"].tolist(), [1.25] * 3)
+
+    def test_verdict(self):
+        ladder = Ladder(1.2, 1.4, {2: 2.0, 4: 4.0, 8: 9.0})
+        evaluation = dataclasses.replace(self.evaluations[0], ladder=ladder)
+        table = report.table([evaluation])
+        self.assertStartsWith(
+            table.strip(),
+            "Verdict: as far from photographs as photographs at a quarter to an eighth of their",
+        )
+        self.assertIn("at 1/2, 1/4, 1/8 of their resolution: 2, 4, 9\n", table)
+        self.assertIn("precision", table)
+        self.assertEqual(evaluation.as_dict()["ladder"]["blurred"]["1/8"], 9.0)
+        random = dataclasses.replace(
+            self.evaluations[0], protocol={**_PROTOCOL, "feature_network": "embedded"}
+        )
+        table = report.table([random])
+        self.assertStartsWith(table.strip(), "A TRIAL OF THE PROGRAM")
+        for hidden in ("precision", "recall", "density", "coverage"):
+            self.assertNotIn(hidden, table)
 
     def test_table(self):
         testing_pages.check_text(report.table(self.evaluations))

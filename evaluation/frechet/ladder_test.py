@@ -1,0 +1,66 @@
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from evaluation.features.image_sets import ImageSet
+from evaluation.frechet import ladder
+from evaluation.frechet.ladder import Ladder
+from evaluation.frechet.protocol import TrialProtocol
+from synthesis.layouts import Layout
+
+_LADDER = Ladder(1.0, 1.2, {2: 3.0, 4: 6.0, 8: 12.0})
+
+
+class VerdictTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (1.1, "not told apart from photographs"),
+        (2.0, "nearer to photographs than photographs at a half of their resolution"),
+        (4.0, "as far from photographs as photographs at a half to a quarter of their"),
+        (6.0, "as far from photographs as photographs at a quarter to an eighth of their"),
+        (99.0, "farther from photographs than photographs at an eighth of their resolution"),
+    )
+    def test_where_images_stand(self, distance, expected):
+        self.assertStartsWith(_LADDER.verdict(distance), expected)
+
+    def test_a_network_that_does_not_tell_has_no_say(self):
+        for blurred in ({2: 1.0, 4: 6.0, 8: 12.0}, {2: 3.0, 4: 3.1, 8: 12.0}):
+            self.assertStartsWith(Ladder(1.0, 1.2, blurred).verdict(2.0), "no verdict")
+        self.assertTrue(_LADDER.as_dict()["tells"])
+
+
+class MeasureTest(absltest.TestCase):
+    def test_blurring_loses_detail_and_keeps_the_colour(self):
+        pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+        images = ImageSet(
+            "test",
+            "d",
+            (Layout("Acne", 1, ()),) * 3,
+            *[("a", "b", "c")] * 2,
+            ("annotated",) * 3,
+            lambda: tf.data.Dataset.from_tensor_slices(pixels),
+        )
+        deviations = [pixels.std()]
+        for factor in ladder.FACTORS:
+            lost = ladder.blur(images, factor)
+            self.assertNotEqual(lost.digest, images.digest)
+            found = lost.pixels()
+            self.assertEqual((found.shape, found.dtype), (pixels.shape, np.uint8))
+            self.assertAlmostEqual(found.mean(), pixels.mean(), delta=2.0)
+            deviations.append(found.std())
+        self.assertEqual(deviations, sorted(deviations, reverse=True))
+
+    def test_held_out_patients_are_the_ones_blurred(self):
+        rng = np.random.default_rng(1)
+        patients = [f"p{index // 2}" for index in range(80)]
+        real = rng.normal(size=(80, 4))
+        blurred = {factor: real + factor for factor in ladder.FACTORS}
+        found = ladder.measure(real, blurred, patients, 30, TrialProtocol(trials=4, partings=2))
+        self.assertTrue(found.tells)
+        # A shift of f in each of four features: 4 f^2 farther, about.
+        self.assertAlmostEqual(found.blurred[4] - found.floor, 4 * 16, delta=12)
+        # Photographs against themselves would be at 0; others are not.
+        self.assertGreater(found.floor, 0.05)
+
+
+if __name__ == "__main__":
+    absltest.main()
