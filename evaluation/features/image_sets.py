@@ -6,7 +6,6 @@ content, and yields its pixels as often as they are wanted.
 
 import dataclasses
 import hashlib
-import re
 from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
@@ -15,8 +14,6 @@ import tensorflow as tf
 from preprocessing.data import manifest, records
 from synthesis.layouts import Layout, draw, layout_of
 from synthesis.trained_generator import TrainedGenerator
-
-_DEMO_IMAGE = re.compile(r"^demo_\d+_\d+$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,4 +177,4 @@ def first(images: ImageSet, number: int) -> ImageSet:
 def is_demo_dataset(data_dir: str, conditions: Optional[Iterable[str]] = None) -> bool:
     """Tells by the first test crop whether records are of the procedural demo cases."""
     first = next(records.read(data_dir, "crops", "test", conditions, images=False))
-    return bool(_DEMO_IMAGE.match(first.image_id))
+    return records.is_demo_image(first.image_id)

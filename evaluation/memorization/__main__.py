@@ -83,7 +83,7 @@ def main(_: Sequence[str]) -> None:
     report.write(audit, limit, results)
     pairs = report.closest_pairs(audit, generator, _NUM_PAIRS.value)
     picture = results.write_figure(report.draw(audit, pairs))
-    results.show(report.table(audit), f"look at the pairs in {picture}")
+    results.show(report.table(audit, limit), f"look at the pairs in {picture}")
     reason = report.refusal(audit, limit)
     if reason:
         sys.stdout.flush()

@@ -10,6 +10,7 @@ import pandas as pd
 from common import figures
 from common.figures import pyplot
 from common.report import Report, render
+from evaluation.features import networks
 from evaluation.memorization import plants
 from evaluation.memorization.auditor import TRAINING_SPLIT, Audit
 from evaluation.uncertainty.intervals import Rate
@@ -134,9 +135,21 @@ def write(audit: Audit, max_copy_rate: float, report: Report) -> None:
     report.write_scalars(audit.step, scalars)
 
 
-def table(audit: Audit) -> str:
+def verdict(audit: Audit, max_copy_rate: float) -> str:
+    """Returns the first line: audited by what, and whether it passed."""
+    network = audit.protocol["feature_network"]
+    if network == networks.EMBEDDED_NETWORK:
+        return "not audited: a trial of the program with features of random weights"
+    if max_copy_rate < 0:
+        return f"not judged: --max_copy_rate={max_copy_rate:g} lets everything pass"
+    reason = refusal(audit, max_copy_rate)
+    said = f"refused: {reason}" if reason else f"passed at a limit of {max_copy_rate:.2%} copies"
+    return f"audit by {audit.protocol['layer']} of {network}: {said}"
+
+
+def table(audit: Audit, max_copy_rate: float) -> str:
     """Returns the table for the screen."""
-    return render(_TABLE, audit=audit, excess=_excess(audit))
+    return render(_TABLE, audit=audit, verdict=verdict(audit, max_copy_rate), excess=_excess(audit))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -81,9 +81,14 @@ class ReportTest(absltest.TestCase):
         self.assertTrue((rows["features_ratio"] <= rows["features_distance"] * 1e9).all())
 
     def test_table(self):
-        text = report.table(self.evaluation)
+        text = report.table(self.evaluation, 0.05)
         testing_pages.check_text(text)
         self.assertIn("by random_224 of embedded", text)
+        self.assertStartsWith(text.strip(), "Not audited: a trial of the program with features of")
+        protocol = {**self.evaluation.protocol, "feature_network": "hub", "layer": "pool_3"}
+        real = dataclasses.replace(self.evaluation, protocol=protocol)
+        self.assertStartsWith(report.verdict(real, 0.0), "audit by pool_3 of hub: refused: ")
+        self.assertEndsWith(report.verdict(real, 1.0), "passed at a limit of 100.00% copies")
         self.assertRegex(text, r"held-out \(test\) +100 ")
         self.assertRegex(text, r"excess on train maps over held-out: \+")
         self.assertRegex(text, r"planted copies found, of 10 each: exact 100.0%, mirrored 100.0%")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 DRAWN_CODE = "drawn"
+_DEMO_IMAGE = re.compile(r"^demo_\d+_\d+$")
 _SHARD = re.compile(r"^(?P<split>\w+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tfrecord$")
 _BOX_SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
 # Features of a record beside its boxes: the attribute of `Record` and its type.
@@ -308,6 +309,11 @@ def read(
     if not found:
         what = "crop" if kind == "crops" else "photograph"
         raise ValueError(f"{data_dir}: no {split} {what} of the wanted conditions")
+
+
+def is_demo_image(image_id: str) -> bool:
+    """Tells whether an id is one of the procedural demo cases'."""
+    return bool(_DEMO_IMAGE.match(image_id))
 
 
 def shard_name(split: str, index: int, count: int) -> str:

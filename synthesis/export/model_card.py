@@ -3,6 +3,7 @@
 After Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
 
+import itertools
 import json
 import pathlib
 from typing import Any, Dict, Optional
@@ -32,6 +33,7 @@ def render(generator: TrainedGenerator) -> str:
         config=json.dumps(generator.description["config"], indent=2, sort_keys=True),
         dataset_digest=generator.description["dataset"].get("digest"),
         info=info,
+        demo=_is_demo(generator),
         skin_type=example_skin_type(generator),
         code=taxonomy.code(generator.conditions[0]),
         box=[share * generator.image_size for share in (0.25, 0.25, 0.75, 0.75)],
@@ -49,6 +51,16 @@ def _read_info(generator: TrainedGenerator) -> Optional[records.DatasetInfo]:
         return records.read_info(generator.description["dataset"]["directory"])
     except (ValueError, KeyError):
         return None
+
+
+def _is_demo(generator: TrainedGenerator) -> bool:
+    """Tells whether the training data, where they are at hand, are the drawn cases."""
+    try:
+        directory = generator.description["dataset"]["directory"]
+        crops = records.read(directory, "crops", "train", images=False)
+        return any(records.is_demo_image(record.image_id) for record in itertools.islice(crops, 1))
+    except (ValueError, KeyError):
+        return False
 
 
 def example_skin_type(generator: TrainedGenerator) -> int:

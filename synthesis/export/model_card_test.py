@@ -29,10 +29,12 @@ class ModelCardTest(absltest.TestCase):
         description = json.loads((self.run_dir / "config.json").read_text())
         description["dataset"]["directory"] = self.data_dir
         (self.run_dir / "config.json").write_text(json.dumps(description))
+        self.network = "hub"
         self.generator = trained_generator.load(str(self.run_dir))
 
     def _write(self, name, content, digest=None):
         protocol = {"generator_digest": digest or self.generator.digest, "trials": 5}
+        protocol |= {"feature_network": self.network, "layer": "pool_3"}
         (self.run_dir / "evaluation").mkdir(exist_ok=True)
         path = self.run_dir / "evaluation" / f"{name}.json"
         path.write_text(json.dumps({"protocol": protocol, **content}))
@@ -50,7 +52,8 @@ class ModelCardTest(absltest.TestCase):
             return {"frechet": {"mean": mean, "interval": 0.1}}
 
         overall = {"generated": side(2.5), "floor": side(0.5), "num_images": 90}
-        self._write("fid", {"distance": "FID", "overall": overall})
+        verdict = "nearer to photographs than photographs at a half of their resolution"
+        self._write("fid", {"distance": "FID", "overall": overall, "verdict": verdict})
 
         def value(number):
             return {name: {"value": number} for name in ("error", "correlation", "iou")}
@@ -64,9 +67,25 @@ class ModelCardTest(absltest.TestCase):
         testing_pages.check_text(card)
         self.assertIn("FID: 2.5 ± 0.1; real photographs against real ones 0.5 ± 0.1", card)
         self.assertIn("N = 90", card)
+        self.assertIn("- Nearer to photographs than photographs at a half of their resol", card)
+        self.assertIn("SD), by pool_3 of hub.\n", card)
         self.assertIn("Tone: error 4.25 (real crops 0.75)", card)
         self.assertIn("1.00% of images of train maps (at most 2.00%); passed", card)
         self.assertNotIn("not measured", card)
+
+    def test_features_of_random_weights_are_no_audit(self):
+        self.network = "embedded"
+        side = {"frechet": {"mean": 1.0, "interval": 0.1}}
+        overall = {"generated": side, "floor": side, "num_images": 90}
+        self._write("fid", {"distance": "D", "overall": overall, "verdict": "a trial"})
+        gate = {"passed": True, "max_copy_rate": 0.05, "reason": ""}
+        self._write("memorization", {"generated": {"train": {"copies": None}}, "gate": gate})
+        card = model_card.render(self.generator)
+        testing_pages.check_text(card)
+        self.assertIn("Memorisation: **not audited**", card)
+        self.assertIn("**Not measured**: a trial of the program", card)
+        self.assertNotIn("passed", card)
+        self.assertIn("Paints a clinical skin photograph of 32x32", card)
 
     def test_results_of_another_checkpoint_do_not_count(self):
         self._write("memorization", {"generated": {}}, digest="0" * 64)
