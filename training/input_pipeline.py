@@ -8,7 +8,7 @@ n sees exactly what an uninterrupted run sees from step n on.
 import collections
 import dataclasses
 import itertools
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import ml_collections
 import numpy as np
@@ -254,9 +254,9 @@ def fixed_examples(
 ) -> Dict[str, tf.Tensor]:
     """Returns validation examples that show the range of the data.
 
-    Conditions are taken in turn, and within a condition the skin type seen least
-    so far, so that few examples show many of both. The choice depends on the
-    records alone. Without validation records, training records are shown.
+    Conditions are taken in turn, and within a condition the patient, photograph and skin
+    type seen least so far, so that few examples show many of all. The choice depends on
+    the records alone. Without validation records, training records are shown.
 
     Args:
       data_dir: what `//preprocessing:preprocess` wrote.
@@ -272,12 +272,18 @@ def fixed_examples(
     for record in itertools.islice(records.read(data_dir, "crops", split, conditions), 4096):
         candidates.setdefault(record.condition, []).append(record)
     chosen: List[records.Record] = []
-    shown: collections.Counter[int] = collections.Counter()
+    shown: collections.Counter[Tuple[str, Any]] = collections.Counter()
+
+    def of(record: records.Record) -> List[Tuple[str, Any]]:
+        ids = ("patient", record.patient_id), ("photograph", record.image_id)
+        return [*ids, ("type", record.fitzpatrick)]
+
     while len(chosen) < number and candidates:
         for name in sorted(candidates, key=taxonomy.code)[: number - len(chosen)]:
             queue = candidates[name]
-            record = queue.pop(min(range(len(queue)), key=lambda i: shown[queue[i].fitzpatrick]))
-            shown[record.fitzpatrick] += 1
+            wear = [[shown[one] for one in of(record)] for record in queue]
+            record = queue.pop(wear.index(min(wear)))
+            shown.update(of(record))
             chosen.append(record)
             if not queue:
                 del candidates[name]

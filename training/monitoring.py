@@ -10,11 +10,12 @@ from typing import Any, Mapping
 import ml_collections
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from common import files, progress
 from model.dermgan import DermGAN
 from model.serving import Painter
+from preprocessing.data import maps, taxonomy
 from training import run_directory
 
 
@@ -67,6 +68,7 @@ class MetricsLog:
         self._every = training.log_every
         self._batch_size = training.batch_size
         self._since = (model.step, time.monotonic())
+        self._compiling = True
         _drop_lines_after(self._path, model.step)
         self._bar = progress.bar(
             total=total_steps,
@@ -85,6 +87,9 @@ class MetricsLog:
         Raises:
           DivergenceError: one of them is not finite.
         """
+        if self._compiling:  # the first step compiles, which says nothing of the others
+            self._bar.unpause()
+            self._compiling = False
         self._bar.update(step - self._bar.n)
         if step % self._every:
             return
@@ -162,21 +167,47 @@ def samples_path(workdir: str, step: int) -> str:
     return str(pathlib.Path(workdir) / run_directory.SAMPLES / f"step_{step:07d}.png")
 
 
+_PARTS = ("map", "photograph", "generated")
+_LINE = 13  # pixels of a line of text
+
+
+def _caption(drawn: np.ndarray) -> str:
+    """What a map asks for."""
+    decoded = maps.decode(drawn)
+    code = decoded.condition_code
+    condition = "no box" if code is None else taxonomy.name_of(code)
+    return f"{condition}, {taxonomy.type_name(decoded.skin_type)}"
+
+
 def sample_grid(
-    maps: np.ndarray, images: np.ndarray, generated: np.ndarray, columns: int = 4
+    semantic_maps: np.ndarray, images: np.ndarray, generated: np.ndarray, columns: int = 4
 ) -> np.ndarray:
     """Arranges triples (map, photograph, generated), each uint8 [N, S, S, 3], in a grid.
 
+    What is what stands above the columns, condition and skin type below each triple.
+
     Returns:
-      uint8 [rows * (S + gap) + gap, columns * (3 S + 3 gap) + gap, 3].
+      uint8 [_LINE + rows * (S + gap + _LINE) + gap, columns * (3 S + 3 gap) + gap, 3].
     """
-    count, size = maps.shape[:2]
+    count, size = semantic_maps.shape[:2]
     gap = max(size // 32, 2)
-    rows = -(-count // columns)
-    grid = np.full((rows * (size + gap) + gap, columns * 3 * (size + gap) + gap, 3), 255, np.uint8)
+    rows, step = -(-count // columns), size + gap
+    height = _LINE + rows * (step + _LINE) + gap
+    grid = Image.new("RGB", (columns * 3 * step + gap, height), "white")
+    draw = ImageDraw.Draw(grid)
+
+    def write(text: str, left: int, top: int, room: int) -> None:
+        while text and draw.textlength(text) > room:
+            text = text[:-1]
+        draw.text((left, top), text, fill="black")
+
+    for column in range(min(columns, count)):
+        for part, name in enumerate(_PARTS):
+            write(name, gap + (3 * column + part) * step, 0, size)
     for index in range(count):
-        top = gap + (index // columns) * (size + gap)
-        for part, source in enumerate((maps, images, generated)):
-            left = gap + (3 * (index % columns) + part) * (size + gap)
-            grid[top : top + size, left : left + size] = source[index]
-    return grid
+        left, top = gap + 3 * (index % columns) * step, _LINE + gap
+        top += index // columns * (step + _LINE)
+        for part, source in enumerate((semantic_maps, images, generated)):
+            grid.paste(Image.fromarray(source[index]), (left + part * step, top))
+        write(_caption(semantic_maps[index]), left, top + size, 3 * step - gap)
+    return np.asarray(grid)

@@ -6,17 +6,29 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
+from preprocessing.data import maps
+from preprocessing.data.manifest import Box
 from training import monitoring, testing_data
 
 
 class SampleGridTest(absltest.TestCase):
     def test_places_triples_side_by_side(self):
-        maps, images, generated = (np.full((5, 32, 32, 3), value, np.uint8) for value in (1, 2, 3))
-        grid = monitoring.sample_grid(maps, images, generated, columns=2)
-        self.assertEqual(grid.shape, (3 * 34 + 2, 6 * 34 + 2, 3))
-        self.assertEqual([grid[10, 10 + 34 * i, 0] for i in range(6)], [1, 2, 3, 1, 2, 3])
-        self.assertEqual(grid[80, 150, 0], 255)  # the sixth place is empty
-        self.assertEqual(grid[0, 0, 0], 255)
+        images, generated = (np.full((5, 32, 32, 3), value, np.uint8) for value in (2, 3))
+        drawn = np.stack([maps.encode(n % 7, 12, [Box(4, 4, 9, 9)], 32, 32) for n in range(5)])
+        grid = monitoring.sample_grid(drawn, images, generated, columns=2)
+        line = 13
+        self.assertEqual(grid.shape, (line + 3 * (34 + line) + 2, 6 * 34 + 2, 3))
+        row = grid[line + 10, [10 + 34 * part for part in (1, 2, 4, 5)], 0]
+        self.assertEqual(row.tolist(), [2, 3, 2, 3])
+        np.testing.assert_array_equal(grid[line + 2 : line + 34, 2:34], drawn[0])
+        self.assertEqual(grid[line + 2 * (34 + line) + 12, 150, 0], 255)  # the sixth is empty
+        for text in (grid[:line, 2:100], grid[line + 34 : line + 34 + line, 2:100]):
+            self.assertLess(text.min(), 60)  # headings and captions are there
+
+    def test_captions(self):
+        drawn = maps.encode(0, 12, [Box(4, 4, 9, 9)], 32, 32)
+        self.assertEqual(monitoring._caption(drawn), "Melanoma, type unknown")
+        self.assertEqual(monitoring._caption(maps.encode(3, 0, [], 32, 32)), "no box, type 3")
 
 
 class CheckFiniteTest(absltest.TestCase):
