@@ -2,6 +2,7 @@
 
   bazel run //training:export_program -- --config=paper --data_dir=R --output_dir=P
   bazel run //training:export_program -- --workdir=runs/x --output_dir=P   # goes on there
+  bazel run //training:export_program -- ... --photographs=cases.csv       # small
 
 The folder is self-contained: copy it to a machine with an accelerator, JAX, NumPy and
 Pillow. It holds photographs of people.
@@ -21,20 +22,46 @@ from training.run import Run
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Receives the program.", required=True)
 
+_PHOTOGRAPHS = flags.DEFINE_string(
+    "photographs",
+    None,
+    "Manifest that the records were made of: its photographs and the windows of the crops go "
+    "instead of the crops, which are cut where the program runs.",
+)
+_IMAGE_DIR = flags.DEFINE_string("image_dir", None, "Of the photographs; the manifest's folder.")
+_MAX_MIB = flags.DEFINE_float(
+    "max_mib", 24.0, "Of the photographs; they are made smaller where they must."
+)
+_DRAW_WEIGHTS = flags.DEFINE_bool(
+    "draw_weights",
+    None,
+    "The runner draws the networks' first weights itself, of the same distribution, instead of "
+    "taking them along; by default, with --photographs. Not with --workdir.",
+)
+
 
 def main(_: Sequence[str]) -> None:
     """Reads the flags and exports."""
     output_dir = command_line.user_path(_OUTPUT_DIR.value)
-    checkpoint = None
+    checkpoint, photographs = None, _PHOTOGRAPHS.value
+    for name in ("image_dir", "max_mib"):
+        if flags.FLAGS[name].present and not photographs:
+            raise ValueError(f"--{name} is of --photographs, which are not asked for")
+    packed = export.Packing(
+        cases=command_line.user_path(photographs) if photographs else "",
+        image_dir=command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
+        max_mib=_MAX_MIB.value,
+        drawn=bool(photographs) if _DRAW_WEIGHTS.value is None else _DRAW_WEIGHTS.value,
+    )
     if program_flags.WORKDIR.value:
-        command_line.exclude("workdir", ["config", "config.", "data_dir"])
+        command_line.exclude("workdir", ["config", "config.", "data_dir", "draw_weights"])
         workdir = program_flags.workdir()
         run = export.run_of(workdir)
         checkpoint = run_directory.list_checkpoints(workdir)[-1][1]
     else:
         # No run is begun there: the folder is only a name.
         run = Run(program_flags.CONFIG.value, program_flags.data_dir(), tempfile.mkdtemp())
-    written = export.export_program(run, output_dir, checkpoint)
+    written = export.export_program(run, output_dir, checkpoint, packed)
     print(
         f"{output_dir}: {written}\n"
         "It holds photographs of people: treat it as the data set itself.\nNext:\n"

@@ -18,6 +18,9 @@ from training.program import bring_home
 _PROGRAM = flags.DEFINE_string("program", None, "Of //training:export_program.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "That its runner wrote.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "New run directory.", required=True)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "The records, where they are no longer where the program was made."
+)
 _EMA_ONLY = flags.DEFINE_bool("ema_only", False, "Take the averaged generator alone.")
 
 
@@ -26,7 +29,8 @@ def main(_: Sequence[str]) -> None:
     program, output, workdir = (
         command_line.user_path(flag.value) for flag in (_PROGRAM, _OUTPUT, _WORKDIR)
     )
-    written = bring_home.import_program(program, output, workdir, _EMA_ONLY.value)
+    data_dir = command_line.user_path(_DATA_DIR.value) if _DATA_DIR.value else None
+    written = bring_home.import_program(program, output, workdir, _EMA_ONLY.value, data_dir)
     print(f"{workdir}: {written}\nNext:\n  bazel run //evaluation:fid -- --run_dir={workdir}")
 
 

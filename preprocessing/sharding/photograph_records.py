@@ -120,7 +120,7 @@ def make_crop(
     return _record(row, scaled, crop.boxes, png_encoding.encode_map(drawn))
 
 
-def _largest_divisor(
+def largest_divisor(
     boxes: Sequence[manifest.Box], size: Tuple[int, int], settings: Settings
 ) -> int:
     """How far a photograph may be reduced while nothing of it must be enlarged for it."""
@@ -187,7 +187,7 @@ def process_photograph(row: manifest.Photograph, image_dir: str, settings: Setti
 
     try:
         decoded, boxes = _open(
-            row, image_dir, settings, lambda size: _largest_divisor(row.rois, size, settings)
+            row, image_dir, settings, lambda size: largest_divisor(row.rois, size, settings)
         )
     except ValueError as error:
         return Processed([], [], [], [rejection("photograph", str(error))])

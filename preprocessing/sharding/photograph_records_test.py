@@ -180,11 +180,11 @@ class LargestDivisorTest(parameterized.TestCase):
         ((200, 150), 20, 0, "windows of 32 pixels are enlarged already"),
     )
     def test_nothing_is_enlarged_for_it(self, size, length, expected, why):
-        divisor = photograph_records._largest_divisor([Box(0, 0, length, 5)], size, _SETTINGS)
+        divisor = photograph_records.largest_divisor([Box(0, 0, length, 5)], size, _SETTINGS)
         self.assertEqual(divisor, expected, why)
 
     def test_without_roi_only_the_whole_counts(self):
-        self.assertEqual(photograph_records._largest_divisor((), (1600, 1200), _SETTINGS), 20)
+        self.assertEqual(photograph_records.largest_divisor((), (1600, 1200), _SETTINGS), 20)
 
 
 if __name__ == "__main__":

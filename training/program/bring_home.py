@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+from typing import Optional
 
 import ml_collections
 import numpy as np
@@ -11,11 +12,16 @@ import tensorflow as tf
 from common import files
 from model.serving import Painter
 from training import model_factory, run_directory
-from training.program import variables
-from training.program.export import FORMAT_VERSION
+from training.program import program_folder, variables
 
 
-def import_program(program: str, output: str, workdir: str, ema_only: bool = False) -> str:
+def import_program(
+    program: str,
+    output: str,
+    workdir: str,
+    ema_only: bool = False,
+    data_dir: Optional[str] = None,
+) -> str:
     """Writes a run directory.
 
     Args:
@@ -23,6 +29,7 @@ def import_program(program: str, output: str, workdir: str, ema_only: bool = Fal
       output: that the program's runner wrote.
       workdir: new or empty folder.
       ema_only: take the averaged generator alone, which can paint but not be trained on.
+      data_dir: the records; by default, where they were when the program was made.
 
     Returns:
       What was written, in words.
@@ -33,10 +40,12 @@ def import_program(program: str, output: str, workdir: str, ema_only: bool = Fal
     folder, target = pathlib.Path(output), pathlib.Path(workdir)
     if target.exists() and any(target.iterdir()):
         raise ValueError(f"{workdir}: not empty; choose another --workdir")
-    meta = _read_meta(program)
+    meta = program_folder.read_meta(program)
+    directory = program_folder.find_records(program, meta, data_dir)
     arrays = _read_arrays(program, folder, ema_only)
     step, total = int(arrays["step"]), int(arrays["total_steps"])
     description = meta["description"]
+    description["dataset"]["directory"] = directory
     if total != description["config"]["training"]["steps"]:
         description["config"]["training"]["steps"] = total
     if ema_only:
@@ -64,25 +73,12 @@ def import_program(program: str, output: str, workdir: str, ema_only: bool = Fal
     return f"step {step:,} of {total:,}, with all variables"
 
 
-def _read_meta(program: str) -> dict:
-    path = pathlib.Path(program, "program.json")
-    if not path.is_file():
-        raise ValueError(f"{program}: no program; it has no program.json")
-    meta = json.loads(path.read_text(encoding="utf-8"))
-    if meta.get("format_version") != FORMAT_VERSION:
-        raise ValueError(
-            f"{program}: a program of format {meta.get('format_version')}, not {FORMAT_VERSION}; "
-            "export it again"
-        )
-    return meta
-
-
 def _read_arrays(program: str, folder: pathlib.Path, ema_only: bool) -> dict[str, np.ndarray]:
     try:
         marker = json.loads((folder / "output.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder}: not the output of a program ({error})") from error
-    if marker.get("program") != files.sha256_of(pathlib.Path(program, "program.json")):
+    if marker.get("program") != files.sha256_of(pathlib.Path(program, program_folder.META)):
         raise ValueError(f"{folder}: was made by another program than {program}")
     found = sorted((folder / "checkpoints").glob("step_*.npz"))
     average = folder / "ema.npz"

@@ -28,7 +28,7 @@ import jax, run_program
 program = run_program.Program(pathlib.Path(folder), jax.local_devices()[0])
 found = {}
 for step, batch in enumerate(np.load(given)["batches"]):
-    program.call("train_step", *(program._put(part) for part in batch))
+    program.call("train_step", *(program.put(part) for part in batch))
     for name, value in program.means(reset=True).items():
         found[f"{name}/{step}"] = value
 np.savez(result, **found, **program.arrays())
@@ -153,11 +153,12 @@ class RoundTripTest(absltest.TestCase):
         checkpoint = run_directory.list_checkpoints(workdir)[-1][1]
         export.export_program(export.run_of(workdir), again, checkpoint)
         meta = json.loads(pathlib.Path(again, "program.json").read_text())
-        values = np.load(os.path.join(again, "variables.npz"))
-        for variable in meta["variables"]:
-            name = variable["name"]
-            if not name.startswith("metric/"):  # which begin anew with every line
-                np.testing.assert_array_equal(values[f"v{variable['stored']}"], whole[name], name)
+        with np.load(os.path.join(again, "variables.npz")) as stored:
+            for variable in meta["variables"]:
+                name, (kind, value) = variable["name"], variable["value"]
+                if not name.startswith("metric/"):  # which begin anew with every line
+                    found = stored[value] if kind == "stored" else value
+                    np.testing.assert_array_equal(found, whole[name], name)
         with self.assertRaisesRegex(ValueError, "not empty"):
             bring_home.import_program(self.program, str(self.root / "whole"), workdir)
         painting = str(self.root / "painting")

@@ -3,284 +3,37 @@
 
   python3 PROGRAM/run_program.py PROGRAM --output_dir=OUT [--steps=N] [--seconds=S]
   python3 PROGRAM/run_program.py PROGRAM --output_dir=OUT --resume
+  python3 PROGRAM/run_program.py PROGRAM --output_dir=OUT --features
   python3 PROGRAM/run_program.py PROGRAM --bench=30
 
 `//training:export_program` wrote PROGRAM, and this file with it. What it writes to OUT
 goes home with `//training:import_program`. The training is a function of the program
-and the step: stopped and resumed, it is the same on one type of device.
+and the step: stopped and resumed, it is the same on one type of device. With --seconds
+alone the schedule's length is measured: it ends when the time does.
 """
 
 import argparse
-import hashlib
 import json
 import math
-import os
 import pathlib
-import queue
-import re
 import signal
 import sys
 import threading
 import time
-from typing import Any, Generator, Optional
+import zipfile
+from typing import Optional
 
 import jax
+import numpy as np
+from PIL import Image
 
-jax.config.update("jax_enable_x64", True)  # seeds and iterations are of 64 bits
+# Beside this file, wherever it was copied to.
+from runner import crops, features
+from runner.batches import Batches
+from runner.device import TESTED, Program, ProgramError, read_meta, say
 
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
-
-FORMAT_VERSION = 1
-TESTED = ("0.10.2",)  # versions of JAX that the project's tests ran with
-_SHARE_FOR_DATA = 0.5  # of the device's memory
-_PREFETCHED = 4  # batches
-
-
-class ProgramError(Exception):
-    """Something that the user can mend; its message is one line."""
-
-
-def compile_hlo(path: pathlib.Path, device: Any) -> Any:
-    """Compiles a serialized HLO module; all that is private in JAX is in here.
-
-    Returns:
-      What takes a list of buffers on the device and returns a list of them.
-    """
-    from jax._src.interpreters import mlir
-    from jax._src.lib import xla_client
-    from jaxlib import _jax
-    from jaxlib.mlir import ir
-
-    computation = xla_client.XlaComputation(path.read_bytes())
-    text = _jax.mlir.xla_computation_to_mlir_module(computation)
-    text = text.decode() if isinstance(text, bytes) else text
-    # GPUs refuse the copy that marks a variable's way out; a barrier of one value is the same.
-    text = re.sub(
-        r"mhlo\.copy (%[\w#]+) : (tensor<[^>]*>)",
-        r"stablehlo.optimization_barrier \1 : \2",
-        text,
-    )
-    with mlir.make_ir_context():
-        module = ir.Module.parse(text)
-        executable = device.client.compile_and_load(
-            module, _jax.DeviceList((device,)), xla_client.CompileOptions()
-        )
-    return executable.execute
-
-
-class Program:
-    """A program on a device, with the values of its variables.
-
-    Attributes:
-      meta: contents of `program.json`.
-      device: where it runs.
-      values: buffers on the device, in the order of the program's variables.
-    """
-
-    def __init__(self, folder: pathlib.Path, device: Any):
-        """Reads and compiles a program.
-
-        Raises:
-          ProgramError: no such program, or one of another format.
-        """
-        self.folder, self.device = folder, device
-        self.meta, self.digest = read_meta(folder)
-        stored = np.load(folder / "variables.npz")
-        self.names = [variable["name"] for variable in self.meta["variables"]]
-        self._index = {name: number for number, name in enumerate(self.names)}
-        self.values = [
-            self._put(stored[f"v{variable['stored']}"]) for variable in self.meta["variables"]
-        ]
-        self._executables: dict[str, Any] = {}
-
-    def _put(self, array: Any) -> Any:
-        return jax.device_put(np.asarray(array), self.device)
-
-    def get(self, name: str) -> np.ndarray:
-        """Returns a variable's value; waits for it."""
-        return np.asarray(self.values[self._index[name]])
-
-    def set(self, name: str, value: Any) -> None:
-        """Changes a variable's value."""
-        number = self._index[name]
-        like = self.meta["variables"][number]
-        self.values[number] = self._put(np.asarray(value, like["dtype"]).reshape(like["shape"]))
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Returns all values by name."""
-        return {name: np.asarray(value) for name, value in zip(self.names, self.values)}
-
-    def restore(self, arrays: Any) -> None:
-        """Takes all values from `arrays`."""
-        for name in self.names:
-            self.set(name, arrays[name])
-
-    def call(self, function: str, *inputs: Any) -> list[Any]:
-        """Runs a function of the program; the variables that it changes are changed."""
-        parts = self.meta["functions"][function]
-        if function not in self._executables:
-            started = time.time()
-            self._executables[function] = compile_hlo(
-                self.folder / f"{function}.hlo.pb", self.device
-            )
-            say(f"{function}: compiled in {time.time() - started:.0f} s")
-        captured = parts["captured"]
-        arguments = [*inputs, *(self.values[number] for number in captured)]
-        outputs = self._executables[function](arguments)
-        for output, parameter in parts["aliases"]:
-            self.values[captured[parameter - len(inputs)]] = outputs[output]
-        return outputs
-
-    @property
-    def step(self) -> int:
-        """Number of steps taken."""
-        return int(self.get("step"))
-
-    def wait(self) -> None:
-        """Waits until the device has done what it was asked for."""
-        jax.block_until_ready(self.values)
-
-    def means(self, reset: bool) -> dict[str, float]:
-        """Returns the running means of losses and accuracies since they were reset."""
-        found = {}
-        for name in self.meta["metrics"]:
-            total, count = f"metric/{name}/total", f"metric/{name}/count"
-            found[name] = float(self.get(total)) / max(float(self.get(count)), 1.0)
-            if reset:
-                self.set(total, 0)
-                self.set(count, 0)
-        return found
-
-    def paint(self, maps: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        """Paints images, uint8 [N, S, S, 3], of maps of that shape and int64 [N] seeds."""
-        size, painted = self.meta["sample_batch"], []
-        for start in range(0, len(maps), size):
-            rows = np.minimum(np.arange(start, start + size), len(maps) - 1)
-            images = self.call("sample", self._put(maps[rows]), self._put(np.int64(seeds[rows])))
-            painted.append(np.asarray(images[0]))
-        return np.concatenate(painted)[: len(maps)]
-
-
-def read_meta(folder: pathlib.Path) -> tuple[dict[str, Any], str]:
-    """Returns the contents of `program.json` and its digest.
-
-    Raises:
-      ProgramError: there is none, or it is of another format.
-    """
-    path = folder / "program.json"
-    if not path.is_file():
-        raise ProgramError(f"{folder}: no program; it has no program.json")
-    content = path.read_bytes()
-    meta = json.loads(content)
-    if meta.get("format_version") != FORMAT_VERSION:
-        raise ProgramError(
-            f"{folder}: a program of format {meta.get('format_version')}, this runner takes "
-            f"{FORMAT_VERSION}; use the run_program.py inside it, or export it again"
-        )
-    return meta, hashlib.sha256(content).hexdigest()
-
-
-class Batches:
-    """Training batches as a function of the step: shuffled, jittered and mirrored."""
-
-    def __init__(self, program: Program):
-        """Puts the crops on the device where they fit.
-
-        Raises:
-          ProgramError: crops of another size than the program's.
-        """
-        meta, folder = program.meta, program.folder
-        self._size, self._batch = meta["image_size"], meta["batch_size"]
-        self._seed, self._mirror = meta["seed"], meta["mirror"]
-        self._large = round(self._size * meta["jitter"])
-        self._put = program._put
-        arrays = [np.load(folder / f"train_{kind}.npy", mmap_mode="r") for kind in KINDS]
-        for kind, array in zip(KINDS, arrays):
-            shape = (len(arrays[0]), self._size, self._size, 3)
-            if array.shape != shape or array.dtype != np.uint8 or len(array) < self._batch:
-                raise ProgramError(
-                    f"{folder}/train_{kind}.npy: {array.dtype} {list(array.shape)}, the program "
-                    f"takes uint8 {list(shape)} of at least {self._batch}"
-                )
-        self.count, self._arrays = len(arrays[0]), arrays
-        memory = (program.device.memory_stats() or {}).get("bytes_limit", math.inf)
-        needed = sum(array.nbytes for array in arrays)
-        self.on_device = needed < _SHARE_FOR_DATA * memory
-        if self.on_device:
-            self._arrays = [self._put(array) for array in arrays]
-        where = "on the device" if self.on_device else "streamed: too large for the device"
-        say(f"{self.count:,} training crops, {needed / 1e6:,.0f} MB, {where}")
-        self._pick = jax.jit(self._augment if self.on_device else self._augment_rows)
-
-    def plan(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns rows, corners (top, left) and flips of the batch of a step, from 0."""
-        epoch, place = divmod(step, self.count // self._batch)
-        order = np.random.default_rng((self._seed, 0, epoch)).permutation(self.count)
-        rows = order[place * self._batch : (place + 1) * self._batch]
-        rng = np.random.default_rng((self._seed, 1, step))
-        corners = rng.integers(0, self._large - self._size + 1, (self._batch, 2))
-        flips = rng.random(self._batch) < 0.5
-        return rows, corners, flips & self._mirror
-
-    def _augment(self, maps: Any, images: Any, rows: Any, corners: Any, flips: Any) -> Any:
-        return self._augment_rows(maps[rows], images[rows], corners, flips)
-
-    def _augment_rows(self, maps: Any, images: Any, corners: Any, flips: Any) -> Any:
-        """As the project's input pipeline: enlarged, cut, mirrored, both alike."""
-        if self._large > self._size:
-            large = (len(maps), self._large, self._large, 3)
-            enlarged = jax.image.resize(images.astype(jnp.float32), large, "bilinear")
-            images = jnp.round(enlarged).astype(jnp.uint8)
-            maps = jax.image.resize(maps, large, "nearest")
-            side = (self._size, self._size, 3)
-            cut = jax.vmap(lambda x, at: jax.lax.dynamic_slice(x, (at[0], at[1], 0), side))
-            images, maps = cut(images, corners), cut(maps, corners)
-        flips = flips[:, None, None, None]
-        return tuple(jnp.where(flips, x[:, :, ::-1], x) for x in (maps, images))
-
-    def _make(self, step: int) -> Any:
-        rows, corners, flips = self.plan(step)
-        if self.on_device:
-            return self._pick(*self._arrays, self._put(rows), self._put(corners), self._put(flips))
-        picked = [self._put(array[rows]) for array in self._arrays]
-        return self._pick(*picked, self._put(corners), self._put(flips))
-
-    def stream(self, start: int) -> Generator[Any, None, None]:
-        """Yields the batches from a step on; a thread makes the next ones meanwhile."""
-        made: queue.Queue[Any] = queue.Queue(_PREFETCHED)
-        ended = threading.Event()
-
-        def work() -> None:
-            step = start
-            while not ended.is_set():
-                try:
-                    batch = self._make(step)
-                except Exception as error:  # the other thread raises it
-                    batch = error
-                while not ended.is_set():
-                    try:
-                        made.put(batch, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                step += 1
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        try:
-            while True:
-                batch = made.get()
-                if isinstance(batch, Exception):
-                    raise batch
-                yield batch
-        finally:
-            ended.set()
-            thread.join()
-
-
-KINDS = ("maps", "images")
+_MARKER = "output.json"
+_TIMED = 10**9  # steps; a schedule whose end is not known yet
 
 
 class Output:
@@ -293,37 +46,74 @@ class Output:
           ProgramError: it is not empty, or not of this program.
         """
         self.folder, self.program, self.keep = folder, program, keep
-        marker = folder / "output.json"
+        self._marker = {"program": program.digest, "jax": jax.__version__}
         if resume:
-            if not marker.is_file():
-                raise ProgramError(f"{folder}: nothing to resume; it has no output.json")
-            if json.loads(marker.read_text())["program"] != program.digest:
+            if not (folder / _MARKER).is_file():
+                raise ProgramError(f"{folder}: nothing to resume; it has no {_MARKER}")
+            found = json.loads((folder / _MARKER).read_text())
+            if found["program"] != program.digest:
                 raise ProgramError(f"{folder}: was made by another program than this one")
-            found = self.checkpoints()
-            if found:
-                with np.load(found[-1]) as arrays:
-                    program.restore(arrays)
+            self._marker = {**found, **self._marker}
+            self._restore(self.checkpoints())
         elif folder.exists() and any(folder.iterdir()):
             raise ProgramError(
                 f"{folder}: not empty; choose another --output_dir, or --resume what is there"
             )
         for name in ("checkpoints", "samples"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"program": program.digest, "jax": jax.__version__}) + "\n")
+        self._marker = {"program": program.digest, "jax": jax.__version__}
+        self._write_marker()
         path, step = folder / "metrics.jsonl", program.step
         lines = path.read_text().splitlines(True) if path.exists() else []
         # Not those of steps that will be taken again, nor one cut short by a kill.
         whole = [line for line in lines if line.endswith("\n")]
         path.write_text("".join(line for line in whole if json.loads(line)["step"] <= step))
 
+    def restore_average(self) -> None:
+        """Brings the averaged generator to the last that was saved.
+
+        Raises:
+          ProgramError: there is none.
+        """
+        if not self.checkpoints() and not self._restore([self._average] * self._average.is_file()):
+            raise ProgramError(f"{self.folder}: no checkpoint to paint with")
+
+    def check_trainable(self) -> None:
+        """Raises ProgramError if only the averaged generator was saved."""
+        if self._average.is_file() and not self.checkpoints():
+            raise ProgramError(f"{self._average}: cannot be trained on; it is no checkpoint")
+
+    @property
+    def _average(self) -> pathlib.Path:
+        return self.folder / "ema.npz"
+
+    def _restore(self, paths: list[pathlib.Path]) -> bool:
+        """Takes the last of the files; returns whether there is one."""
+        for path in paths[-1:]:
+            try:
+                with np.load(path) as arrays:
+                    self.program.restore(arrays)
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                raise ProgramError(f"{path}: cannot be read ({error})") from error
+        return bool(paths)
+
+    def _write_marker(self) -> None:
+        (self.folder / _MARKER).write_text(json.dumps(self._marker) + "\n")
+
     def checkpoints(self) -> list[pathlib.Path]:
         """Returns the checkpoints, oldest first."""
         return sorted((self.folder / "checkpoints").glob("step_*.npz"))
 
+    def describe(self, clock: "Clock") -> None:
+        """Records how the end of the schedule was found."""
+        how = "measured from --seconds" if clock.timed else "given"
+        self._marker |= {"total_steps": clock.total, "schedule": how}
+        self._write_marker()
+
     def save(self) -> pathlib.Path:
         """Writes all variables; the oldest checkpoints go."""
         path = self.folder / "checkpoints" / f"step_{self.program.step:09d}.npz"
-        _write_npz(path, self.program.arrays())
+        features.write_npz(path, self.program.arrays())
         for old in self.checkpoints()[: -self.keep]:
             old.unlink()
         return path
@@ -335,9 +125,8 @@ class Output:
             for name, value in self.program.arrays().items()
             if name.startswith("ema_generator/") or name in ("step", "total_steps")
         }
-        path = self.folder / "ema.npz"
-        _write_npz(path, halves)
-        return path
+        features.write_npz(self._average, halves)
+        return self._average
 
     def log(self, step: int, images_per_second: float) -> dict[str, float]:
         """Writes a line of losses, which begin anew.
@@ -356,22 +145,16 @@ class Output:
 
     def draw(self, step: int) -> None:
         """Draws a grid of map, photograph and generated image."""
-        maps, images = (np.load(self.program.folder / f"shown_{kind}.npy") for kind in KINDS)
+        with np.load(self.program.folder / "shown.npz") as shown:
+            maps = shown["maps"]
+            found = [shown[f"image_{n}"].tobytes() for n in range(len(maps))]
+        images = [np.asarray(crops.decode(jpeg)) for jpeg in found]
         rows = zip(maps, images, self.program.paint(maps, np.arange(len(maps))))
         triples = [np.concatenate(row, axis=1) for row in rows]
         triples += [np.full_like(triples[0], 255)] * (-len(triples) % 4)
         lines = [np.concatenate(triples[at : at + 4], axis=1) for at in range(0, len(triples), 4)]
         path = self.folder / "samples" / f"step_{step:07d}.png"
         Image.fromarray(np.concatenate(lines)).save(path)
-
-
-def _write_npz(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def finite(step: int, means: dict[str, float]) -> dict[str, float]:
@@ -391,30 +174,27 @@ def finite(step: int, means: dict[str, float]) -> dict[str, float]:
 
 def train(program: Program, batches: Batches, output: Output, args: argparse.Namespace) -> None:
     """Trains until --steps or --seconds are over, or Ctrl-C; saves at the end."""
-    if args.steps:
-        program.set("total_steps", args.steps)
-    total, step = int(program.get("total_steps")), program.step
-    say(f"steps {step:,} to {total:,}, batches of {program.meta['batch_size']}")
+    clock = Clock(program, args.seconds, args.steps)
+    step, batch = program.step, program.meta["batch_size"]
+    say(f"steps {step:,} to {clock.said()}, batches of {batch}")
     stopped = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    bar, stream = _Bar(total), batches.stream(step)
-    since, started = (step, time.monotonic()), time.monotonic()
+    bar, stream = _Bar(), batches.stream(step)
+    since = (step, time.monotonic())
     try:
-        while step < total and not stopped.is_set():
-            if args.seconds and time.monotonic() - started > args.seconds:
-                break
+        while not clock.is_over(step) and not stopped.is_set():
             program.call("train_step", *next(stream))
             step += 1
-            if step % 20 == 0:
+            if step % 20 == 0 or clock.is_due():
                 program.wait()  # else the queue of steps grows without end
+                clock.adjust(step)
             if step % args.log_every == 0:
                 program.wait()
                 now = time.monotonic()
-                taken = (step - since[0]) * program.meta["batch_size"]
-                means = output.log(step, taken / (now - since[1]))
+                means = output.log(step, (step - since[0]) * batch / (now - since[1]))
                 since = (step, now)
                 bar.say(f"G {means['generator']:.2f} D {means['discriminator']:.2f}")
-            bar.update(step)
+            bar.update(step, clock.total)
             if step % args.sample_every == 0:
                 output.draw(step)
             if step % args.checkpoint_every == 0:
@@ -425,24 +205,81 @@ def train(program: Program, batches: Batches, output: Output, args: argparse.Nam
         signal.signal(signal.SIGINT, before)
         bar.close()
     finite(step, program.means(reset=False))
-    saved = output.save_average() if args.ema_only else output.save()
+    if not stopped.is_set():
+        clock.finish(step)
+    output.describe(clock)
+    average_alone = args.ema_only and not stopped.is_set()  # else it could not be resumed
+    saved = output.save_average() if average_alone else output.save()
     output.draw(step)
-    say(f"{step:,} of {total:,} steps; {saved}")
+    say(f"{step:,} of {int(program.get('total_steps')):,} steps; {saved}")
     if stopped.is_set():
         say("stopped; go on with the same command and --resume")
         sys.exit(130)
-    say(
-        "Next, where the project is:\n  bazel run //training:import_program -- "
-        f"--program={program.folder} --output={output.folder} --workdir=runs/imported"
-        + (" --ema_only" if args.ema_only else "")
-    )
+
+
+class Clock:
+    """When a training ends, and its learning rate's schedule with it.
+
+    Attributes:
+      start: step that it began with.
+      total: step that it ends with, as far as is known.
+    """
+
+    def __init__(self, program: Program, seconds: Optional[float], steps: Optional[int]):
+        """Begins.
+
+        Args:
+          program: its `total_steps` is set.
+          seconds: at most; without `steps`, the schedule is made to end then.
+          steps: in all; by default, the program's own.
+        """
+        self._program, self._seconds = program, seconds
+        self.start, self._began = program.step, time.monotonic()
+        self._first: Optional[tuple[int, float]] = None
+        self._adjusted = -math.inf
+        self.timed = bool(seconds) and not steps
+        self.total = _TIMED if self.timed else steps or int(program.get("total_steps"))
+        program.set("total_steps", self.total)
+
+    def said(self) -> str:
+        """Returns the end in words."""
+        return f"what {self._seconds:,.0f} s allow" if self.timed else f"{self.total:,}"
+
+    def is_over(self, step: int) -> bool:
+        """Tells whether to stop before the next step."""
+        late = bool(self._seconds) and time.monotonic() - self._began >= (self._seconds or 0)
+        return late or step >= self.total
+
+    def is_due(self) -> bool:
+        """Tells whether the end was not adjusted for half a second."""
+        return time.monotonic() - self._adjusted > 0.5
+
+    def adjust(self, step: int) -> None:
+        """Moves the end of a timed schedule to where the rate so far leads.
+
+        The first step, which compiles, is no part of the rate.
+        """
+        now = self._adjusted = time.monotonic()
+        if self._first is None:
+            self._first = (step, now)
+        elif self.timed:
+            rate = (step - self._first[0]) / max(now - self._first[1], 1e-9)
+            left = (self._seconds or 0) - (now - self._began)
+            self.total = step + max(math.ceil(rate * left), 1)
+            self._program.set("total_steps", self.total)
+
+    def finish(self, step: int) -> None:
+        """Says that a timed schedule has come to its end."""
+        if self.timed:
+            self.total = step
+            self._program.set("total_steps", step)
 
 
 class _Bar:
     """A line of progress on a terminal; a line every 15 s elsewhere."""
 
-    def __init__(self, total: int):
-        self._total, self._said = total, ""
+    def __init__(self) -> None:
+        self._said = ""
         self._every = 0.5 if sys.stderr.isatty() else 15.0
         self._last = time.monotonic()
         self._begin: Optional[tuple[int, float]] = None
@@ -450,7 +287,7 @@ class _Bar:
     def say(self, text: str) -> None:
         self._said = text
 
-    def update(self, step: int) -> None:
+    def update(self, step: int, total: int) -> None:
         now = time.monotonic()
         if self._begin is None:
             self._begin = (step, now)
@@ -458,9 +295,9 @@ class _Bar:
             return
         self._last = now
         rate = (step - self._begin[0]) / max(now - self._begin[1], 1e-9)
-        left = (self._total - step) / rate / 60 if rate else math.inf
+        left = (total - step) / rate / 60 if rate else math.inf
         end = "\r" if sys.stderr.isatty() else "\n"
-        line = f"{step:,}/{self._total:,} steps, {rate:.1f}/s, {left:.0f} min left, {self._said}"
+        line = f"{step:,}/{total:,} steps, {rate:.1f}/s, {left:.0f} min left, {self._said}"
         print(line.ljust(78), end=end, file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -487,16 +324,11 @@ def bench(program: Program, batches: Batches, steps: int) -> dict[str, float]:
         program.wait()
         rates[name] = steps * size / (time.perf_counter() - started)
     stream.close()
-    memory = (program.device.memory_stats() or {}).get("peak_bytes_in_use")
-    used = f", {memory / 2**30:.1f} GiB" if memory else ""
+    memory = program.memory("peak_bytes_in_use")
+    used = "" if math.isnan(memory) else f", {memory / 2**30:.1f} GiB"
     named = ", ".join(f"{rate:,.1f} {name}" for name, rate in rates.items())
     print(f"batches of {size}: images/s {named}{used}", flush=True)
     return rates
-
-
-def say(text: str) -> None:
-    """Tells the user."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -508,9 +340,20 @@ def main() -> None:
     parser.add_argument("--output_dir", type=pathlib.Path)
     parser.add_argument("--resume", action="store_true", help="go on with what OUT holds")
     parser.add_argument("--steps", type=int, help="in all; moves the schedule's end too")
-    parser.add_argument("--seconds", type=float, help="at most")
+    parser.add_argument(
+        "--seconds", type=float, help="at most; without --steps, the schedule's end"
+    )
     parser.add_argument("--bench", type=int, metavar="N", help="only measure N steps")
     parser.add_argument("--ema_only", action="store_true", help="bring back half floats only")
+    parser.add_argument(
+        "--features",
+        action=argparse.BooleanOptionalAction,
+        help="paint and measure OUT's last checkpoint, without training; after training this is "
+        "done anyway where PROGRAM has a feature network, unless --no-features",
+    )
+    parser.add_argument(
+        "--streamed", action="store_true", help="keep the crops in the machine's own memory"
+    )
     parser.add_argument("--keep", type=int, default=3, help="checkpoints")
     for name in ("log_every", "checkpoint_every", "sample_every"):
         parser.add_argument(f"--{name}", type=int, help="steps; default: the configuration's")
@@ -542,10 +385,29 @@ def _run(args: argparse.Namespace) -> None:
     say(f"{args.program} holds photographs of people: treat it, and what comes of it, as such")
     program = Program(args.program, device)
     if args.bench:
-        bench(program, Batches(program), args.bench)
+        bench(program, Batches(program, args.streamed), args.bench)
         return
-    output = Output(args.output_dir, program, args.resume, args.keep)
-    train(program, Batches(program), output, args)
+    if args.features:
+        output = Output(args.output_dir, program, True, args.keep)
+        output.restore_average()
+    else:
+        output = Output(args.output_dir, program, args.resume, args.keep)
+        output.check_trainable()
+        train(program, Batches(program, args.streamed), output, args)
+    with_features = args.features is not False and bool(features.networks(program))
+    if with_features or args.features:
+        features.measure(program, output.folder)
+    command = f"--program={program.folder} --output={output.folder} --workdir=runs/imported"
+    say(
+        f"Next, where the project is:\n  bazel run //training:import_program -- {command}"
+        + (" --ema_only" if args.ema_only else "")
+        + (
+            "\n  bazel run //evaluation:fid -- --data_dir=RECORDS --generated_features="
+            f"{output.folder}/features_NETWORK.npz"
+            if with_features
+            else ""
+        )
+    )
 
 
 if __name__ == "__main__":
