@@ -3,6 +3,7 @@
   bazel run //evaluation:fid                                   # newest run under runs/
   bazel run //evaluation:fid -- --run_dir=R --feature_network=PATH --layer=pool_3
   bazel run //evaluation:fid -- --run_dir=R --every_checkpoint
+  bazel run //evaluation:fid -- --generated_features=F.npz --data_dir=R
 
 Prints, first, where the images stand among photographs of lower resolution. Then the
 Frechet distance (FID where the features are those of TF-GAN's Inception),
@@ -10,19 +11,21 @@ the kernel distance, precision, recall, density and coverage, each beside the sa
 real against real photographs at the same sample size, and how far the images of one map
 differ. Writes fid.json with the whole
 protocol, fid.png and TensorBoard scalars to RUN_DIR/evaluation; with --every_checkpoint
-also fid_every_checkpoint.csv and .png.
+also fid_every_checkpoint.csv and .png. F.npz is what an exported program's runner brought
+back (//evaluation:export_features); its folder receives the results.
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import os
-from typing import Sequence
+from typing import Sequence, Tuple
 
 from absl import flags
 
 from common.report import Report
 from evaluation.features import feature_flags
-from evaluation.frechet import report
+from evaluation.features.networks import FeatureExtractor
+from evaluation.frechet import program_features, report
 from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
 from synthesis import run_flags, trained_generator
@@ -50,37 +53,35 @@ _MAP_SPLIT = flags.DEFINE_string("map_split", "validation", "Where the maps come
 _EVERY_CHECKPOINT = flags.DEFINE_bool(
     "every_checkpoint", False, "Evaluate all checkpoints that the run has kept; not with --step."
 )
+_GENERATED_FEATURES = flags.DEFINE_string(
+    "generated_features", None, "Of a program's runner, in place of a run."
+)
 _OVERWRITE = run_flags.define_overwrite("measurements by another protocol")
+
+# What an exported program has decided already.
+_OF_A_RUN = (
+    *("run_dir", "step", "every_checkpoint", "num_generated", "seed", "real_split", "map_split"),
+)
 
 
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints."""
+    if _GENERATED_FEATURES.value:
+        _measure_features(command_line.user_path(_GENERATED_FEATURES.value))
+        return
     generator = _GENERATOR()
-    run_dir, output_dir = generator.run_dir, _OUTPUT_DIR(generator)
-    data_dir = _DATA_DIR(generator)
+    run_dir, data_dir = generator.run_dir, _DATA_DIR(generator)
     steps = [generator.step]
     if _EVERY_CHECKPOINT.value:
         command_line.exclude("every_checkpoint", ("step",))
         steps = [step for step, _ in run_directory.list_checkpoints(run_dir)]
-    evaluator = FrechetEvaluator(
+    evaluator = _evaluator(
         data_dir,
         generator.conditions,
         feature_flags.extractor(data_dir, generator.conditions),
-        TrialProtocol(
-            trials=_TRIALS.value,
-            num_images=_NUM_IMAGES.value,
-            partings=_PARTINGS.value,
-            smallest_group=_SMALLEST_GROUP.value,
-            seed=_SEED.value,
-        ),
-        _NUM_GENERATED.value,
-        _REAL_SPLIT.value,
-        _MAP_SPLIT.value,
-        with_diversity=True,
-        with_ladder=True,
+        *(_SEED.value, _NUM_GENERATED.value, _REAL_SPLIT.value, _MAP_SPLIT.value),
     )
-    protocol = evaluator.describe(generator)
-    results = Report(output_dir, "fid", protocol, _OVERWRITE.value)
+    results = Report(_OUTPUT_DIR(run_dir), "fid", evaluator.describe(generator), _OVERWRITE.value)
     evaluations = []
     for step in steps:
         evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
@@ -91,6 +92,52 @@ def main(_: Sequence[str]) -> None:
         name = evaluations[-1].distance_name
         report.write_training_curve(frame, name, results, report.EVERY_CHECKPOINT)
     results.show(report.table(evaluations), f"tensorboard --logdir {os.path.dirname(run_dir)}")
+
+
+def _measure_features(path: str) -> None:
+    """Measures features of images that a program painted elsewhere."""
+    command_line.exclude("generated_features", _OF_A_RUN)
+    painted = program_features.read(path)
+    data_dir = _DATA_DIR(None)
+    extractor = feature_flags.extractor(data_dir, painted.conditions)
+    painted.check(extractor, data_dir)
+    meta = painted.meta
+    evaluator = _evaluator(
+        data_dir,
+        painted.conditions,
+        extractor,
+        *(meta["seed"], painted.num_generated, meta["real_split"], meta["map_split"]),
+    )
+    results = Report(
+        _OUTPUT_DIR(painted.run_dir), "fid", evaluator.describe(painted), _OVERWRITE.value
+    )
+    evaluation = evaluator.evaluate(painted)
+    report.write_scalars(evaluation, results)
+    report.write(evaluation, results)
+    results.show(report.table([evaluation]), f"tensorboard --logdir {painted.run_dir}")
+
+
+def _evaluator(
+    data_dir: str,
+    conditions: Tuple[str, ...],
+    extractor: FeatureExtractor,
+    seed: int,
+    num_generated: int,
+    real_split: str,
+    map_split: str,
+) -> FrechetEvaluator:
+    trials = TrialProtocol(
+        trials=_TRIALS.value,
+        num_images=_NUM_IMAGES.value,
+        partings=_PARTINGS.value,
+        smallest_group=_SMALLEST_GROUP.value,
+        seed=seed,
+    )
+    return FrechetEvaluator(
+        *(data_dir, conditions, extractor, trials, num_generated, real_split, map_split),
+        with_diversity=True,
+        with_ladder=True,
+    )
 
 
 if __name__ == "__main__":

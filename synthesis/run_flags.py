@@ -57,12 +57,12 @@ def define_output_dir(what: str) -> Callable[[], str]:
     return lambda: command_line.user_path(flag.value)
 
 
-def define_evaluation_dir() -> Callable[[TrainedGenerator], str]:
-    """Defines --output_dir; returns what tells it, a folder in the generator's run by default."""
+def define_evaluation_dir() -> Callable[[str], str]:
+    """Defines --output_dir; returns what tells it, a folder in a run by default."""
     flag = flags.DEFINE_string("output_dir", None, "Default: RUN_DIR/evaluation.")
 
-    def output_dir(generator: TrainedGenerator) -> str:
-        return command_line.user_path(flag.value or os.path.join(generator.run_dir, "evaluation"))
+    def output_dir(run_dir: str) -> str:
+        return command_line.user_path(flag.value or os.path.join(run_dir, "evaluation"))
 
     return output_dir
 

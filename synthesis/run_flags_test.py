@@ -49,9 +49,11 @@ class RunFlagsTest(absltest.TestCase):
 
     def test_outputs_are_the_runs_unless_given(self):
         self.generator.run_dir = "/runs/mine"
-        self.assertEqual(_EVALUATION_DIR(self.generator), "/runs/mine/evaluation")
+        self.assertEqual(_EVALUATION_DIR(self.generator.run_dir), "/runs/mine/evaluation")
         with flagsaver.flagsaver(output_dir="out"):
-            self.assertEqual(_EVALUATION_DIR(self.generator), os.path.join(self.folder, "out"))
+            self.assertEqual(
+                _EVALUATION_DIR(self.generator.run_dir), os.path.join(self.folder, "out")
+            )
 
     def test_help(self):
         self.assertFalse(_OVERWRITE.value)

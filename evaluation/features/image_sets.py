@@ -140,10 +140,7 @@ def generated_images(
       batch_size: images painted at once.
     """
     maps = draw(layouts, generator.image_size)
-    seeds = np.arange(len(layouts), dtype=np.int64) + (np.int64(seed) << np.int64(32))
-    digest = hashlib.sha256(generator.digest.encode())
-    digest.update(maps.tobytes())
-    digest.update(seeds.tobytes())
+    seeds = seeds_of(len(layouts), seed)
 
     def dataset() -> tf.data.Dataset:
         size = generator.image_size
@@ -156,7 +153,21 @@ def generated_images(
     empty = ("",) * len(layouts)
     ids = tuple(f"{name}_{index:06d}" for index in range(len(layouts)))
     sources = ("requested",) * len(layouts)
-    return ImageSet(name, digest.hexdigest(), tuple(layouts), empty, ids, sources, dataset)
+    digest = digest_of_generated(generator.digest, maps, seeds)
+    return ImageSet(name, digest, tuple(layouts), empty, ids, sources, dataset)
+
+
+def seeds_of(number: int, seed: int) -> np.ndarray:
+    """Returns the seeds that images are painted with, int64 [number]."""
+    return np.arange(number, dtype=np.int64) + (np.int64(seed) << np.int64(32))
+
+
+def digest_of_generated(generator_digest: str, maps: np.ndarray, seeds: np.ndarray) -> str:
+    """Returns the digest of images by what paints them."""
+    digest = hashlib.sha256(generator_digest.encode())
+    digest.update(maps.tobytes())
+    digest.update(seeds.tobytes())
+    return digest.hexdigest()
 
 
 def first(images: ImageSet, number: int) -> ImageSet:

@@ -52,7 +52,7 @@ def main(_: Sequence[str]) -> None:
     )
     evaluator = FidelityEvaluator(_DATA_DIR(generator), generator.conditions, protocol)
     described = evaluator.describe(generator)
-    results = Report(_OUTPUT_DIR(generator), "fidelity", described, _OVERWRITE.value)
+    results = Report(_OUTPUT_DIR(generator.run_dir), "fidelity", described, _OVERWRITE.value)
     fidelity = evaluator.evaluate(generator)
     examples = report.write(fidelity, results)
     runs = os.path.dirname(fidelity.run_dir)

@@ -1,22 +1,22 @@
 """Distances of a trained generator's images to photographs it has not seen."""
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
 from evaluation.features import image_sets, networks
-from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureExtractor
-from evaluation.frechet import diversity, ladder, protocol
+from evaluation.frechet import diversity, ladder, painting, protocol
 from evaluation.frechet.ladder import Ladder
+from evaluation.frechet.program_features import ProgramFeatures
 from evaluation.frechet.protocol import TrialProtocol, TrialScores
 from preprocessing.data import records
 from synthesis import layouts
 from synthesis.trained_generator import TrainedGenerator
 
-_DIVERSITY_MAPS = 32
-_IMAGES_PER_MAP = 8
+# What is measured: a generator here, or features of one that painted elsewhere.
+Painted = Union[TrainedGenerator, ProgramFeatures]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,45 +126,48 @@ class FrechetEvaluator:
         self.real = image_sets.real_images(data_dir, real_split, conditions)
         self._real_features = extractor.extract(self.real)
         sources = layouts.read_layouts(data_dir, map_split, conditions)
-        self._num_sources = len(sources)
         self._with_diversity = with_diversity
         self._with_ladder = with_ladder and not extractor.network.is_embedded
         self._ladders: Dict[int, Ladder] = {}
-        number = num_generated or 2 * len(self.real)
-        self._layouts = layouts.sample(sources, number, self._info.image_size, seed=trials.seed)
+        self.painting = painting.plan(
+            sources, self.real, num_generated, self._info.image_size, trials.seed
+        )
 
-    def evaluate(self, generator: TrainedGenerator) -> FrechetEvaluation:
+    def evaluate(self, painted: Painted) -> FrechetEvaluation:
         """Measures one checkpoint.
 
         Raises:
-          ValueError: the generator is of another size, or there are too few images.
+          ValueError: the generator is of another size, there are too few images, or
+            features of other images or another network.
         """
-        images = self._images(generator)
-        generated = self._extractor.extract(images)
+        described = self.describe(painted)
+        generated, same_map = self._features(painted)
+        shown = self.painting.layouts
+        made_of = np.array([one.condition for one in shown])
         real, patients = self._real_features, self.real.patients
         overall = protocol.run_trials(real, patients, generated, self._trials)
         conditions, few_of_condition = protocol.run_trials_by_group(
-            real, patients, self.real.conditions, generated, images.conditions, self._trials
+            real, patients, self.real.conditions, generated, made_of, self._trials
         )
         by_type = [
             np.where(types, types.astype(str), protocol.NO_GROUP)
-            for types in (self.real.skin_types, images.skin_types)
+            for types in (self.real.skin_types, np.array([one.skin_type for one in shown], int))
         ]
         skin_types, few_of_type = protocol.run_trials_by_group(
             real, patients, by_type[0], generated, by_type[1], self._trials
         )
         few_of_type = {f"skin type {name}": why for name, why in few_of_type.items()}
         return FrechetEvaluation(
-            run_dir=generator.run_dir,
-            step=generator.step,
+            run_dir=painted.run_dir,
+            step=painted.step,
             distance_name=self._extractor.network.distance_name,
-            protocol=self.describe(generator),
+            protocol=described,
             overall=overall,
             conditions=conditions,
             skin_types=skin_types,
-            diversity=self._diversity(generator) if self._with_diversity else None,
+            diversity=self._diversity(same_map),
             too_small={**few_of_condition, **few_of_type},
-            notes=self._notes(generator, overall),
+            notes=self._notes(painted, overall),
             ladder=self._ladder(overall.num_images) if self._with_ladder else None,
         )
 
@@ -179,32 +182,29 @@ class FrechetEvaluator:
             self._ladders[number] = ladder.measure(*arguments)
         return self._ladders[number]
 
-    def _diversity(self, generator: TrainedGenerator) -> Optional[diversity.Diversity]:
-        conditions = self.real.conditions.tolist()
-        usable = diversity.conditions_of_two_patients(conditions, self.real.patients)
-        chosen = [
-            (one, index % self._num_sources)
-            for index, one in enumerate(self._layouts)
-            if one.condition in usable
-        ][:_DIVERSITY_MAPS]
-        if not chosen:
+    def _features(self, painted: Painted) -> Tuple[np.ndarray, np.ndarray]:
+        """Returns the features of the painted images, and of those of the same maps."""
+        wanted = self._with_diversity and bool(self.painting.same_map)
+        if isinstance(painted, ProgramFeatures):
+            return painted.generated, painted.same_map if wanted else np.empty((0, 0))
+        generated = self._extractor.extract(self.painting.images(painted))
+        if not wanted:
+            return generated, np.empty((0, 0))
+        return generated, self._extractor.extract(self.painting.images_of_same_map(painted))
+
+    def _diversity(self, same_map: np.ndarray) -> Optional[diversity.Diversity]:
+        if not len(same_map):
             return None
-        repeated = [one for one, _ in chosen for _ in range(_IMAGES_PER_MAP)]
-        painted = image_sets.generated_images(generator, repeated, self._trials.seed, "same-map")
+        repeated = self.painting.same_map[:: painting.IMAGES_PER_MAP]
         return diversity.measure_diversity(
-            self._extractor.extract(painted).reshape(len(chosen), _IMAGES_PER_MAP, -1),
-            [one.condition for one, _ in chosen],
-            [source for _, source in chosen],
+            same_map.reshape(len(repeated), painting.IMAGES_PER_MAP, -1),
+            [one.condition for one in repeated],
+            self.painting.sources,
             self._real_features,
-            conditions,
+            self.real.conditions.tolist(),
             self.real.patients,
             seed=self._trials.seed,
         )
-
-    def _images(self, generator: TrainedGenerator) -> ImageSet:
-        """Returns the images to measure, to be painted when they are wanted."""
-        generator.check_dataset(self._data_dir, self._info)
-        return image_sets.generated_images(generator, self._layouts, self._trials.seed)
 
     @property
     def protocol(self) -> Dict[str, Any]:
@@ -218,22 +218,30 @@ class FrechetEvaluator:
             "real_split": self._splits[0],
             **self.real.describe("real"),
             "map_split": self._splits[1],
-            "generated_images": len(self._layouts),
+            "generated_images": len(self.painting.layouts),
         }
 
-    def describe(self, generator: TrainedGenerator) -> Dict[str, Any]:
+    def describe(self, painted: Painted) -> Dict[str, Any]:
         """Returns everything that the numbers depend on; paints nothing.
 
         Raises:
-          ValueError: the generator is of another size.
+          ValueError: the generator is of another size, or features of other images or
+            another network.
         """
+        if isinstance(painted, ProgramFeatures):
+            painted.check(self._extractor, self._data_dir)
+            painted.check_painting(self.painting)
+        else:
+            painted.check_dataset(self._data_dir, self._info)
+        size = self._info.image_size
         return {
             **self.protocol,
-            "generated_digest": self._images(generator).digest,
-            "generator_digest": generator.digest,
+            "generated_digest": self.painting.images_digest(painted.digest, size),
+            "generator_digest": painted.digest,
+            **(painted.protocol if isinstance(painted, ProgramFeatures) else {}),
         }
 
-    def _notes(self, generator: TrainedGenerator, overall: TrialScores) -> Tuple[str, ...]:
+    def _notes(self, painted: Painted, overall: TrialScores) -> Tuple[str, ...]:
         network = self._extractor.network
         notes = [*self.real.notes_on_skin_types()]
         if not network.is_canonical:
@@ -244,6 +252,12 @@ class FrechetEvaluator:
         singular = protocol.singular_note(overall.smallest_set, self._real_features.shape[1])
         if singular:
             notes.append(singular)
-        if generator.description["dataset"].get("digest") != self._info.digest:
+        if isinstance(painted, ProgramFeatures):
+            moved = painted.meta["effect_of_weights"]
+            rounding = f", weights in half floats ({moved:.2%} of a feature's length)"
+            notes.append(
+                f"generated features by {painted.meta['made_by']}{rounding if moved else ''}"
+            )
+        elif painted.description["dataset"].get("digest") != self._info.digest:
             notes.append("the generator was trained on another data set than these records")
         return tuple(notes)

@@ -63,7 +63,7 @@ _OVERWRITE = run_flags.define_overwrite("an audit by another protocol")
 def main(_: Sequence[str]) -> None:
     """Measures, writes and prints; the exit status is the verdict."""
     generator = _GENERATOR()
-    output_dir, data_dir = _OUTPUT_DIR(generator), _DATA_DIR(generator)
+    output_dir, data_dir = _OUTPUT_DIR(generator.run_dir), _DATA_DIR(generator)
     auditor = Auditor(
         generator,
         data_dir,
