@@ -96,7 +96,7 @@ def defined_flags(root: pathlib.Path) -> Set[str]:
         text = path.read_text("utf-8")
         if "DEFINE_" in text and not path.stem.endswith("_test"):
             found |= set(re.findall(r'\(\s*"(\w+)",', text))
-        found |= set(re.findall(r'\.add_argument\("--(\w+)"', text))
+        found |= set(re.findall(r'\.add_argument\(\s*"--(\w+)"', text))
     return found
 
 

@@ -22,13 +22,15 @@ from training.run import Run
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Receives the program.", required=True)
 
-_PHOTOGRAPHS = flags.DEFINE_string(
+_PHOTOGRAPHS = flags.DEFINE_list(
     "photographs",
-    None,
-    "Manifest that the records were made of: its photographs and the windows of the crops go "
+    [],
+    "Manifests that the records were made of: their photographs and the windows of the crops go "
     "instead of the crops, which are cut where the program runs.",
 )
-_IMAGE_DIR = flags.DEFINE_string("image_dir", None, "Of the photographs; the manifest's folder.")
+_IMAGE_DIR = flags.DEFINE_list(
+    "image_dir", [], "Of the photographs of each manifest; the manifest's own folder."
+)
 _MAX_MIB = flags.DEFINE_float(
     "max_mib", 24.0, "Of the photographs; they are made smaller where they must."
 )
@@ -48,8 +50,8 @@ def main(_: Sequence[str]) -> None:
         if flags.FLAGS[name].present and not photographs:
             raise ValueError(f"--{name} is of --photographs, which are not asked for")
     packed = export.Packing(
-        cases=command_line.user_path(photographs) if photographs else "",
-        image_dir=command_line.user_path(_IMAGE_DIR.value) if _IMAGE_DIR.value else None,
+        cases=[command_line.user_path(path) for path in photographs],
+        image_dirs=[command_line.user_path(path) for path in _IMAGE_DIR.value],
         max_mib=_MAX_MIB.value,
         drawn=bool(photographs) if _DRAW_WEIGHTS.value is None else _DRAW_WEIGHTS.value,
     )

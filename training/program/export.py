@@ -13,7 +13,7 @@ import dataclasses
 import json
 import pathlib
 import shutil
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import ml_collections
 import tensorflow as tf
@@ -39,15 +39,15 @@ class Packing:
     """How a program is made small.
 
     Attributes:
-      cases: manifest of the photographs that go instead of crops; "" for crops.
-      image_dir: of the photographs; None for the manifest's folder.
+      cases: manifests of the photographs that go instead of crops; none for crops.
+      image_dirs: of the photographs; none for the manifests' folders.
       max_mib: of the photographs; they are made smaller where they must.
       drawn: whether the runner draws the networks' first weights, of the same
         distribution, instead of taking them along.
     """
 
-    cases: str = ""
-    image_dir: Optional[str] = None
+    cases: Sequence[str] = ()
+    image_dirs: Sequence[str] = ()
     max_mib: float = 24.0
     drawn: bool = False
 
@@ -81,7 +81,7 @@ def export_program(
     folder.mkdir(parents=True, exist_ok=True)
     if packed.cases:
         most = packed.max_mib * 2**20
-        data = packing.write_photographs(run, folder, packed.cases, packed.image_dir, most)
+        data = packing.write_photographs(run, folder, packed.cases, packed.image_dirs, most)
     else:
         data = packing.write_crops(run, folder)
     shown = packing.write_shown(run, folder)

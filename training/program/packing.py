@@ -6,7 +6,7 @@ import io
 import os
 import pathlib
 import zipfile
-from typing import Any, Iterable, Iterator, NamedTuple, Optional
+from typing import Any, Iterable, Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 from PIL import Image
@@ -88,7 +88,11 @@ class _Packed(NamedTuple):
 
 
 def write_photographs(
-    run: Run, folder: pathlib.Path, cases: str, image_dir: Optional[str], most: float
+    run: Run,
+    folder: pathlib.Path,
+    cases: Sequence[str],
+    image_dirs: Sequence[str],
+    most: float,
 ) -> str:
     """Writes the photographs and windows that the training crops were cut from.
 
@@ -98,8 +102,8 @@ def write_photographs(
     Args:
       run: whose crops.
       folder: receives photographs.zip and crops.csv.
-      cases: the manifest that the records were made of.
-      image_dir: of its photographs; by default, its own folder.
+      cases: the manifests that the records were made of.
+      image_dirs: of their photographs; by default, their own folders.
       most: bytes of all photographs.
 
     Returns:
@@ -109,13 +113,13 @@ def write_photographs(
       ValueError: the manifest does not fit the records, or there is no room.
     """
     table = _windows_by_photograph(run)
-    rows = {row.image_id: row for row in manifest.read_cases(cases, image_dir)[0]}
+    found, _, root = manifest.read_several(cases, image_dirs)
+    named, rows = ", ".join(cases), {row.image_id: row for row in found}
     settings = _settings(run)
     wanted = collections.Counter(record.image_id for record, _ in table)
     for image_id in wanted:
         if image_id not in rows:
-            raise ValueError(f"{cases}: has no usable row of {image_id}, which the records show")
-    root = image_dir or os.path.dirname(os.path.abspath(cases))
+            raise ValueError(f"{named}: has no usable row of {image_id}, which the records show")
     packed = _pack_all([rows[name] for name in wanted], root, settings, most)
     names = pseudonyms.load_or_create(run.data_dir)
     archive_path = folder / crops.PHOTOGRAPHS
@@ -136,7 +140,7 @@ def write_photographs(
             writer.writerow([number, *_identity(run, names, record), *tail])
             if opened[0] != record.image_id:
                 opened = record.image_id, crops.decode(one.jpeg, one.divisor, one.orientation)
-            differences.append(_difference(record, opened[1], place, run.data_dir, cases))
+            differences.append(_difference(record, opened[1], place, run.data_dir, named))
     size = archive_path.stat().st_size / 2**20
     return (
         f"{len(packed):,} photographs ({size:,.1f} MiB) and {len(table):,} windows; their crops "

@@ -111,7 +111,7 @@ class PhotographsTest(absltest.TestCase):
         folder = self.root / "packed"
         folder.mkdir()
         cases = changes.get("cases", self.cases)
-        said = packing.write_photographs(self.run_stub, folder, cases, None, most)
+        said = packing.write_photographs(self.run_stub, folder, [cases], [], most)
         return folder, said
 
     def test_crops_are_those_of_preprocessing(self):
