@@ -192,7 +192,7 @@ def read(path: str) -> ProgramFeatures:
     if not os.path.isfile(path):
         raise ValueError(f"{path}: no such file")
     try:
-        with np.load(path) as arrays:
+        with open(path, "rb") as file, np.load(file) as arrays:
             meta = json.loads(str(arrays["meta"]))
             found = ProgramFeatures(path, meta, arrays["generated"], arrays["same_map"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
