@@ -15,8 +15,8 @@ from typing import Any, Sequence
 import tensorflow as tf
 from absl import app, flags
 
-_WEIGHTS = flags.DEFINE_string("weights", None, "Keras' .h5 file without top.", required=True)
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "New SavedModel.", required=True)
+_WEIGHTS = flags.DEFINE_string("weights", None, "Keras' .h5 file without top.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "New SavedModel.")
 LAYER = "pool_1024"
 _SIZE = 299
 
@@ -73,4 +73,5 @@ def main(_: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    flags.mark_flags_as_required(["weights", "output_dir"])
     app.run(main)

@@ -46,7 +46,8 @@ class RunTest(parameterized.TestCase):
         self.assertEqual(description["dataset"]["digest"], self.info.digest)
         self.assertEqual(description["noise"], noise.GENERATOR)
         grid = np.asarray(Image.open(result.samples))
-        self.assertEqual(grid.shape, (34 + 2, 12 * 34 + 2, 3))
+        # Headings and captions are 13 pixels high.
+        self.assertEqual(grid.shape, (13 + 34 + 13 + 2, 12 * 34 + 2, 3))
         self.assertIn("l1", result.validation)
         self.assertEqual(
             sorted(path.name for path in (run / "checkpoints").glob("*.index")),
