@@ -17,10 +17,14 @@ def by_name(model: DermGAN) -> dict[str, tf.Variable]:
     alone decides; the rest has the names by which a runner finds it.
     """
     groups = {"generator": model.generator.weights, "ema_generator": model.ema_generator.weights}
+    if model.encoder and model.ema_encoder:
+        groups.update(encoder=model.encoder.weights, ema_encoder=model.ema_encoder.weights)
     for view, networks in model.discriminators.items():
         for scale, network in enumerate(networks):
             groups[f"{view}_discriminator_{scale}"] = network.weights
     named: dict[str, tf.Variable] = {"total_steps": model.total_steps}
+    if model.moves:
+        named["moves_strength"] = model.moves.strength
     for player in ("generator", "discriminator"):
         optimizer = getattr(model, f"{player}_optimizer")
         kept = {id(optimizer.iterations), id(optimizer.learning_rate)}

@@ -16,6 +16,8 @@ jax.config.update("jax_enable_x64", True)  # seeds and iterations are of 64 bits
 
 import numpy as np  # noqa: E402
 
+from .first_value import first_value  # noqa: E402
+
 FORMAT_VERSION = 2
 TESTED = ("0.10.2",)  # versions of JAX that the project's tests ran with
 
@@ -93,23 +95,6 @@ def read_meta(folder: pathlib.Path) -> tuple[dict[str, Any], str]:
             f"{FORMAT_VERSION}; use the run_program.py inside it, or export it again"
         )
     return meta, hashlib.sha256(content).hexdigest()
-
-
-def first_value(variable: dict[str, Any], stored: Any) -> np.ndarray:
-    """Returns the value that a variable begins with.
-
-    Its "value" is ["stored", key of variables.npz], ["fill", number] or ["normal",
-    standard deviation, seeds of NumPy's generator].
-    """
-    kind, *rest = variable["value"]
-    shape, dtype = variable["shape"], np.dtype(variable["dtype"])
-    if kind == "stored":
-        return stored[rest[0]]
-    if kind == "fill":
-        return np.full(shape, rest[0], dtype)
-    deviation, seeds = rest
-    drawn = np.random.default_rng(seeds).standard_normal(shape, np.float32)
-    return (drawn * np.float32(deviation)).astype(dtype)
 
 
 class Program:
