@@ -4,10 +4,13 @@ from typing import Any, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
-from model import losses, sampling
+from model import losses, moves, noise, sampling
 from model.discriminator import judge
+from model.generator import noise_inputs
 from model.losses import Loss
 from preprocessing.data import maps
+
+_MOVES = 1 << 16  # number of the moves' draws among those of the noise
 
 
 class DermGAN(tf.keras.Model):
@@ -33,6 +36,8 @@ class DermGAN(tf.keras.Model):
         ema_generator: Optional[tf.keras.Model] = None,
         ema_decay: float = 0.999,
         seed: int = 0,
+        encoder: Optional[tf.keras.Model] = None,
+        adaptive_moves: Optional[moves.AdaptiveMoves] = None,
     ):
         """Puts the parts together.
 
@@ -46,6 +51,9 @@ class DermGAN(tf.keras.Model):
           ema_generator: a network like `generator`; a clone of it by default.
           ema_decay: of the moving average, per step; 0 copies.
           seed: of the noise drawn in training.
+          encoder: from `build_encoder`; every second image of a batch is then painted from
+            the code of its own photograph, and compared with it, the others from drawn codes.
+          adaptive_moves: of what the discriminators are shown; None shows it as it is.
 
         Raises:
           ValueError: a loss that is asked for has no discriminator, or the other way
@@ -65,7 +73,22 @@ class DermGAN(tf.keras.Model):
         self.ema_generator.trainable = False
         self.ema_generator.set_weights(generator.get_weights())
         self.discriminators = {view: list(networks) for view, networks in discriminators.items()}
-        self.generator_losses = [loss for loss in generator_losses if loss.view in discriminators]
+        asked = [loss.name for loss in generator_losses if loss.of_codes and loss.weight]
+        if asked and not encoder:
+            raise ValueError(f"the losses {', '.join(asked)} need an encoder")
+        if encoder and "global_noise" not in noise_inputs(generator):
+            raise ValueError("an encoder needs a generator with global noise")
+        self.generator_losses = [
+            loss
+            for loss in generator_losses
+            if loss.view in discriminators and (encoder or not loss.of_codes)
+        ]
+        self.encoder, self.ema_encoder = encoder, None
+        if encoder:
+            self.ema_encoder = tf.keras.models.clone_model(encoder)
+            self.ema_encoder.trainable = False
+            self.ema_encoder.set_weights(encoder.get_weights())
+        self.moves = adaptive_moves
         self.adversarial = losses.adversarial(adversarial)
         self.ema_decay = ema_decay
         self.seed = seed
@@ -84,6 +107,7 @@ class DermGAN(tf.keras.Model):
         names = ["generator", "discriminator", *(loss.name for loss in self.generator_losses)]
         names += [f"{view}_discriminator" for view in self.discriminators if view != "image"]
         names += ["accuracy_real", "accuracy_fake"]
+        names += ["moves_strength"] if self.moves else []
         self._means = {name: tf.keras.metrics.Mean(name=name) for name in names}
 
     @property
@@ -95,6 +119,11 @@ class DermGAN(tf.keras.Model):
     def step(self) -> int:
         """Number of training steps taken."""
         return int(self.generator_optimizer.iterations.numpy())
+
+    def generator_variables(self) -> list[tf.Variable]:
+        """Returns the trained variables of the generator, and of the encoder beside it."""
+        networks = [self.generator, *([self.encoder] if self.encoder else [])]
+        return [variable for network in networks for variable in network.trainable_variables]
 
     def discriminator_variables(self) -> list[tf.Variable]:
         """Returns the trained variables of all discriminators."""
@@ -113,13 +142,14 @@ class DermGAN(tf.keras.Model):
         batch of generated images once, and all losses share that pass.
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        noise = self._step_noise(tf.shape(data["map"])[0], replicas)
+        seed = tf.stack([tf.constant(self.seed, tf.int64), self.generator_optimizer.iterations])
+        drawn = self._draw(tf.shape(data["map"])[0], seed, replicas)
         with tf.GradientTape(persistent=True) as tape:
-            generated = self.generator({"map": data["map"], **noise}, training=True)
-            values = self._compute_losses(data, generated, training=True)
+            generated, codes = self._paint(data, drawn, self.generator, training=True)
+            values = self._compute_losses(data, generated, codes, drawn.get("moves"))
             shares = {name: values[name] / replicas for name in ("generator", "discriminator")}
         players = (
-            ("generator", self.generator_optimizer, self.generator.trainable_variables),
+            ("generator", self.generator_optimizer, self.generator_variables()),
             ("discriminator", self.discriminator_optimizer, self.discriminator_variables()),
         )
         gradients = [
@@ -135,35 +165,70 @@ class DermGAN(tf.keras.Model):
     def test_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Computes the losses of the averaged generator, without training."""
         seed = tf.constant([self.seed, -1], tf.int64)
-        noise = sampling.batch_noise(self.ema_generator, tf.shape(data["map"])[0], seed)
-        generated = self({"map": data["map"], **noise}, training=False)
-        return self._update_means(self._compute_losses(data, generated, training=False))
+        drawn = self._draw(tf.shape(data["map"])[0], seed)
+        generated, codes = self._paint(data, drawn, self.ema_generator, training=False)
+        return self._update_means(self._compute_losses(data, generated, codes, training=False))
 
-    def _step_noise(self, batch_size: tf.Tensor, replicas: int) -> dict[str, tf.Tensor]:
-        """Noise of this step: the same for an example whatever the replicas."""
-        seed = tf.stack([tf.constant(self.seed, tf.int64), self.generator_optimizer.iterations])
-        noise = sampling.batch_noise(self.generator, batch_size * replicas, seed)
+    def _draw(
+        self, batch_size: tf.Tensor, seed: tf.Tensor, replicas: int = 1
+    ) -> dict[str, tf.Tensor]:
+        """The generator's noise and the draws of the moves.
+
+        The same for an example whatever the replicas.
+        """
+        drawn = sampling.batch_noise(self.generator, batch_size * replicas, seed)
+        if self.moves:
+            shape = [batch_size * replicas, moves.DRAWS]
+            drawn["moves"] = noise.draw(shape, noise.fold_in(seed, _MOVES), "uniform")
         if replicas == 1:
-            return noise
+            return drawn
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         start = replica * batch_size
-        return {name: value[start : start + batch_size] for name, value in noise.items()}
+        return {name: value[start : start + batch_size] for name, value in drawn.items()}
+
+    def _paint(
+        self,
+        data: Mapping[str, tf.Tensor],
+        drawn: Mapping[str, tf.Tensor],
+        generator: tf.keras.Model,
+        training: bool,
+    ) -> tuple[tf.Tensor, Optional[losses.Codes]]:
+        """Paints the maps; with an encoder, every second one from its photograph's code."""
+        inputs = {name: value for name, value in drawn.items() if name != "moves"}
+        if self.encoder is None or self.ema_encoder is None:
+            return generator({"map": data["map"], **inputs}, training=training), None
+        code = inputs["global_noise"]
+        mean, log_variance = self.encoder([data["map"][::2], data["image"][::2]])
+        encoded = mean + tf.exp(0.5 * log_variance) * code[::2]
+        inputs["global_noise"] = _interleave(encoded, code[1::2])
+        generated = generator({"map": data["map"], **inputs}, training=training)
+        found, _ = self.ema_encoder([data["map"][1::2], generated[1::2]])
+        return generated, losses.Codes(mean, log_variance, code[1::2], found)
 
     def _compute_losses(
-        self, data: Mapping[str, tf.Tensor], generated: tf.Tensor, training: bool
+        self,
+        data: Mapping[str, tf.Tensor],
+        generated: tf.Tensor,
+        codes: Optional[losses.Codes],
+        draws: Optional[tf.Tensor] = None,
+        training: bool = True,
     ) -> dict[str, tf.Tensor]:
         """Shows the images to the discriminators; returns what is minimized and its parts."""
-        semantic_map, image = data["map"], data["image"]
-        roi = maps.roi_of_batch(semantic_map)
+        shown = [data["map"], data["image"], generated]
+        if self.moves and draws is not None:
+            shown = moves.move(shown, self.moves.strength, draws)
+        roi = maps.roi_of_batch(shown[0])
         judgements = {}
         for view, networks in self.discriminators.items():
-            real, fake = (losses.VIEWS[view](each, roi) for each in (image, generated))
-            judgements[view] = judge(networks, semantic_map, real, fake, training)
-        seen = losses.ForwardPass(semantic_map, image, generated, judgements, self.adversarial)
+            real, fake = (losses.VIEWS[view](each, roi) for each in shown[1:])
+            judgements[view] = judge(networks, shown[0], real, fake, training)
+        seen = losses.ForwardPass(
+            data["map"], data["image"], generated, judgements, self.adversarial, codes
+        )
         parts = {loss.name: loss.function(seen) for loss in self.generator_losses}
         judged = {view: losses.discriminator_loss(seen, view) for view in self.discriminators}
         finest, boundary = judgements["image"][0], self.adversarial.boundary
-        return {
+        values = {
             "generator": tf.add_n([one.weight * parts[one.name] for one in self.generator_losses]),
             "discriminator": tf.add_n(list(judged.values())),
             **parts,
@@ -171,16 +236,28 @@ class DermGAN(tf.keras.Model):
             "accuracy_real": _share(finest.real_logits > boundary),
             "accuracy_fake": _share(finest.fake_logits < boundary),
         }
+        if self.moves:
+            values["moves_strength"] = tf.identity(self.moves.strength)
+        if self.moves and draws is not None:
+            signs = [tf.sign(one.real_logits - boundary) for one in judgements["image"]]
+            sign = tf.add_n([tf.reduce_mean(one) for one in signs]) / len(signs)
+            context = tf.distribute.get_replica_context()
+            sign = context.all_reduce(tf.distribute.ReduceOp.MEAN, sign)
+            self.moves.adapt(sign, context.num_replicas_in_sync * tf.shape(generated)[0])
+        return values
 
     def _update_average(self) -> None:
         """Moves the averaged weights; faster in the first steps, from a poor start."""
         step = tf.cast(self.generator_optimizer.iterations, tf.float32)
         rate = 1.0 - tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        pairs = [(self.ema_generator, self.generator)]
+        pairs += [(self.ema_encoder, self.encoder)] if self.encoder else []
 
         def update(strategy: Any, rate: Any) -> None:
             rate = strategy.experimental_local_results(rate)[0]
-            for average, weight in zip(self.ema_generator.weights, self.generator.weights):
-                average.assign(average + tf.cast(rate, average.dtype) * (weight - average))
+            for averaged, network in pairs:
+                for average, weight in zip(averaged.weights, network.weights):
+                    average.assign(average + tf.cast(rate, average.dtype) * (weight - average))
 
         tf.distribute.get_replica_context().merge_call(update, args=(rate,))
 
@@ -188,6 +265,13 @@ class DermGAN(tf.keras.Model):
         for name, mean in self._means.items():
             mean.update_state(values[name])
         return {name: mean.result() for name, mean in self._means.items()}
+
+
+def _interleave(even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
+    """Merges examples 0, 2, ... and 1, 3, ... of a batch, each [., N]."""
+    pairs = tf.stack([even[: tf.shape(odd)[0]], odd], axis=1)
+    merged = tf.reshape(pairs, [-1, even.shape[-1]])
+    return tf.concat([merged, even[tf.shape(odd)[0] :]], axis=0)
 
 
 def _share(condition: tf.Tensor) -> tf.Tensor:

@@ -7,8 +7,10 @@ from absl.testing import absltest, parameterized
 from model import losses
 from model.dermgan import DermGAN
 from model.discriminator import DiscriminatorConfig, build_discriminators
+from model.encoder import build_encoder
 from model.generator import GeneratorConfig, build_generator
 from model.images import to_float
+from model.moves import AdaptiveMoves
 from model.serving import Painter
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
@@ -40,6 +42,8 @@ def _model(
     dtype="float32",
     normalization="instance",
     rate=1e-3,
+    encoder=None,
+    adaptive_moves=None,
     **generator,
 ):
     tf.keras.utils.set_random_seed(0)
@@ -59,6 +63,8 @@ def _model(
         discriminators,
         losses.weighted(**(weights or _WEIGHTS)),
         ema_decay=0.9,
+        encoder=encoder,
+        adaptive_moves=adaptive_moves,
     )
 
     def adam():
@@ -200,7 +206,8 @@ class TrainStepTest(parameterized.TestCase):
         batch, before = _batch(), _copy(coarse)
         image = batch["image"].numpy().reshape(4, _SIZE // 2, 2, _SIZE // 2, 2, 3).mean((2, 4))
         small_map = batch["map"][:, ::2, ::2]
-        fake = model.generator({"map": batch["map"], **model._step_noise(tf.constant(4), 1)})
+        drawn = model._draw(tf.constant(4), tf.constant([0, 0], tf.int64))
+        fake = model.generator({"map": batch["map"], **drawn})
         small = tf.image.resize(fake, (_SIZE // 2, _SIZE // 2), "area")
         coarse_real, coarse_fake = coarse([small_map, image]), coarse([small_map, small])
         finest = fine([batch["map"], batch["image"]])
@@ -238,16 +245,86 @@ class TrainStepTest(parameterized.TestCase):
         ):
             with strategy.scope():
                 replicas = strategy.num_replicas_in_sync
-                model = _model(
-                    normalization="batch", synchronized=replicas > 1, dropout=0.0, **_NOISE
+                model = _model_with_encoder(
+                    normalization="batch",
+                    synchronized=replicas > 1,
+                    dropout=0.0,
+                    adaptive_moves=AdaptiveMoves(0.6, 1000),
                 )
             history = model.fit(data, steps_per_epoch=1, epochs=4, verbose=0).history
-            histories.append([history[name] for name in ("generator", "l1", "gan", "roi")])
+            histories.append([history[name] for name in _COMPARED])
             drawn = maps.encode(2, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
             images.append(Painter(model.ema_generator).paint(drawn, [1]).astype(int))
         self.assertEqual(replicas, 2)
         np.testing.assert_allclose(histories[0], histories[1], rtol=0.02)
         self.assertLessEqual(np.abs(images[0] - images[1]).max(), 3)
+
+
+_COMPARED = ("generator", "l1", "gan", "roi", "kl", "code", "moves_strength")
+_CODES = {"l1": 10.0, "roi": 1.0, "feature_matching": 1.0, "gan": 1.0, "kl": 0.1, "code": 0.5}
+
+
+def _model_with_encoder(weights=None, **settings):
+    tf.keras.utils.set_random_seed(1)
+    encoder = build_encoder(_SIZE, 4, 2, base_filters=2)
+    return _model(weights or _CODES, encoder=encoder, lesion_noise=2, **_NOISE, **settings)
+
+
+class EncoderTest(absltest.TestCase):
+    def test_every_second_image_is_painted_from_its_photograph_s_code(self):
+        model, batch = _model_with_encoder(), _batch()
+        drawn = model._draw(tf.constant(4), tf.constant([0, 0], tf.int64))
+        seen = {}
+        model.generator.call = lambda inputs, **_: seen.update(inputs) or batch["image"]
+        _, codes = model._paint(batch, drawn, model.generator, training=True)
+        mean, log_variance = model.encoder([batch["map"][::2], batch["image"][::2]])
+        expected = mean + np.exp(log_variance / 2) * drawn["global_noise"][::2]
+        np.testing.assert_allclose(seen["global_noise"][::2], expected, rtol=1e-5)
+        np.testing.assert_array_equal(seen["global_noise"][1::2], drawn["global_noise"][1::2])
+        np.testing.assert_array_equal(codes.drawn, drawn["global_noise"][1::2])
+        np.testing.assert_allclose(codes.mean, mean, rtol=1e-5)
+
+    def test_learns_beside_the_generator(self):
+        model = _model_with_encoder()
+        before, average = _copy(model.encoder), model.ema_encoder.get_weights()
+        values = {name: float(value) for name, value in model.train_step(_batch(5)).items()}
+        self.assertTrue(_moved(before, model.encoder))
+        expected = sum(weight * values[name] for name, weight in _CODES.items())
+        self.assertAlmostEqual(values["generator"], expected, places=4)
+        moved = zip(average, model.ema_encoder.get_weights(), model.encoder.get_weights())
+        for old, new, fast in moved:
+            np.testing.assert_allclose(new, old + (9 / 11) * (fast - old), atol=1e-6)
+        self.assertIn(
+            "kl",
+            model.evaluate(tf.data.Dataset.from_tensors(_batch()), verbose=0, return_dict=True),
+        )
+
+    def test_bad_settings(self):
+        with self.assertRaisesRegex(ValueError, "the losses kl, code need an encoder"):
+            _model(_CODES, **_NOISE)
+        with self.assertRaisesRegex(ValueError, "needs a generator with global noise"):
+            _model(encoder=build_encoder(_SIZE, 4, base_filters=2))
+
+
+class MovesTest(absltest.TestCase):
+    def test_discriminators_see_moved_pictures_and_the_strength_adapts(self):
+        model = _model(adaptive_moves=AdaptiveMoves(0.6, images=8), rate=1e-2)
+        model.moves.strength.assign(0.4)
+        shown = []
+        (discriminator,) = model.discriminators["image"]
+        call = discriminator.call
+        discriminator.call = lambda inputs, **rest: shown.append(inputs) or call(inputs, **rest)
+        batch = _batch()
+        values = model.train_step(batch)
+        (real_map, real), (fake_map, _) = shown
+        np.testing.assert_array_equal(real_map, fake_map)
+        self.assertTrue(np.any(real.numpy() != batch["image"].numpy()))
+        self.assertAlmostEqual(float(values["moves_strength"]), 0.4, places=5)
+        step = 0.5 if float(values["accuracy_real"]) > 0.8 else -0.4  # four images of eight
+        self.assertAlmostEqual(float(model.moves.strength), 0.4 + step, places=5)
+        shown.clear()
+        model.test_step(batch)
+        np.testing.assert_array_equal(shown[0][1], batch["image"])
 
 
 class DermGANTest(absltest.TestCase):

@@ -33,6 +33,7 @@ class GeneratorConfig:
     normalization: str = "instance"  # or "batch" or "none"
     dropout: float = 0.5  # rate at the three innermost decoder levels; 0.5 in pix2pix
     global_noise: int = 0  # channels of one noise vector tiled over the map
+    lesion_noise: int = 0  # how many of them, the last, are zero around the boxes
     pixel_noise: int = 0  # channels of per-pixel noise beside the map
     level_noise: int = 0  # channels of per-pixel noise at every decoder level
     map_encoding: str = "rgb"  # or "embedding"
@@ -65,6 +66,11 @@ class GeneratorConfig:
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} {getattr(self, name)} is negative; 0 is off")
+        if not 0 <= self.lesion_noise <= self.global_noise:
+            raise ValueError(
+                f"lesion_noise {self.lesion_noise} is not in 0..{self.global_noise}, the "
+                "global_noise that it is a part of"
+            )
         if self.roi_side and not self.modulation:
             raise ValueError(f"roi_side {self.roi_side} is for modulation, which is off")
         if self.roi_side and self.image_size % self.roi_side:
@@ -172,14 +178,10 @@ class _Parts:
             )(x)
         beside = [x]
         if self.config.global_noise:
-            tiled = tf.keras.layers.Reshape((1, 1, self.config.global_noise), dtype=self.dtype)(
-                inputs["global_noise"]
+            tiled = modulation.TiledNoise(
+                self.config.lesion_noise, name="tiled_noise", dtype=self.dtype
             )
-            beside.append(
-                tf.keras.layers.UpSampling2D(
-                    self.config.image_size, name="tiled_noise", dtype=self.dtype
-                )(tiled)
-            )
+            beside.append(tiled([inputs["map"], inputs["global_noise"]]))
         if self.config.pixel_noise:
             beside.append(inputs["pixel_noise"])
         return self._concatenate(beside, "input")
@@ -254,6 +256,7 @@ class _Parts:
             self.config.roi_side,
             self.config.num_skin_types,
             self.config.num_conditions,
+            self.config.lesion_noise,
             name="styles",
             dtype=self.dtype,
         )([inputs["map"], *noise])

@@ -91,6 +91,21 @@ def feature_matching_loss(real_features: tf.Tensor, fake_features: tf.Tensor) ->
     return tf.reduce_mean(tf.math.squared_difference(real, tf.cast(fake_features, tf.float32)))
 
 
+def kl_loss(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+    """Kullback-Leibler divergence from the standard normal, in nats; both float32 [B, N]."""
+    terms = mean**2 + tf.exp(log_variance) - log_variance - 1.0
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(terms, axis=-1))
+
+
+class Codes(NamedTuple):
+    """Codes of a batch, float32 [., N]: every second image is painted from its photograph's."""
+
+    mean: tf.Tensor  # of the photographs' codes, examples 0, 2, ...
+    log_variance: tf.Tensor
+    drawn: tf.Tensor  # standard normal, that examples 1, 3, ... are painted from
+    found: tf.Tensor  # by the encoder in these images
+
+
 class ForwardPass(NamedTuple):
     """What the losses of a batch are computed from; images float32 [B, S, S, 3] in [-1, 1]."""
 
@@ -99,6 +114,14 @@ class ForwardPass(NamedTuple):
     generated: tf.Tensor  # from the maps
     judgements: Mapping[str, Sequence[Judgement]]  # finest first, by what is shown, see VIEWS
     adversarial: Adversarial
+    codes: Any = None  # Codes, where there is an encoder
+
+    def paired(self, batch: tf.Tensor) -> tf.Tensor:
+        """Returns the examples whose image is meant to be like their photograph.
+
+        All, or with an encoder those that are painted from the photograph's code.
+        """
+        return batch if self.codes is None else batch[::2]
 
 
 # What discriminators may be shown: images and their ROI, bool [B, S, S], to images.
@@ -116,6 +139,7 @@ class Loss:
     function: Callable[[ForwardPass], tf.Tensor]
     weight: float = 0.0  # in the sum that the generator minimizes
     view: str = "image"  # what the discriminators that it needs are shown, see VIEWS
+    of_codes: bool = False  # whether it needs an encoder
 
 
 def _gan(view: str) -> Callable[[ForwardPass], tf.Tensor]:
@@ -126,22 +150,27 @@ def _gan(view: str) -> Callable[[ForwardPass], tf.Tensor]:
 
 LOSSES: Sequence[Loss] = (
     Loss("gan", _gan("image")),
-    Loss("l1", lambda seen: reconstruction_loss(seen.image, seen.generated)),
+    Loss("l1", lambda seen: reconstruction_loss(*map(seen.paired, (seen.image, seen.generated)))),
     Loss(
         "roi",
         lambda seen: roi_reconstruction_loss(
-            seen.image, seen.generated, maps.roi_of_batch(seen.semantic_map)
+            *map(seen.paired, (seen.image, seen.generated, maps.roi_of_batch(seen.semantic_map)))
         ),
     ),
     Loss(
         "feature_matching",
         lambda seen: _mean(
-            feature_matching_loss(one.real_features, one.fake_features)
+            feature_matching_loss(*map(seen.paired, (one.real_features, one.fake_features)))
             for one in seen.judgements["image"]
         ),
     ),
     # Of an extra discriminator of the boxes' inside: the paper saw no improvement.
     Loss("roi_gan", _gan("roi"), view="roi"),
+    # Of an encoder: codes of photographs are like drawn ones, and drawn ones are found again.
+    Loss("kl", lambda seen: kl_loss(seen.codes.mean, seen.codes.log_variance), of_codes=True),
+    Loss(
+        "code", lambda seen: reconstruction_loss(seen.codes.drawn, seen.codes.found), of_codes=True
+    ),
 )
 NAMES: Sequence[str] = tuple(loss.name for loss in LOSSES)
 

@@ -102,6 +102,22 @@ def _judgement(real, fake):
     return Judgement(*(tf.fill((1, 2, 2, 1), value) for value in (real, 1.0, fake, 4.0)))
 
 
+class PairedTest(absltest.TestCase):
+    def test_with_codes_every_second_example(self):
+        codes = losses.Codes(*[tf.zeros((1, 1))] * 4)
+        batch = tf.range(5)
+        empty = [tf.zeros((0,))] * 3
+        kind = losses.adversarial("least_squares")
+        self.assertLen(losses.ForwardPass(*empty, {}, kind).paired(batch), 5)
+        chosen = losses.ForwardPass(*empty, {}, kind, codes).paired(batch)
+        np.testing.assert_array_equal(chosen, [0, 2, 4])
+
+    def test_kl_of_a_narrow_code(self):
+        # 1/2 (m^2 + s^2 - ln s^2 - 1) for m = 1, s^2 = 1/e.
+        value = losses.kl_loss(tf.constant([[1.0]]), tf.constant([[-1.0]]))
+        self.assertAlmostEqual(float(value), 0.5 * (1 + math.exp(-1) + 1 - 1), places=6)
+
+
 class WeightedTest(absltest.TestCase):
     def test_every_loss_has_a_weight_and_a_value(self):
         chosen = losses.weighted(l1=3.0, gan=2)
@@ -124,7 +140,10 @@ class WeightedTest(absltest.TestCase):
         generated = np.full_like(image, 0.5)
         generated[0, 0, 0] = 0.25
         pictures = map(tf.constant, (semantic_map, image, generated))
-        seen = losses.ForwardPass(*pictures, both, losses.adversarial("least_squares"))
+        codes = losses.Codes(
+            *(tf.constant([value]) for value in ([1.0, 0], [0.0, 0], [2.0, 0], [0.0, 1]))
+        )
+        seen = losses.ForwardPass(*pictures, both, losses.adversarial("least_squares"), codes)
         values = {loss.name: float(loss.function(seen)) for loss in losses.weighted()}
         expected = {
             "gan": (0.5 * 1 + 0.5 * 1) / 2,
@@ -132,6 +151,8 @@ class WeightedTest(absltest.TestCase):
             "roi": 0.25,
             "feature_matching": 3.0**2,
             "roi_gan": 0.5 * 2**2,
+            "kl": 0.5 * 1.0**2,
+            "code": (2.0 + 1.0) / 2,
         }
         self.assertSameElements(values, expected)
         for name, value in expected.items():

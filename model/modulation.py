@@ -14,8 +14,6 @@ import tensorflow as tf
 from model import layers
 from preprocessing.data import maps
 
-_REGIONS = 2  # around the boxes, inside
-
 
 @layers.serializable
 class MapStyles(tf.keras.layers.Layer):
@@ -24,7 +22,8 @@ class MapStyles(tf.keras.layers.Layer):
     Inputs: map float [B, H, W, 3] in [-1, 1] and, where there is one, the global noise
     [B, N]. Outputs: styles [B, 2, units], around the boxes and inside, and the ROI
     [B, h, w, 1], 0..1, averaged down to `roi_side`, if that is not 0. Both regions
-    share skin type (zeros where it is unknown) and noise. Computed in float32 whatever the policy.
+    share skin type (zeros where it is unknown) and noise, but for its last `lesion_noise`
+    values, which are zero around the boxes. Computed in float32 whatever the policy.
     """
 
     def __init__(
@@ -33,9 +32,11 @@ class MapStyles(tf.keras.layers.Layer):
         roi_side: int = 0,
         num_skin_types: int = 6,
         num_conditions: int = 27,
+        lesion_noise: int = 0,
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
+        self.lesion_noise = lesion_noise
         self.num_skin_types = num_skin_types
         self.num_conditions = num_conditions
         self.units = units
@@ -63,8 +64,10 @@ class MapStyles(tf.keras.layers.Layer):
         inside = around + layers.look_up(self.conditions, condition)
         regions = tf.stack([around, inside], axis=1)
         for one in noise:
-            shared = tf.repeat(tf.cast(one, tf.float32)[:, None], _REGIONS, axis=1)
-            regions = tf.concat([regions, shared], axis=-1)
+            masks = tf.constant(
+                [_of_skin(one.shape[-1], self.lesion_noise), _of_skin(one.shape[-1], 0)]
+            )
+            regions = tf.concat([regions, tf.cast(one, tf.float32)[:, None] * masks], axis=-1)
         hidden = tf.nn.leaky_relu(self.hidden(regions), 0.2)
         styles = tf.nn.leaky_relu(self.styles(hidden), 0.2)
         roi = tf.cast(roi, self.compute_dtype)[..., None]
@@ -77,7 +80,36 @@ class MapStyles(tf.keras.layers.Layer):
             "roi_side": self.roi_side,
             "num_skin_types": self.num_skin_types,
             "num_conditions": self.num_conditions,
+            "lesion_noise": self.lesion_noise,
         }
+
+
+def _of_skin(size: int, lesion_noise: int) -> list[float]:
+    """Returns 1 for the values of global noise that skin around the boxes sees, else 0."""
+    return [1.0] * (size - lesion_noise) + [0.0] * lesion_noise
+
+
+@layers.serializable
+class TiledNoise(tf.keras.layers.Layer):
+    """Lays the global noise on every pixel, its last `lesion_noise` values inside the boxes alone.
+
+    Inputs: map float [B, S, S, 3] in [-1, 1] and noise [B, N]. Output: [B, S, S, N].
+    """
+
+    def __init__(self, lesion_noise: int = 0, **kwargs: Any):
+        super().__init__(autocast=False, **kwargs)
+        self.lesion_noise = lesion_noise
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Maps (map, noise) to noise per pixel."""
+        semantic_map, noise = inputs
+        noise = tf.cast(noise, self.compute_dtype)[:, None, None]
+        everywhere = tf.constant(_of_skin(noise.shape[-1], self.lesion_noise), noise.dtype)
+        roi = tf.cast(maps.roi_of_batch(semantic_map), noise.dtype)[..., None]
+        return noise * tf.maximum(roi, everywhere)
+
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
+        return {**super().get_config(), "lesion_noise": self.lesion_noise}
 
 
 def _resized(roi: tf.Tensor, side: int) -> tf.Tensor:

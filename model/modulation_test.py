@@ -32,6 +32,21 @@ class MapStylesTest(absltest.TestCase):
             different = np.abs(self._styles(layer, *changed)[0] - styles).max(-1)
             self.assertGreater(different.min(), 1e-3)
 
+    def test_lesion_noise_is_for_the_inside(self):
+        layer = modulation.MapStyles(16, lesion_noise=1)
+        noise = np.zeros((1, 4), "f")
+        styles, _ = self._styles(layer, _map(2, 5), noise)
+        for value, moves_skin in ((0, True), (3, False)):
+            other = noise.copy()
+            other[0, value] = 1.0
+            changed = np.abs(self._styles(layer, _map(2, 5), other)[0] - styles).max(-1)[0]
+            self.assertEqual(changed[0] > 0, moves_skin)
+            self.assertGreater(changed[1], 0)
+        tiled = modulation.TiledNoise(1)([_map(2, 5), tf.ones((1, 3))]).numpy()
+        self.assertEqual(tiled.shape, (1, 16, 16, 3))
+        np.testing.assert_array_equal(tiled[0, 0, 0], [1, 1, 0])
+        np.testing.assert_array_equal(tiled[0, 8, 8], [1, 1, 1])
+
     def test_works_without_noise(self):
         styles, _ = modulation.MapStyles(16)([_map(2, 5)])
         self.assertEqual(styles.shape, (1, 2, 16))

@@ -10,7 +10,7 @@ import ml_collections
 from common import command_line
 
 # Side of the images that a configuration was made for and measured with.
-MEASURED_SIZES = {"demo": 64, "paper": 256, "paper26": 256, "pix2pix": 256}
+MEASURED_SIZES = {"clinical": 256, "demo": 64, "paper": 256, "paper26": 256, "pix2pix": 256}
 FOLDER = pathlib.Path(__file__).parent / "configs"
 
 

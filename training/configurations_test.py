@@ -2,19 +2,21 @@ import os
 import pathlib
 from unittest import mock
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from training import configurations
-from training.configs import demo, paper, paper26, pix2pix
+from training.configs import clinical, demo, paper, paper26, pix2pix
 
 
 def _parts(config):
     return [(name, value) for name, value in config.to_dict().items() if isinstance(value, dict)]
 
 
-class ConfigurationsTest(absltest.TestCase):
+class ConfigurationsTest(parameterized.TestCase):
     def test_names_become_files(self):
-        self.assertEqual(configurations.names(), ["demo", "paper", "paper26", "pix2pix"])
+        self.assertEqual(
+            configurations.names(), ["clinical", "demo", "paper", "paper26", "pix2pix"]
+        )
         for form in (["--config=paper"], ["--config", "paper"]):
             argv = ["train", *form, "--workdir=w"]
             configurations.expand_names(argv)
@@ -56,7 +58,9 @@ class ConfigurationsTest(absltest.TestCase):
             )
 
     def test_unknown(self):
-        with self.assertRaisesRegex(ValueError, "'papr' is neither a file nor one of demo, paper"):
+        with self.assertRaisesRegex(
+            ValueError, "'papr' is neither a file nor one of clinical, demo"
+        ):
             configurations.path_of("papr")
 
     def test_configs_are_what_they_say(self):
@@ -70,7 +74,7 @@ class ConfigurationsTest(absltest.TestCase):
         self.assertEqual((losses.l1, losses.roi, losses.feature_matching), (100.0, 0.0, 0.0))
         # Every config has the same fields, so that all overrides work with all.
         fields = {part: sorted(values) for part, values in _parts(paper.get_config())}
-        for other in (demo, paper26, pix2pix):
+        for other in (clinical, demo, paper26, pix2pix):
             ours = {part: sorted(values) for part, values in _parts(other.get_config())}
             self.assertEqual(ours, fields)
 

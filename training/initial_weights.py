@@ -56,6 +56,9 @@ def find(run_dir: str) -> Source:
 def _networks(model: DermGAN) -> Iterator[tuple[str, tf.keras.Model]]:
     yield "generator", model.generator
     yield "ema_generator", model.ema_generator
+    if model.encoder and model.ema_encoder:
+        yield "encoder", model.encoder
+        yield "ema_encoder", model.ema_encoder
     for view, judges in model.discriminators.items():
         for judge in judges:
             yield f"{view}/{judge.name}", judge
@@ -91,11 +94,8 @@ def take_over(model: DermGAN, source: Source, conditions: tuple[str, ...]) -> st
     config = ml_collections.ConfigDict(description["config"])
     other = model_factory.build_model(config, 1, description["precision"], len(source.conditions))
     try:
-        checkpoint = tf.train.Checkpoint(
-            generator=other.generator,
-            ema_generator=other.ema_generator,
-            discriminators=other.discriminators,
-        )
+        networks = {name: network for name, network in _networks(other) if "/" not in name}
+        checkpoint = tf.train.Checkpoint(**networks, discriminators=other.discriminators)
         checkpoint.restore(source.path).assert_existing_objects_matched().expect_partial()
     except (tf.errors.OpError, ValueError, AssertionError) as error:
         raise ValueError(f"{source.path}: not usable ({str(error).splitlines()[0]})") from error

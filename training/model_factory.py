@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, Optional
 
 import ml_collections
 import tensorflow as tf
@@ -10,7 +10,9 @@ import tensorflow as tf
 from model import losses
 from model.dermgan import DermGAN
 from model.discriminator import DiscriminatorConfig, build_discriminators
+from model.encoder import build_encoder
 from model.generator import GeneratorConfig, build_generator
+from model.moves import AdaptiveMoves
 from training import configurations
 from training.optimizers import build_adam
 
@@ -55,6 +57,8 @@ def build_model(
         ema_generator,
         ema_decay,
         config.seed,
+        _build_encoder(config, precision),
+        _build_moves(config),
     )
     # A variable, so that whatever continues the run can move the schedule's end.
     model.total_steps = tf.Variable(total_steps, False, dtype=tf.int64, name="total_steps")
@@ -70,7 +74,7 @@ def build_model(
         jit_compile=config.training.xla,
         steps_per_execution=_steps_per_execution(config),
     )
-    model.generator_optimizer.build(model.generator.trainable_variables)
+    model.generator_optimizer.build(model.generator_variables())
     model.discriminator_optimizer.build(model.discriminator_variables())
     return model
 
@@ -89,6 +93,8 @@ def _build_discriminators(
     """Those of whole images, at their scales, and one for each further view."""
     settings = config.discriminator.to_dict()
     scales = settings.pop("scales")
+    for name in ("moves", "moves_images"):
+        del settings[name]
     judge = DiscriminatorConfig(**settings, **common)
     # Around the boxes a view's images are 0: detail would be their edges.
     plain = dataclasses.replace(judge, detail=0.0)
@@ -102,17 +108,44 @@ def _build_discriminators(
     }
 
 
+def _build_encoder(config: ml_collections.ConfigDict, precision: str) -> Optional[tf.keras.Model]:
+    if not config.encoder.base_filters:
+        return None
+    model, replicas = config.model, tf.distribute.get_strategy().num_replicas_in_sync
+    if config.training.batch_size < 2 * replicas:
+        raise ValueError(
+            f"training.batch_size {config.training.batch_size}: an encoder needs two images for "
+            "each device, one to read and one to draw; --config.encoder.base_filters=0 is without"
+        )
+    return build_encoder(
+        model.image_size,
+        model.global_noise,
+        model.lesion_noise,
+        config.encoder.base_filters,
+        precision,
+    )
+
+
+def _build_moves(config: ml_collections.ConfigDict) -> Optional[AdaptiveMoves]:
+    settings = config.discriminator
+    return AdaptiveMoves(settings.moves, settings.moves_images) if settings.moves else None
+
+
 def make_checkpoint(model: DermGAN) -> tf.train.Checkpoint:
     """Returns everything that an exact continuation needs, as one checkpoint.
 
     Noise and data order are functions of the seed and the step, and the step is
     the optimizer's, so weights, optimizers and the schedule's length are all there is.
     """
-    return tf.train.Checkpoint(
-        generator=model.generator,
-        ema_generator=model.ema_generator,
-        discriminators=model.discriminators,
-        generator_optimizer=model.generator_optimizer,
-        discriminator_optimizer=model.discriminator_optimizer,
-        total_steps=model.total_steps,
-    )
+    parts = {
+        "generator": model.generator,
+        "ema_generator": model.ema_generator,
+        "encoder": model.encoder,
+        "ema_encoder": model.ema_encoder,
+        "discriminators": model.discriminators,
+        "generator_optimizer": model.generator_optimizer,
+        "discriminator_optimizer": model.discriminator_optimizer,
+        "moves": model.moves,
+        "total_steps": model.total_steps,
+    }
+    return tf.train.Checkpoint(**{name: part for name, part in parts.items() if part is not None})

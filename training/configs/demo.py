@@ -25,7 +25,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.base_filters = 32
     config.model.normalization = "batch"
     config.model.dropout = 0.0
-    config.model.global_noise = 16
+    config.model.global_noise = 32
+    config.model.lesion_noise = 16
     config.model.pixel_noise = 4
     config.model.level_noise = 4
     config.model.map_encoding = "embedding"
@@ -48,6 +49,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.loss.l1 = 10.0
     config.loss.roi = 1.0
     config.loss.feature_matching = 1.0
+    config.loss.kl = 0.02
+    config.loss.code = 0.5
+
+    config.encoder.base_filters = 32
 
     config.optimizer.discriminator_learning_rate = 4e-4
 
