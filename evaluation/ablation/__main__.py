@@ -40,7 +40,10 @@ _RUN_DIRS = flags.DEFINE_list(
     "Trained runs as VARIANT=DIRECTORY, instead of training; any number of seeds of each.",
 )
 _VARIANTS = flags.DEFINE_list(
-    "variants", list(study.VARIANTS), "Models to train; the full one comes first."
+    "variants",
+    None,
+    f"Models to train, of {', '.join(study.VARIANTS)}; by default all that the configuration has "
+    "a part to leave out for. The full one comes first.",
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Of the trainings; every model is trained with each.")
 _TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.")
@@ -81,7 +84,11 @@ def _given_models() -> List[study.Model]:
 
 def _models_to_train(workdir: str) -> List[study.Model]:
     variants = [study.FULL]
-    variants += [name for name in _VARIANTS.value if name != study.FULL]
+    variants += [
+        name
+        for name in _VARIANTS.value or study.default_variants(_CONFIG.value)
+        if name != study.FULL
+    ]
     return study.plan_models(_CONFIG.value, workdir, variants, _seeds())
 
 

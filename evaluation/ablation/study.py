@@ -26,6 +26,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "deconvolution_k4": {"model.upsampling": "deconvolution", "model.upsampling_kernel": 4},
     "no_roi": {"loss.roi": 0.0},
     "no_feature_matching": {"loss.feature_matching": 0.0},
+    "no_encoder": {"encoder.base_filters": 0, "loss.kl": 0.0, "loss.code": 0.0},
 }
 TITLES: Mapping[str, str] = {
     FULL: "DermGAN",
@@ -33,6 +34,7 @@ TITLES: Mapping[str, str] = {
     "deconvolution_k4": "no checkerboard mitigation, 4x4 kernels",
     "no_roi": "no ROI loss",
     "no_feature_matching": "no feature matching",
+    "no_encoder": "no encoder",
 }
 
 
@@ -66,6 +68,11 @@ class Measured:
     evaluation: FrechetEvaluation
 
 
+def default_variants(config: ml_collections.ConfigDict) -> List[str]:
+    """Returns the variants of a full model: the paper's, and what else it has to leave out."""
+    return [name for name in VARIANTS if name != "no_encoder" or config.encoder.base_filters]
+
+
 def check_base(config: ml_collections.ConfigDict) -> None:
     """Raises ValueError if something that an ablation leaves out is not in the full model."""
     if config.model.upsampling == "deconvolution":
@@ -87,6 +94,8 @@ def variant_config(
     """
     if variant not in VARIANTS:
         raise ValueError(f"variant {variant!r} is not one of {', '.join(VARIANTS)}")
+    if variant not in default_variants(config):
+        raise ValueError("encoder.base_filters is 0: the full model has no encoder to leave out")
     changed = config.copy_and_resolve_references()
     changed.update_from_flattened_dict(VARIANTS[variant])
     changed.seed = seed

@@ -7,6 +7,7 @@ from absl.testing import absltest, parameterized
 from evaluation.ablation import study
 from synthesis import trained_generator
 from training import testing_data
+from training.configs import demo, paper
 
 
 class VariantTest(parameterized.TestCase):
@@ -27,6 +28,18 @@ class VariantTest(parameterized.TestCase):
         self.assertEqual(changed.loss.feature_matching, feature_matching)
         self.assertEqual(changed.seed, 5)
         self.assertEqual(config.seed, 0)
+
+    def test_the_encoder_is_left_out_where_there_is_one(self):
+        config = demo.get_config()
+        self.assertEqual(study.default_variants(config), list(study.VARIANTS))
+        changed = study.variant_config(config, "no_encoder", 0)
+        self.assertEqual(
+            (changed.encoder.base_filters, changed.loss.kl, changed.loss.code), (0,) * 3
+        )
+        plain = paper.get_config()
+        self.assertNotIn("no_encoder", study.default_variants(plain))
+        with self.assertRaisesRegex(ValueError, "base_filters is 0: the full model has no encoder"):
+            study.variant_config(plain, "no_encoder", 0)
 
     def test_unknown_variant(self):
         with self.assertRaisesRegex(ValueError, "variant 'no_gan' is not one of full, "):
