@@ -58,7 +58,7 @@ class PageTest(parameterized.TestCase):
         folder = pathlib.Path(absltest.TEST_TMPDIR.value)
         path = cases.write_demo_cases(str(folder / "demo"), 12, overwrite=True)
         found = sources.from_manifest(path)
-        copy = found.pairs[0] if found.pairs else near_duplicates.Pair(0, 1, 3, 0.9, False)
+        copy = found.pairs[0] if found.pairs else near_duplicates.Pair(0, 1, 90, 0.9, False)
         found = found._replace(pairs=[copy])
         for n in copy[:2]:
             image_id = found.looks[n].row.image_id

@@ -27,7 +27,7 @@ COLUMNS = (
     "other_image_id",
     "other_patient_id",
     "other_split",
-    "distance",
+    "turned",
     "correlation",
     "mirrored",
 )
@@ -121,5 +121,5 @@ def write_report(
         cells: List[object] = []
         for row in (rows[pair.first], rows[pair.second]):
             cells += [row.image_id, row.patient_id, split_of[row.image_id]]
-        lines.append([*cells, pair.distance, f"{pair.correlation:.3f}", int(pair.mirrored)])
+        lines.append([*cells, pair.turned, f"{pair.correlation:.3f}", int(pair.mirrored)])
     manifest.write_csv(path, COLUMNS, lines)

@@ -9,7 +9,7 @@ import base64
 import numpy as np
 from PIL import Image
 
-SIDE = 32  # pixels; what `imagehash.phash` itself reduces an image to.
+SIDE = 32  # pixels
 
 
 def reduce(image: Image.Image) -> np.ndarray:

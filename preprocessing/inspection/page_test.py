@@ -42,7 +42,7 @@ def _inspection():
             manifest.Rejection(9, "b", "b.jpg", "photograph", "/d/b.jpg: no such file"),
             manifest.Rejection(8, "c", "c.jpg", "row", "unknown condition 'Akne'"),
         ],
-        pairs=[Pair(3, 12, 4, 0.91, True)],
+        pairs=[Pair(3, 12, 90, 0.91, True)],
         pictures={look.row.image_id: buffer.getvalue() for look in looks},
         crops={},
     )
@@ -110,7 +110,7 @@ class RenderTest(absltest.TestCase):
 
     def test_pairs_and_reasons(self):
         self.assertIn("Conditions differ.", self.html)
-        self.assertIn("Mirrored; 4 of 64 hash bits differ; correlation 0.91", self.html)
+        self.assertIn("Mirrored; turned by 90 degrees; correlation 0.91", self.html)
         rows = re.findall(r'<tr><td>(\d+)</td><td class="text">(\w+)</td>', self.html)
         self.assertEqual(rows, [("2", "photograph"), ("1", "row")])
 

@@ -151,7 +151,7 @@ class ShownTest(absltest.TestCase):
 
     def test_pictures_wanted_are_those_of_sheets_and_closest_pairs(self):
         looks = [_look(n, "Acne", 3) for n in range(90)]
-        pairs = [Pair(n, n + 45, 1, 0.85 + n / 1000, False) for n in range(45)]
+        pairs = [Pair(n, n + 45, 0, 0.85 + n / 1000, False) for n in range(45)]
         found = Inspection("s", False, looks, [], pairs, {}, {})
         self.assertEqual([pair.first for pair in found.pairs_shown()], list(range(44, 20, -1)))
         sheet = {look.row.image_id for look in found.shown()["Acne"]}

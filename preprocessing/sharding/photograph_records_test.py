@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from preprocessing.data import maps, records
 from preprocessing.data.manifest import Box, Photograph
-from preprocessing.duplicates import near_duplicates, thumbnails
+from preprocessing.duplicates import thumbnails
 from preprocessing.sharding import photograph_records, plans
 
 _SETTINGS = plans.Settings(image_size=64, full_size=80, photographs_per_shard=4)
@@ -141,8 +141,6 @@ class ProcessPhotographTest(parameterized.TestCase):
         large.save(self.folder / "a.png", "JPEG", quality=95)
         found = photograph_records.thumbnail_of(_ROW, str(self.folder), _SETTINGS)
         expected = thumbnails.reduce(large)
-        hashes = near_duplicates.hashes_of(np.stack([found, expected]))
-        self.assertLessEqual(near_duplicates.distance(hashes[:1], hashes[1:])[0], 4)
         self.assertLess(np.abs(found.astype(float) - expected).mean(), 1)
 
     @parameterized.parameters(
