@@ -90,11 +90,7 @@ def export_program(
     functions = _lower(run.model, config, shown, named, folder)
     drawn = packed.drawn and not checkpoint
     stored = first_values.write(named, folder / "variables.npz", drawn, config.seed)
-    here = pathlib.Path(__file__).parent
-    shutil.copyfile(here / RUNNER, folder / RUNNER)
-    (folder / _RUNNER_MODULES).mkdir()
-    for module in sorted((here / _RUNNER_MODULES).glob("*.py")):
-        shutil.copyfile(module, folder / _RUNNER_MODULES / module.name)
+    copy_runner(folder)
     (folder / "README.txt").write_text(_README.format(runner=RUNNER), encoding="utf-8")
     training = config.training
     meta = {
@@ -117,6 +113,15 @@ def export_program(
     (folder / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
     return f"{data}; {size:,.1f} MiB in all, from step {run.model.step:,}"
+
+
+def copy_runner(folder: pathlib.Path) -> None:
+    """Copies what runs a program into its folder."""
+    here = pathlib.Path(__file__).parent
+    shutil.copyfile(here / RUNNER, folder / RUNNER)
+    (folder / _RUNNER_MODULES).mkdir()
+    for module in sorted((here / _RUNNER_MODULES).glob("*.py")):
+        shutil.copyfile(module, folder / _RUNNER_MODULES / module.name)
 
 
 def _description(run: Run, output_dir: str) -> dict[str, Any]:

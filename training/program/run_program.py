@@ -50,18 +50,20 @@ class Output:
         if resume:
             if not (folder / _MARKER).is_file():
                 raise ProgramError(f"{folder}: nothing to resume; it has no {_MARKER}")
-            found = json.loads((folder / _MARKER).read_text())
+            try:
+                found = json.loads((folder / _MARKER).read_text())
+            except ValueError as error:
+                raise ProgramError(f"{folder / _MARKER}: damaged ({error})") from error
             if found["program"] != program.digest:
                 raise ProgramError(f"{folder}: was made by another program than this one")
             self._marker = {**found, **self._marker}
             self._restore(self.checkpoints())
-        elif folder.exists() and any(folder.iterdir()):
+        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ProgramError(
                 f"{folder}: not empty; choose another --output_dir, or --resume what is there"
             )
         for name in ("checkpoints", "samples"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        self._marker = {"program": program.digest, "jax": jax.__version__}
         self._write_marker()
         path, step = folder / "metrics.jsonl", program.step
         lines = path.read_text().splitlines(True) if path.exists() else []
@@ -178,7 +180,12 @@ def train(program: Program, batches: Batches, output: Output, args: argparse.Nam
     step, batch = program.step, program.meta["batch_size"]
     say(f"steps {step:,} to {clock.said()}, batches of {batch}")
     stopped = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, before)  # a second Ctrl-C does not wait
+
+    before = signal.signal(signal.SIGINT, stop)
     bar, stream = _Bar(), batches.stream(step)
     since = (step, time.monotonic())
     try:
@@ -232,11 +239,16 @@ class Clock:
           program: its `total_steps` is set.
           seconds: at most; without `steps`, the schedule is made to end then.
           steps: in all; by default, the program's own.
+
+        Raises:
+          ProgramError: it has taken more than `steps`.
         """
         self._program, self._seconds = program, seconds
         self.start, self._began = program.step, time.monotonic()
         self._first: Optional[tuple[int, float]] = None
         self._adjusted = -math.inf
+        if steps and steps < self.start:
+            raise ProgramError(f"--steps={steps}: {self.start:,} are taken already")
         self.timed = bool(seconds) and not steps
         self.total = _TIMED if self.timed else steps or int(program.get("total_steps"))
         program.set("total_steps", self.total)
@@ -360,9 +372,12 @@ def main() -> None:
     args = parser.parse_args()
     if not args.bench and not args.output_dir:
         parser.error("--output_dir is missing")
+    for name, value in vars(args).items():
+        if type(value) in (int, float) and value <= 0:
+            parser.error(f"--{name}={value} is not positive")
     try:
         _run(args)
-    except ProgramError as error:
+    except (ProgramError, OSError) as error:
         sys.exit(f"error: {error}")
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):

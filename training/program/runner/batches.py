@@ -141,9 +141,16 @@ def augment(maps: Any, images: Any, large: int, corners: Any, flips: Any) -> Any
 def _read(folder: pathlib.Path, size: int) -> Any:
     """Reads the crops, or makes them of photographs; [maps, images]."""
     if not (folder / crops.PHOTOGRAPHS).is_file():
-        return [np.load(folder / f"train_{kind}.npy", mmap_mode="r") for kind in KINDS]
+        return [_load(folder / f"train_{kind}.npy") for kind in KINDS]
     say("cutting the crops out of the photographs")
     try:
         return crops.read(folder, size)
     except (OSError, ValueError, KeyError) as error:
         raise ProgramError(f"{folder}: its photographs cannot be used ({error})") from error
+
+
+def _load(path: pathlib.Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise ProgramError(f"{path}: cannot be read ({error})") from error

@@ -8,6 +8,8 @@ import pathlib
 import re
 import sys
 import time
+import zipfile
+import zlib
 from typing import Any
 
 import jax
@@ -19,7 +21,8 @@ import numpy as np  # noqa: E402
 from .first_value import first_value  # noqa: E402
 
 FORMAT_VERSION = 2
-TESTED = ("0.10.2",)  # versions of JAX that the project's tests ran with
+# Versions of JAX that the project's tests ran with, for Python 3.10, 3.11 and 3.12.
+TESTED = ("0.6.2", "0.10.2", "0.11.2", "0.12.0.1")
 
 
 class ProgramError(Exception):
@@ -39,27 +42,28 @@ def compile_hlo(path: pathlib.Path, device: Any) -> Any:
       What takes a list of buffers on the device and returns a list of them.
 
     Raises:
-      ProgramError: this JAX has another inside.
+      ProgramError: there is no whole module, or this JAX has another inside.
     """
     started = time.time()
     try:
-        from jax._src.interpreters import mlir
+        module = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise ProgramError(f"{path}: cannot be read ({error})") from error
+    try:
         from jax._src.lib import xla_client
         from jaxlib import _jax
-        from jaxlib.mlir import ir
 
-        computation = xla_client.XlaComputation(gzip.decompress(path.read_bytes()))
+        computation = xla_client.XlaComputation(module)
         text = _jax.mlir.xla_computation_to_mlir_module(computation)
         text = text.decode() if isinstance(text, bytes) else text
-        with mlir.make_ir_context():
-            module = ir.Module.parse(without_copies(text))
-            executable = device.client.compile_and_load(
-                module, _jax.DeviceList((device,)), xla_client.CompileOptions()
-            )
+        executable = device.client.compile_and_load(
+            without_copies(text), (device,), xla_client.CompileOptions()
+        )
     except (ImportError, AttributeError, TypeError) as error:
+        reason = str(error).splitlines()[0]
         raise ProgramError(
-            f"JAX {jax.__version__} is not built as this runner expects ({error}); "
-            f"install jax=={TESTED[-1]}"
+            f"JAX {jax.__version__} is not built as this runner expects ({reason}); "
+            f"install one of {', '.join(TESTED)}"
         ) from error
     name = path.name.split(".")[0]
     say(f"{name}: compiled in {time.time() - started:.0f} s")
@@ -88,7 +92,10 @@ def read_meta(folder: pathlib.Path) -> tuple[dict[str, Any], str]:
     if not path.is_file():
         raise ProgramError(f"{folder}: no program; it has no program.json")
     content = path.read_bytes()
-    meta = json.loads(content)
+    try:
+        meta = json.loads(content)
+    except ValueError as error:
+        raise ProgramError(f"{path}: cut off or damaged ({error})") from error
     if meta.get("format_version") != FORMAT_VERSION:
         raise ProgramError(
             f"{folder}: a program of format {meta.get('format_version')}, this runner takes "
@@ -110,16 +117,20 @@ class Program:
         """Reads a program; its functions are compiled when they are called first.
 
         Raises:
-          ProgramError: no such program, or one of another format.
+          ProgramError: no such program, a damaged one, or one of another format.
         """
         self.folder, self.device = folder, device
         self.meta, self.digest = read_meta(folder)
         self.names = [variable["name"] for variable in self.meta["variables"]]
         self._index = {name: number for number, name in enumerate(self.names)}
-        with np.load(folder / "variables.npz") as stored:
-            self.values = [
-                self.put(first_value(variable, stored)) for variable in self.meta["variables"]
-            ]
+        path = folder / "variables.npz"
+        try:
+            with np.load(path) as stored:
+                self.values = [
+                    self.put(first_value(variable, stored)) for variable in self.meta["variables"]
+                ]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ProgramError(f"{path}: cannot be read ({error})") from error
         self._executables: dict[str, Any] = {}
 
     def put(self, array: Any) -> Any:
