@@ -3,8 +3,8 @@
 A Frechet distance means nothing by itself: it depends on network, layer, N and data.
 The same photographs, blurred to a half, a quarter and an eighth of their resolution, go
 through the same trials. Between which of these steps the generated images stand can be
-said in words, whatever the network; a network that does not tell the steps apart has no
-say.
+said in words, whatever the network. Steps that a network does not tell apart are left
+out; one that tells none has no say.
 """
 
 import dataclasses
@@ -39,19 +39,28 @@ class Ladder:
     blurred: Mapping[int, float]
 
     @property
-    def tells(self) -> bool:
-        """Whether each step is clearly farther than the one before."""
-        steps = [max(self.floor, 0.0), *(self.blurred[factor] for factor in sorted(self.blurred))]
-        return all(after > _LEAST_STEP * before for before, after in zip(steps, steps[1:]))
+    def steps(self) -> Dict[int, float]:
+        """The steps that are told apart, the finest first.
+
+        From the coarsest on, each that is clearly nearer than the one after it, and
+        farther than photographs as they are.
+        """
+        found: Dict[int, float] = {}
+        nearest = max(_LEAST_STEP * self.floor, self.highest_floor)
+        for factor in sorted(self.blurred, reverse=True):
+            value = self.blurred[factor]
+            if value > nearest and all(_LEAST_STEP * value < other for other in found.values()):
+                found = {factor: value, **found}
+        return found
 
     def verdict(self, distance: float) -> str:
         """Returns where generated images of this mean distance stand, in words."""
-        if not self.tells:
+        if not self.steps:
             return "no verdict: these features do not tell photographs from blurred ones"
         if distance <= self.highest_floor:
             return "not told apart from photographs, with so many images"
-        below = [factor for factor in sorted(self.blurred) if self.blurred[factor] <= distance]
-        above = [factor for factor in sorted(self.blurred) if self.blurred[factor] > distance]
+        below = [factor for factor, value in self.steps.items() if value <= distance]
+        above = [factor for factor in self.steps if factor not in below]
         if not below:
             where = f"nearer to photographs than photographs at {_SHARES[above[0]]}"
         elif not above:
@@ -59,7 +68,9 @@ class Ladder:
         else:
             steps = f"{_SHARES[below[-1]]} to {_SHARES[above[0]]}"
             where = f"as far from photographs as photographs at {steps}"
-        return f"{where} of their resolution"
+        unseen = [_SHARES[factor] for factor in sorted(self.blurred) if factor not in self.steps]
+        but = f" ({' and '.join(unseen)} not told apart here)" if unseen else ""
+        return f"{where} of their resolution{but}"
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the numbers for JSON."""
@@ -67,7 +78,7 @@ class Ladder:
             "floor": self.floor,
             "highest_floor": self.highest_floor,
             "blurred": {f"1/{factor}": value for factor, value in self.blurred.items()},
-            "tells": self.tells,
+            "told_apart": [f"1/{factor}" for factor in self.steps],
         }
 
 

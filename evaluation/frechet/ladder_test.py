@@ -22,10 +22,22 @@ class VerdictTest(parameterized.TestCase):
     def test_where_images_stand(self, distance, expected):
         self.assertStartsWith(_LADDER.verdict(distance), expected)
 
-    def test_a_network_that_does_not_tell_has_no_say(self):
-        for blurred in ({2: 1.0, 4: 6.0, 8: 12.0}, {2: 3.0, 4: 3.1, 8: 12.0}):
-            self.assertStartsWith(Ladder(1.0, 1.2, blurred).verdict(2.0), "no verdict")
-        self.assertTrue(_LADDER.as_dict()["tells"])
+    @parameterized.parameters(
+        # A half equals the floor; then a half and a quarter equal each other.
+        ({2: 1.1, 4: 6.0, 8: 12.0}, 2.0, "nearer to photographs than photographs at a quarter"),
+        ({2: 1.1, 4: 6.0, 8: 12.0}, 7.0, "as far from photographs as photographs at a quarter to"),
+        ({2: 3.0, 4: 3.1, 8: 12.0}, 3.05, "nearer to photographs than photographs at a quarter"),
+        ({2: 6.0, 4: 3.0, 8: 12.0}, 4.0, "as far from photographs as photographs at a quarter to"),
+    )
+    def test_steps_that_are_not_told_apart_are_left_out(self, blurred, distance, expected):
+        found = Ladder(1.0, 1.2, blurred)
+        self.assertEqual(found.as_dict()["told_apart"], ["1/4", "1/8"])
+        self.assertStartsWith(found.verdict(distance), expected)
+        self.assertEndsWith(found.verdict(distance), "(a half not told apart here)")
+
+    def test_a_network_that_tells_no_step_has_no_say(self):
+        self.assertStartsWith(Ladder(1.0, 1.2, {2: 1.0, 4: 1.1, 8: 1.2}).verdict(2.0), "no verdict")
+        self.assertEqual([*_LADDER.steps], [2, 4, 8])
 
 
 class MeasureTest(absltest.TestCase):
@@ -55,7 +67,7 @@ class MeasureTest(absltest.TestCase):
         real = rng.normal(size=(80, 4))
         blurred = {factor: real + factor for factor in ladder.FACTORS}
         found = ladder.measure(real, blurred, patients, 30, TrialProtocol(trials=4, partings=2))
-        self.assertTrue(found.tells)
+        self.assertEqual([*found.steps], [2, 4, 8])
         # A shift of f in each of four features: 4 f^2 farther, about.
         self.assertAlmostEqual(found.blurred[4] - found.floor, 4 * 16, delta=12)
         # Photographs against themselves would be at 0; others are not.
