@@ -17,6 +17,8 @@ docs/how_to/run_a_reader_study.md says how to run a study.
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
+import contextlib
+import functools
 import os
 import socket
 import sys
@@ -48,14 +50,22 @@ def _build() -> Main:
     condition = flags.DEFINE_list("condition", [], "Conditions to show; all of the generator.")
     readers = flags.DEFINE_integer("readers", StudyRequest.readers, "Number of readers.", 1)
     numbers = {
-        name: flags.DEFINE_integer(name, getattr(Design, name), text)
-        for name, text in (
-            ("real", "Photographs of the realism test; 0 for no such test."),
-            ("synthetic", "Synthetic images of the realism test."),
-            ("repeats", "Of these, how many are shown twice."),
-            ("pairs", "Pairs of which one is real, with confidence."),
-            ("questions", "Questions of the relevance test."),
-            ("images_per_question", "Images in each; a multiple of 4."),
+        name: flags.DEFINE_integer(name, None, f"{text}; by default {default}.")
+        for name, text, default in (
+            (
+                "real",
+                "Photographs of the realism test",
+                f"{Design.real} or all; 0 for no such test",
+            ),
+            ("synthetic", "Synthetic images of the realism test", "as many"),
+            ("repeats", "Of these, how many are shown twice", f"{Design.repeats} or half"),
+            ("pairs", "Pairs of which one is real, with confidence", f"{Design.pairs}"),
+            ("questions", "Questions of the relevance test", f"{Design.questions} or all possible"),
+            (
+                "images_per_question",
+                "Images in each, a multiple of 4",
+                f"{Design.images_per_question} or fewer",
+            ),
         )
     }
     image_pixels = flags.DEFINE_integer(
@@ -83,7 +93,7 @@ def _build() -> Main:
         if consent.value:
             agreed = page.read_consent(command_line.user_path(consent.value))
         request = StudyRequest(
-            Design(**{name: flag.value for name, flag in numbers.items()}),
+            {name: flag.value for name, flag in numbers.items()},
             readers.value,
             image_pixels.value,
             condition.value or None,
@@ -104,7 +114,7 @@ def _build() -> Main:
 
 
 def _serve() -> Main:
-    from evaluation.reader_study import answer_key
+    from evaluation.reader_study import answer_key, standing
     from evaluation.reader_study import server as servers
 
     study_dir = flags.DEFINE_string("study_dir", None, "What `build` made.", required=True)
@@ -137,12 +147,10 @@ def _serve() -> Main:
                     "before it where that matters",
                     file=sys.stderr,
                 )
-            try:
+            say = functools.partial(print, flush=True)
+            with contextlib.suppress(KeyboardInterrupt), standing.shown(key, store.answered, say):
                 server.serve_forever()
-            except KeyboardInterrupt:
-                pass
-            finally:
-                store.close()
+            store.close()
         print(f"\nanswers: {path}")
         print(f"next: bazel run //evaluation:reader_study -- score --study_dir={folder}")
 

@@ -2,19 +2,21 @@
 
 import dataclasses
 import secrets
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from common import files
 from evaluation.reader_study import answer_key, design, page
 from evaluation.reader_study.answer_key import Key, Reader
-from evaluation.reader_study.design import Design, Material, Picture
+from evaluation.reader_study.design import Design, Material, Photograph, Picture
 from evaluation.reader_study.page import PageText
 from preprocessing.data import taxonomy
 
 if TYPE_CHECKING:
     from evaluation.reader_study.pictures import Painter
+
+_LESS = 0.05  # by which a study is made smaller until there are images enough
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +24,8 @@ class StudyRequest:
     """What is to be built.
 
     Attributes:
-      design: how much of what.
+      numbers: how much of what, by field of `Design`; None is as much as the paper's, or as
+        there is.
       readers: how many.
       image_pixels: rows and columns of the image files.
       conditions: to show, in any spelling; all of the painter's by default.
@@ -30,7 +33,7 @@ class StudyRequest:
       text: of the first page.
     """
 
-    design: Design
+    numbers: Mapping[str, Optional[int]]
     readers: int = 10
     image_pixels: int = 256
     conditions: Optional[Sequence[str]] = None
@@ -49,6 +52,7 @@ def check_no_study(folder: str, overwrite: bool) -> None:
 
 def make_key(
     request: StudyRequest,
+    asked: Design,
     seed: int,
     material: Material,
     shown: Mapping[str, Picture],
@@ -58,6 +62,7 @@ def make_key(
 
     Args:
       request: what is built.
+      asked: how much of what.
       seed: of choice and order.
       material: from `choose_material`.
       shown: its pictures by id, with their sources.
@@ -67,11 +72,11 @@ def make_key(
     readers: Dict[str, Reader] = {}
     for number in range(1, request.readers + 1):
         name = f"reader_{number:0{width}d}"
-        trials = design.trials_of_reader(material, request.design.repeats, seed, number)
+        trials = design.trials_of_reader(material, asked.repeats, seed, number)
         readers[name] = Reader(name, secrets.token_urlsafe(24), trials)
     made_from = {
         **sources,
-        "design": dataclasses.asdict(request.design),
+        "design": dataclasses.asdict(asked),
         "seed": seed,
         "image_pixels": request.image_pixels,
         "jpeg_quality": page.JPEG_QUALITY,
@@ -121,15 +126,58 @@ def build_study(request: StudyRequest, folder: str, data_dir: str, painter: "Pai
     seed = secrets.randbits(48) if request.seed is None else request.seed
     wanted = request.conditions and [taxonomy.canonical(name) for name in request.conditions]
     photographs = pictures.list_photographs(data_dir, painter, wanted)
-    material = design.choose_material(request.design, photographs, seed)
+    asked, material = _choose(request.numbers, photographs, painter.stock(), seed)
     shown, pixels = pictures.fetch_pictures(material.pictures.values(), data_dir, painter, seed)
     sources = {"real": pictures.photographs_source(data_dir), "synthetic": painter.source}
-    key = make_key(request, seed, material, shown, sources)
+    key = make_key(request, asked, seed, material, shown, sources)
     write_study(folder, key, pixels, request.image_pixels, request.text)
-    return _summary(request.design, folder, material, key)
+    fewer = _fewer(request.numbers, asked, len({one.image_id for one in photographs}))
+    return _summary(asked, folder, material, key, fewer)
 
 
-def _summary(asked: Design, folder: str, material: Material, key: Key) -> str:
+def _choose(
+    numbers: Mapping[str, Optional[int]],
+    photographs: Sequence[Photograph],
+    stock: Optional[Mapping[str, int]],
+    seed: int,
+) -> Tuple[Design, Material]:
+    """Chooses as much as was asked for; of what was left open, as much as there is.
+
+    Args:
+      numbers: by field of `Design`; None is open.
+      photographs: to choose from.
+      stock: synthetic images by condition; None is without end.
+      seed: of the study.
+    """
+    for share in np.arange(1.0, 0.0, -_LESS):
+        asked = design.fit(numbers, photographs, share)
+        material = design.choose_material(asked, photographs, seed)
+        painted = [one.condition for one in material.pictures.values() if one.synthetic]
+        lacks = stock is not None and any(
+            painted.count(name) > stock.get(name, 0) for name in {*painted}
+        )
+        if not lacks or None not in numbers.values():
+            break
+    return asked, material
+
+
+def _fewer(numbers: Mapping[str, Optional[int]], asked: Design, photographs: int) -> str:
+    """Returns what was reduced below the paper's numbers unasked, in words."""
+    reduced = [
+        f"{name} {getattr(Design, name)} to {number}"
+        for name, number in dataclasses.asdict(asked).items()
+        if numbers.get(name) is None
+        and number < getattr(Design, name)
+        and (name != "synthetic" or numbers.get("real") is None)
+    ]
+    if not reduced:
+        return ""
+    reason = f"{photographs} different photographs to show"
+    alone = " (it needs two conditions)" if "questions 16 to 0" in reduced else ""
+    return f"  note: reduced, with {reason}: {', '.join(reduced)}{alone}"
+
+
+def _summary(asked: Design, folder: str, material: Material, key: Key, fewer: str) -> str:
     real = sum(not one.synthetic for one in material.pictures.values())
     first_page = answer_key.page_path(folder, next(iter(key.readers)))
     lines: List[str] = [
@@ -150,6 +198,8 @@ def _summary(asked: Design, folder: str, material: Material, key: Key) -> str:
         f"  pages      {first_page.parent}  ({size:.1f} MB each)",
         f"  key        {answer_key.key_path(folder)}  DO NOT HAND OUT",
     ]
+    if fewer:
+        lines.append(fewer)
     if material.reused:
         lines.append(f"  note: {material.reused} photographs are in more than one part; the test")
         lines.append("  split has too few for all. Parts are then not quite independent.")

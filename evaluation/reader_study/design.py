@@ -17,7 +17,7 @@ work out the answers.
 
 import collections
 import dataclasses
-from typing import Any, Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -203,6 +203,16 @@ def _in_turns(available: Mapping[str, int], number: int, start: int = 0) -> List
     return [name for _, name in sorted(turns, key=lambda one: one[0])[:number]]
 
 
+def _possible_questions(counts: Mapping[str, int], quarter: int) -> Dict[str, int]:
+    """Returns the number of questions by condition, with so many photographs of it in each."""
+    return {
+        name: count // quarter
+        for name, count in counts.items()
+        # "Other" is not a condition one can ask for.
+        if name != taxonomy.OTHER and sum(counts.values()) - count >= quarter
+    }
+
+
 class _Builder:
     """Collects the pictures of the parts of a study."""
 
@@ -279,12 +289,7 @@ class _Builder:
         """Adds the relevance test."""
         counts = self.supply.counts()
         quarter = design.images_per_question // 4
-        possible = {
-            name: count // quarter
-            for name, count in counts.items()
-            # "Other" is not a condition one can ask for.
-            if name != taxonomy.OTHER and sum(counts.values()) - count >= quarter
-        }
+        possible = _possible_questions(counts, quarter)
         if design.questions > sum(possible.values()):
             raise ValueError(
                 f"{design.questions} questions with {quarter} photographs of the condition in each "
@@ -325,6 +330,44 @@ def choose_material(design: Design, photographs: Iterable[Photograph], seed: int
     builder.supply.begin_part()
     questions = builder.questions(design) if design.questions else ()
     return Material(builder.pictures, realism, pairs, questions)
+
+
+def fit(
+    asked: Mapping[str, Optional[int]], photographs: Sequence[Photograph], share: float = 1.0
+) -> Design:
+    """Returns a design whose open numbers are the paper's, or what the photographs allow.
+
+    Args:
+      asked: numbers by field of `Design`; None is open.
+      photographs: to choose from.
+      share: of the paper's numbers and of the photographs, at most.
+
+    Raises:
+      ValueError: numbers that make no study.
+    """
+    counts = _Supply(photographs, np.random.default_rng(0)).counts()
+    given = {name: number for name, number in asked.items() if number is not None}
+    there = int(share * min(Design.real, sum(counts.values())))
+    real = given.get("real", there if given.get("synthetic", 1) else 0)
+    synthetic = given.get("synthetic", real)
+    questions = given.get("questions", int(share * Design.questions))
+    images = given.get("images_per_question", 0)
+    if not images:
+        sizes = range(Design.images_per_question, 0, -4)
+        able = (
+            one for one in sizes if sum(_possible_questions(counts, one // 4).values()) >= questions
+        )
+        images = next(able, 4)
+    if "questions" not in given and images >= 4:
+        questions = min(questions, sum(_possible_questions(counts, images // 4).values()))
+    return Design(
+        real=real,
+        synthetic=synthetic,
+        repeats=given.get("repeats", min(Design.repeats, min(real, synthetic) // 2)),
+        pairs=given.get("pairs", Design.pairs),
+        questions=questions,
+        images_per_question=images,
+    )
 
 
 def _realism_order(

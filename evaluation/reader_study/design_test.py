@@ -28,6 +28,35 @@ class DesignTest(parameterized.TestCase):
         self.assertEqual((Design.real, Design.synthetic, Design.questions), (80, 80, 16))
 
 
+class FitTest(parameterized.TestCase):
+    @parameterized.parameters(
+        # 48 photographs of 4 conditions, 12 of each; the paper's where they suffice.
+        ({}, 12, Design(48, 48, 16, 0, 16, 12)),
+        # 3 of each: with one photograph of the condition in each, 12 questions.
+        ({}, 3, Design(12, 12, 6, 0, 12, 4)),
+        ({"questions": 4}, 3, Design(12, 12, 6, 0, 4, 12)),
+        ({"real": 6}, 12, Design(6, 6, 3, 0, 16, 12)),
+        ({"synthetic": 10}, 12, Design(48, 10, 5, 0, 16, 12)),
+        ({"synthetic": 0}, 12, Design(0, 0, 0, 0, 16, 12)),
+        ({"questions": 0, "pairs": 3}, 12, Design(48, 48, 16, 3, 0, 12)),
+    )
+    def test_takes_as_many_as_there_are(self, given, per_condition, expected):
+        asked = {**dict.fromkeys(dataclasses.asdict(expected)), **given}
+        photographs = testing.photographs(per_condition)
+        found = design.fit(asked, photographs)
+        self.assertEqual(found, expected)
+        design.choose_material(found, photographs, seed=0)  # there are enough
+
+    def test_one_condition_alone_has_no_questions(self):
+        alone = [one for one in testing.photographs() if one.condition == "Acne"]
+        self.assertEqual(design.fit({}, alone), Design(12, 12, 6, 0, 0, 4))
+
+    def test_what_is_asked_for_is_not_reduced(self):
+        self.assertEqual(design.fit({"real": 99}, testing.photographs()).real, 99)
+        with self.assertRaisesRegex(ValueError, "images_per_question 6 is not a multiple"):
+            design.fit({"images_per_question": 6}, testing.photographs())
+
+
 class TrialsTest(absltest.TestCase):
     def setUp(self):
         super().setUp()

@@ -96,20 +96,22 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         sent = testing.document(key, answers)
         del sent["content"]["answers"][1:]
         sent = testing.reseal(key, sent)
-        for _ in range(2):
-            program.stdout.readline()
+        said = [program.stdout.readline() for _ in range(4)]
+        self.assertEqual(said[-1], "0 of 3 readers have begun\n")
         with urllib.request.urlopen(f"{address}/answers", json.dumps(sent).encode()) as response:
             self.assertEqual(response.read(), b"saved")
         program.send_signal(signal.SIGINT)
         rest, _ = program.communicate(timeout=30)
         self.assertEqual(program.returncode, 0)
+        self.assertStartsWith(rest, "1 of 3 readers have begun: reader_01 1 of 18\n")
         self.assertIn("answers.sqlite\nnext: bazel run //evaluation:reader_study -- score", rest)
 
     def _build(self, painter, design, conditions=None):
         """Builds in this process, where TensorFlow is loaded already; returns the key."""
         folder = self.create_tempdir().full_path
         data = str(pathlib.Path(self.folder, "data"))
-        request = StudyRequest(design, readers=2, image_pixels=16, conditions=conditions)
+        numbers = dataclasses.asdict(design) if isinstance(design, Design) else design
+        request = StudyRequest(numbers, readers=2, image_pixels=16, conditions=conditions)
         said = build.build_study(request, folder, data, painter)
         return answer_key.read_key(folder), said
 
@@ -142,6 +144,21 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         self.assertTrue(all(source.startswith("synthetic_") for source in sources))
         with self.assertRaisesRegex(ValueError, ": 7 synthetic images of Acne, the study needs 8"):
             self._build(painter, Design(2, 8, 0, 0, 0), ["Acne"])
+
+    def test_shows_as_many_as_there_are(self):
+        painter = pictures.RecordPainter(self._records(synthetic=True))
+        key, said = self._build(painter, dict.fromkeys(dataclasses.asdict(Design())))
+        # 11 photographs and 7 synthetic images of each of two conditions.
+        found = key.made_from["design"]
+        self.assertBetween(found["real"], 6, 11)
+        self.assertEqual(found["synthetic"], found["real"])
+        self.assertEqual((found["pairs"], found["images_per_question"]), (0, 4))
+        self.assertRegex(said, f"note: reduced, with 11 .*: real 80 to {found['real']}, synthetic")
+        key, said = self._build(painter, {"real": 5, "questions": 0})
+        self.assertEqual(key.made_from["design"], dataclasses.asdict(Design(5, 5, 2, 0, 0, 12)))
+        self.assertIn(": repeats 16 to 2", said)
+        with self.assertRaisesRegex(ValueError, "pass --real=11 or less"):
+            self._build(painter, {"real": 40})
 
     def test_says_what_cannot_be_shown(self):
         painter = pictures.RecordPainter(self._records(synthetic=True))

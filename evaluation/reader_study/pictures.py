@@ -33,6 +33,9 @@ class Painter(Protocol):
     image_size: int
     source: Dict[str, Any]
 
+    def stock(self) -> Optional[Dict[str, int]]:
+        """Returns how many images there are by condition; None is as many as are wanted."""
+
     def paint(self, pictures: Sequence[Picture], seed: int) -> Painted:
         """Returns an image, and what it was made from, for each picture.
 
@@ -56,6 +59,10 @@ class RunPainter:
             "step": generator.step,
             "digest": generator.digest,
         }
+
+    def stock(self) -> Optional[Dict[str, int]]:
+        """Paints as many as are wanted."""
+        return None
 
     def paint(self, pictures: Sequence[Picture], seed: int) -> Painted:
         """Paints a condition's maps in turn, in the wanted skin type; see `Painter`."""
@@ -90,6 +97,10 @@ class RecordPainter:
                 raise ValueError(f"{folder}: {record.image_id} is not marked as synthetic")
         self._crops = crop_choice.list_crops(folder, "train")
         self.conditions = tuple(crop_choice.by_condition(self._crops))
+
+    def stock(self) -> Optional[Dict[str, int]]:
+        """Has what is in the records."""
+        return {name: len(one) for name, one in crop_choice.by_condition(self._crops).items()}
 
     def paint(self, pictures: Sequence[Picture], seed: int) -> Painted:
         """Takes each image once, of the wanted skin type where there is one; see `Painter`."""

@@ -66,6 +66,12 @@ class AnswerStore:
             ).fetchone()
         return json.loads(row[0]) if row else None
 
+    def answered(self) -> Dict[str, Tuple[int, bool]]:
+        """Returns how many answers each reader has given, and whether they are finished."""
+        with self._lock:
+            rows = self._connection.execute("SELECT reader, answered, finished FROM answers")
+            return {reader: (number, bool(finished)) for reader, number, finished in rows}
+
     def save(self, answers: Answers, document: Dict[str, Any]) -> str:
         """Keeps a reader's answers in place of earlier ones.
 

@@ -44,8 +44,8 @@ def small_study(
         name: dataclasses.replace(one, source=f"map {name}") if one.synthetic else one
         for name, one in material.pictures.items()
     }
-    request = StudyRequest(asked, readers=readers)
-    return build.make_key(request, 5, material, pictures, {}), paint(pictures)
+    request = StudyRequest(dataclasses.asdict(asked), readers=readers)
+    return build.make_key(request, asked, 5, material, pictures, {}), paint(pictures)
 
 
 def write_study(folder: str, **kwargs: Any) -> Key:
