@@ -1,10 +1,9 @@
 """Generates the images a data set lacks.
 
   bazel run //synthesis:generate -- --num_images=20000 --output_dir=D
-  bazel run //synthesis:generate -- --num_images=5000 --output_dir=D \
-      --condition=Melanoma --skin_type=5,6
-  bazel run //synthesis:generate -- --num_images=5000 --output_dir=D \
-      --balance=condition,skin_type
+  bazel run //synthesis:generate -- --num_images=5000 --output_dir=D --condition=Melanoma
+  bazel run //synthesis:generate -- --num_images=5000 --output_dir=D --skin_type=5,6
+  bazel run //synthesis:generate -- --num_images=5000 --output_dir=D --balance=condition
   bazel run //synthesis:generate -- --requests=wanted.csv --output_dir=D --format=png
 
 Without a choice, conditions and skin types are as common as in training. --requests
@@ -15,6 +14,7 @@ be added. An interrupted job goes on when the same command is given again.
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import dataclasses
+import sys
 from typing import Sequence
 
 from absl import flags
@@ -45,6 +45,7 @@ _FORMAT = flags.DEFINE_enum(
     "format", "tfrecord", ["tfrecord", "png"], "png writes PNG files and cases.csv beside records."
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images painted at once.")
+_OVERWRITE = run_flags.define_overwrite("another job in --output_dir")
 _IMAGES_PER_SHARD = flags.DEFINE_integer("images_per_shard", 1024, "Images in one record file.")
 
 
@@ -60,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
     request = _request()
     generator = _GENERATOR()
     output_dir = _OUTPUT_DIR()
-    job, table = generation.plan(
+    job, table, warning = generation.plan(
         request,
         generator,
         _DATA_DIR(generator),
@@ -73,7 +74,9 @@ def main(argv: Sequence[str]) -> None:
     )
     if request.balance:
         print(table)
-    description = generation.generate(job, generator, argv[1:])
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
+    description = generation.generate(job, generator, argv[1:], _OVERWRITE.value)
     print(generation.summary_text(description, output_dir))
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -23,7 +24,14 @@ from synthesis import painting
 from synthesis.layouts import Layout, LayoutStatistics, fit_statistics, read_layouts, vary
 from synthesis.painting import ShardPlan
 from synthesis.trained_generator import TrainedGenerator
-from synthesis.wanted import Request, Wanted, balance_table, check_seen, training_cells
+from synthesis.wanted import (
+    Request,
+    Wanted,
+    balance_table,
+    check_seen,
+    training_cells,
+    unseen_pairs,
+)
 
 MANIFEST = "manifest.json"
 JOB = "job.json"
@@ -114,7 +122,7 @@ def plan(
     allow_unseen: bool = False,
     seed: int = 0,
     **settings: Any,
-) -> Tuple[Job, str]:
+) -> Tuple[Job, str, str]:
     """Plans a job.
 
     Args:
@@ -128,7 +136,8 @@ def plan(
       **settings: further fields of `Job`.
 
     Returns:
-      The job, and a table of the training crops before and after it.
+      The job; a table of the training crops before and after it; and a warning of pairs
+      of condition and skin type that the generator has not seen, or "".
 
     Raises:
       ValueError: records of another size, or a request that cannot be met.
@@ -152,7 +161,7 @@ def plan(
         seed=seed,
         **settings,
     )
-    return job, balance_table(cells, wanted)
+    return job, balance_table(cells, wanted), unseen_pairs(wanted, cells)
 
 
 def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
@@ -176,11 +185,14 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
     ]
 
 
-def _check_output(job: Job, shards: Sequence[jobs.Shard]) -> None:
+_OF_A_JOB = ("crops", painting.IMAGES, "cases.csv", taxonomy.FILE_NAME, "dataset.json", MANIFEST)
+
+
+def _check_output(job: Job, shards: Sequence[jobs.Shard], overwrite: bool) -> None:
     """Makes the output folder this job's, or finds this very job in it.
 
     Raises:
-      ValueError: the folder holds something else.
+      ValueError: the folder holds something else; `overwrite` removes another job only.
     """
     folder = pathlib.Path(job.output_dir)
     digest = files.digest_of([painting.origin(shard.plan) for shard in shards])
@@ -189,16 +201,25 @@ def _check_output(job: Job, shards: Sequence[jobs.Shard]) -> None:
             stored = json.loads((folder / JOB).read_text(encoding="utf-8"))["digest"]
         except (OSError, ValueError, KeyError, TypeError):
             raise ValueError(f"{folder}: is not empty; choose another --output_dir") from None
-        if stored != digest:
+        if stored != digest and not overwrite:
             raise ValueError(
-                f"{folder}: holds another job (other request, seed, generator, shards or --png); "
-                "choose another --output_dir"
+                f"{folder}: holds another job (another request, --seed, --run_dir, --step, "
+                "--images_per_shard or --format); choose another --output_dir or pass --overwrite"
             )
+        if stored != digest:
+            for name in _OF_A_JOB:
+                if (folder / name).is_dir():
+                    shutil.rmtree(folder / name)
+                else:
+                    (folder / name).unlink(missing_ok=True)
     files.write_json(folder / JOB, {"digest": digest, "images": job.count})
 
 
 def generate(
-    job: Job, generator: TrainedGenerator, beam_args: Sequence[str] = ()
+    job: Job,
+    generator: TrainedGenerator,
+    beam_args: Sequence[str] = (),
+    overwrite: bool = False,
 ) -> Dict[str, Any]:
     """Paints a job; goes on with one that was interrupted.
 
@@ -206,6 +227,7 @@ def generate(
       job: what to generate.
       generator: what with.
       beam_args: Apache Beam options; by default one process on all cores or the GPU.
+      overwrite: whether another job in the folder may be replaced.
 
     Returns:
       What `manifest.json` says.
@@ -224,7 +246,7 @@ def generate(
         jobs.Shard(plan.name, plan.to_json(), plan.count) for plan in plan_shards(job, generator)
     ]
     with locks.only_writer(folder) as lease:
-        _check_output(job, shards)
+        _check_output(job, shards, overwrite)
         for name in (MANIFEST, "dataset.json"):
             (folder / name).unlink(missing_ok=True)
         painter = painting.shard_job(job.output_dir, job.png)
@@ -345,4 +367,5 @@ def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
             "  two images of one map differ by "
             f"{description['difference_between_images_of_a_map']:.1f} levels of 255 on average"
         )
+    lines.append(f"next: bazel run //preprocessing:inspect -- --data_dir={output_dir}")
     return "\n".join(lines)

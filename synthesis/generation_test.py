@@ -82,8 +82,9 @@ class PlanTest(absltest.TestCase):
 
     def test_layouts_are_what_was_asked_for(self):
         request = Request(num_images=12, condition=["Melanoma"], skin_type=["5", "6"])
-        job, _ = self._plan(request, png=True, seed=4)
+        job, _, warning = self._plan(request, png=True, seed=4)
         self.assertEqual((job.count, job.png, job.seed, job.output_dir), (12, True, 4, "out"))
+        self.assertIn("Melanoma on type 6 (6)", warning)
         shown = {(layout.condition, layout.skin_type) for layout in job.layouts}
         self.assertEqual(shown, {("Melanoma", 5), ("Melanoma", 6)})
         self.assertEqual(job.request["condition"], ["Melanoma"])
@@ -92,7 +93,7 @@ class PlanTest(absltest.TestCase):
                 self.assertTrue(0 <= box.x0 < box.x1 <= 32 and 0 <= box.y0 < box.y1 <= 32)
 
     def test_the_table_shows_what_balancing_adds(self):
-        _, table = self._plan(Request(num_images=12, balance=("condition", "skin_type")))
+        _, table, _ = self._plan(Request(num_images=12, balance=("condition", "skin_type")))
         # 24 training crops: of each condition 4 in each of two skin types, and none else.
         self.assertIn("0 -> 1", table)
         self.assertEqual(table.count("->"), 12)
@@ -244,8 +245,14 @@ class GenerateTest(absltest.TestCase):
             generation.generate(self._job(), self.generator)
         os.remove(os.path.join(self.output, "mine.txt"))
         generation.generate(self._job(), self.generator)
-        with self.assertRaisesRegex(ValueError, "out: holds another job"):
+        with self.assertRaisesRegex(ValueError, "out: holds another job .*--format.*--overwrite"):
             generation.generate(self._job(seed=1), self.generator)
+        generation.generate(self._job(seed=1, png=True), self.generator, overwrite=True)
+        self.assertTrue(pathlib.Path(self.output, "images").is_dir())
+        before = _digests(self.output)
+        generation.generate(self._job(), self.generator, overwrite=True)
+        self.assertFalse(pathlib.Path(self.output, "images").exists())
+        self.assertNotEqual(_digests(self.output), before)
 
     def test_bad_jobs(self):
         with self.assertRaisesRegex(ValueError, "nothing to generate"):

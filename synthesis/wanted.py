@@ -249,11 +249,39 @@ def check_seen(wanted: Iterable[Wanted], conditions: Sequence[str]) -> None:
         )
 
 
+_NAMED = 4  # pairs that a warning names
+
+
+def unseen_pairs(wanted: Iterable[Wanted], cells: Mapping[Cell, int]) -> str:
+    """Returns a warning of images of a condition on a skin type without a training crop.
+
+    Args:
+      wanted: what each image must show.
+      cells: training crops by condition and skin type.
+
+    Returns:
+      The warning; "" where every pair was seen.
+    """
+    asked = collections.Counter((one.condition, one.skin_type) for one in wanted)
+    unseen = [(cell, number) for cell, number in asked.items() if not cells.get(cell)]
+    if not unseen:
+        return ""
+    ranked = sorted(unseen, key=lambda one: -one[1])
+    named = [f"{cell[0]} on {taxonomy.type_name(cell[1])} ({n:,})" for cell, n in ranked[:_NAMED]]
+    more = f" and {len(unseen) - _NAMED} more pairs" if len(unseen) > _NAMED else ""
+    return (
+        f"{sum(n for _, n in unseen):,} of {asked.total():,} images show a condition on a skin "
+        "type of which there is no training crop; the generator invents them: "
+        f"{', '.join(named)}{more}"
+    )
+
+
 def balance_table(cells: Mapping[Cell, int], wanted: Iterable[Wanted]) -> str:
-    """Returns training crops before and after the images are added, by cell."""
+    """Returns training crops before and after the images are added, by cell, with a caption."""
     added = collections.Counter((one.condition, one.skin_type) for one in wanted)
     types = list(dict.fromkeys([*taxonomy.FITZPATRICK_TYPES, *_types_of({**cells, **added})]))
-    lines = [f"  {'':36}" + "".join(f"{taxonomy.type_name(t):>16}" for t in types)]
+    lines = ["Training crops by condition and skin type, before -> with these images:"]
+    lines += [f"  {'':36}" + "".join(f"{taxonomy.type_name(t):>16}" for t in types)]
     for name in dict.fromkeys(name for name, _ in [*cells, *added]):
         line = f"  {name:36.36}"
         for skin_type in types:

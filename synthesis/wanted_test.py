@@ -162,6 +162,7 @@ class BalanceTest(parameterized.TestCase):
 
     def test_table(self):
         table = wanted.balance_table(_CELLS, [Wanted("Acne", 6), Wanted("Acne", 6)])
+        self.assertStartsWith(table, "Training crops by condition and skin type, before -> with")
         self.assertRegex(table, r"Acne +60 +30 +0 +0 +0 +0 -> 2")
 
 
@@ -212,6 +213,19 @@ class SeenTest(absltest.TestCase):
         wanted.check_seen([Wanted("Acne", 1)], ["Acne"])
         with self.assertRaisesRegex(ValueError, "has never seen Cyst; .*trained on Acne.*allow_un"):
             wanted.check_seen([Wanted("Acne", 1), Wanted("Cyst", 1)], ["Acne"])
+
+    def test_unseen_pairs(self):
+        asked = [Wanted("Acne", 6)] * 3 + [Wanted("Acne", 1)] + [Wanted("Vitiligo", 2)]
+        self.assertEqual(
+            wanted.unseen_pairs(asked, _CELLS),
+            "4 of 5 images show a condition on a skin type of which there is no training crop; the "
+            "generator invents them: Acne on type 6 (3), Vitiligo on type 2 (1)",
+        )
+        many = [Wanted("Tinea", kind) for kind in (1, 2, 3, 4, 5, 0)]
+        self.assertEndsWith(
+            wanted.unseen_pairs(many, _CELLS), "Tinea on type 4 (1) and 2 more pairs"
+        )
+        self.assertEqual(wanted.unseen_pairs([Wanted("Acne", 1)], _CELLS), "")
 
 
 class RequestTest(parameterized.TestCase):

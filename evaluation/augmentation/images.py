@@ -321,7 +321,7 @@ def planned_images(
     """
     _check_generator(generator.description["dataset"].get("digest"), data_dir, generator.run_dir)
     request = Request(num_images=number, balance=tuple(balance))
-    job, _ = generation.plan(request, generator, data_dir, output_dir, seed=seed)
+    job, *_ = generation.plan(request, generator, data_dir, output_dir, seed=seed)
     protocol = {
         "images": number,
         "balance": list(balance),
