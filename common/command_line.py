@@ -5,12 +5,15 @@ finds its log level set.
 """
 
 import contextlib
+import difflib
 import logging
 import os
 import pathlib
+import re
 import sys
+import textwrap
 import warnings
-from typing import Callable, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -61,22 +64,76 @@ def exclude(given: str, others: Sequence[str]) -> None:
             raise ValueError(f"--{given} and --{name} exclude each other")
 
 
-def _parse_known(argv: Sequence[str]) -> Sequence[str]:
-    """Parses the flags that absl knows and returns the others, wherever they stand."""
+_NEEDED = "must have a value other than None"  # what absl says of a required flag
+_HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
+
+
+def _mistake(error: flags.Error, fields: Sequence[str]) -> str:
+    """Says in our words what absl says of the command line."""
+    if isinstance(error, flags.UnrecognizedFlagError):
+        unknown = f"there is no flag --{error.flagname}"
+        known = [*flags.FLAGS, *fields]
+        same = [name for name in fields if name.rpartition(".")[2] == error.flagname]
+        close = same or difflib.get_close_matches(error.flagname, known, n=1)
+        return f"{unknown}, but --{' and --'.join(close)}" if close else unknown
+    said = str(error)
+    if _NEEDED in said:
+        return f"{re.search('--[a-z_.]+', said)[0]} is needed"  # type: ignore[index]
+    return re.sub("^flag (?=--)", "", said)
+
+
+def _parse(argv: Sequence[str], known_only: bool, fields: Sequence[str]) -> Sequence[str]:
+    """Parses flags wherever they stand; a mistake ends the program with one line.
+
+    Args:
+      argv: the command line.
+      known_only: whether flags that are not ours are returned.
+      fields: further names that may be meant.
+    """
     flags.FLAGS.set_gnu_getopt(True)
     try:
-        return flags.FLAGS(argv, known_only=True)
+        return flags.FLAGS(argv, known_only=known_only)
     except flags.Error as error:
-        print(f"error: {error}; see --help", file=sys.stderr)
+        print(f"error: {_mistake(error, fields)}; see --help", file=sys.stderr)
         sys.exit(1)
 
 
-def _list_our_flags() -> None:
-    """Has --help list the flags of all our modules; absl lists the main module's alone."""
-    for module, defined in flags.FLAGS.flags_by_module_dict().items():
-        if module.partition(".")[0] in _PACKAGES:
-            for flag in defined:
-                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+def _flag_help(flag: "flags.Flag[Any]") -> str:
+    """Returns one flag's lines of the help."""
+    needed = any(_NEEDED in str(one.message) for one in flag.validators)
+    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+    choices = getattr(flag.parser, "enum_values", None)
+    head = f"  {name}{'=' + '|'.join(choices) if choices else ''}{'  (needed)' if needed else ''}"
+    text = re.sub("^<.*?>: ", "", flag.help or "")  # absl repeats the choices
+    shown = "" if flag.boolean else (flag.default_as_str or "").strip("'")
+    if shown:
+        text = f"{text} ({shown})"
+    return "\n".join(
+        [head, *textwrap.wrap(text, 92, initial_indent=" " * 6, subsequent_indent=" " * 6)]
+    )
+
+
+def _help_text(fields: Mapping[str, Any]) -> str:
+    """Returns what a program does, the flags of all our modules, and further fields."""
+    own = sys.argv[0]
+    modules = flags.FLAGS.flags_by_module_dict()
+    ours = [name for name in modules if name.partition(".")[0] in _PACKAGES]
+    listed = {
+        flag.name: flag
+        for module in sorted({own, *ours} & {*modules}, key=lambda name: name != own)
+        for flag in modules[module]
+        if "." not in flag.name
+    }
+    needed = [name for name, flag in listed.items() if flag.validators]
+    parts = [(sys.modules["__main__"].__doc__ or "").strip()]
+    if listed:
+        order = [*needed, *(name for name in listed if name not in needed)]
+        parts.append("Flags:")
+        parts.append("\n".join(_flag_help(listed[name]) for name in order))
+    if fields:
+        parts.append("Fields of this configuration and their values (docs/reference/configs.md):")
+        parts.append("\n".join(f"  --{name}={value}" for name, value in fields.items()))
+    return "\n\n".join(parts)
 
 
 @contextlib.contextmanager
@@ -91,7 +148,7 @@ def _one_line_errors() -> Iterator[None]:
 def run(
     main: Callable[[Sequence[str]], None],
     pass_unknown_flags: bool = False,
-    prepare: Optional[Callable[[List[str]], None]] = None,
+    prepare: Optional[Callable[[List[str]], Mapping[str, Any]]] = None,
 ) -> None:
     """Runs a binary's `main` under absl; bad input ends it with one line.
 
@@ -103,7 +160,8 @@ def run(
       main: receives the program's name and, if asked for, the unknown flags.
       pass_unknown_flags: whether flags that are not ours go to `main` (for Apache
         Beam) or end the program.
-      prepare: changes or checks the command line, in place, before it is parsed.
+      prepare: changes or checks the command line, in place, before it is parsed;
+        returns further names that flags may have, with their values, for --help.
     """
 
     def guarded(argv: Sequence[str]) -> None:
@@ -117,14 +175,14 @@ def run(
         with _one_line_errors():
             main(argv)
 
-    _list_our_flags()
+    fields: Mapping[str, Any] = {}
     if prepare is not None:
         with _one_line_errors():
-            prepare(sys.argv)
-    if pass_unknown_flags:
-        app.run(guarded, flags_parser=_parse_known)
-    else:
-        app.run(guarded)
+            fields = prepare(sys.argv)
+    if any(word in _HELP for word in sys.argv[1:]):
+        print(_help_text(fields))
+        sys.exit(0)
+    app.run(guarded, flags_parser=lambda argv: _parse(argv, pass_unknown_flags, [*fields]))
 
 
 def run_command(commands: Mapping[str, Callable[[], Callable[[Sequence[str]], None]]]) -> None:
@@ -140,7 +198,7 @@ def run_command(commands: Mapping[str, Callable[[], Callable[[Sequence[str]], No
     if word in commands:
         del sys.argv[1]
         run(commands[word]())
-    if word.startswith(("--help", "-?")):  # absl shows it and exits
+    if word in _HELP:
         run(lambda argv: None)
     reason = f"unknown command {word!r}; it comes first" if word else "a command comes first"
     print(f"error: {reason}, one of {names}; see --help", file=sys.stderr)

@@ -23,6 +23,22 @@ command_line.run(main, pass_unknown_flags={passing})
 """
 
 
+_HELPING = """
+from common import command_line
+from absl import flags
+flags.DEFINE_integer("size", 1, "How large.")
+flags.DEFINE_string("path", None, "Where.", required=True)
+command_line.run(print)
+"""
+
+_FIELDS = """
+from common import command_line
+from absl import flags
+flags.DEFINE_string("path", None, "", required=True)
+command_line.run(print, prepare=lambda argv: {"config.training.batch_size": 16})
+"""
+
+
 class UserPathTest(absltest.TestCase):
     def test_is_relative_to_where_the_user_stands(self):
         with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "/home/ada"}):
@@ -48,11 +64,11 @@ class ExcludeTest(absltest.TestCase):
 
 
 class RunTest(parameterized.TestCase):
-    def _run(self, *args, passing=False):
-        program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
-        program.write_text(textwrap.dedent(_PROGRAM.format(passing=passing)))
+    def _run(self, *args, passing=False, program=_PROGRAM):
+        path = pathlib.Path(self.create_tempdir().full_path) / "program.py"
+        path.write_text(program.replace("{passing}", str(passing)))
         return subprocess.run(
-            [sys.executable, str(program), *args],
+            [sys.executable, str(path), *args],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
@@ -74,20 +90,24 @@ class RunTest(parameterized.TestCase):
         shared = textwrap.dedent("""
             import sys, types
             sys.modules["training.shared"] = module = types.ModuleType("training.shared")
-            source = "from absl import flags; flags.DEFINE_string('shade', '', 'Of it.')"
-            exec(source, module.__dict__)
+            shade = "flags.DEFINE_enum('shade', None, ['light', 'dark'], 'Of it.')"
+            exec(f"from absl import flags; {shade}", module.__dict__)
         """)
         program = pathlib.Path(self.create_tempdir().full_path) / "program.py"
-        program.write_text(shared + _PROGRAM.format(passing=False))
+        documented = 'r"""Does what it does.\n\n  program --size=3 \\\n      --path=P\n"""\n'
+        program.write_text(documented + shared + _HELPING)
         shown = subprocess.run(
             [sys.executable, str(program), "--help"],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
         ).stdout
-        self.assertIn("--shade: Of it.", shown)
-        self.assertIn("--size:", shown)
-        self.assertNotIn("--verbosity", shown)
+        self.assertEqual(
+            shown,
+            "Does what it does.\n\n  program --size=3 \\\n      --path=P\n\nFlags:\n\n"
+            "  --path  (needed)\n      Where.\n  --size\n      How large. (1)\n"
+            "  --shade=light|dark\n      Of it.\n",
+        )
 
     def test_a_bug_keeps_its_traceback(self):
         result = self._run("--size=4")
@@ -95,12 +115,30 @@ class RunTest(parameterized.TestCase):
         self.assertIn("KeyError: 'bug'", result.stderr)
 
     def test_unknown_flags(self):
-        self.assertIn("Unknown command line flag", self._run("--runner=X").stderr)
+        self.assertEqual(
+            self._run("--runner=X").stderr, "error: there is no flag --runner; see --help\n"
+        )
+        self.assertEqual(
+            self._run("--sise=2").stderr, "error: there is no flag --sise, but --size; see --help\n"
+        )
         result = self._run("--runner=X", "--size=5", "--zone=a", passing=True)
         self.assertEqual(result.stdout.strip(), "5 ['--runner=X', '--zone=a']")
         result = self._run("--size=five", passing=True)
         self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, "^error: flag --size=five: .*; see --help\n$")
+        self.assertRegex(result.stderr, "^error: --size=five: .*; see --help\n$")
+
+    def test_names_fields_and_what_is_needed(self):
+        def said(*args):
+            return self._run(*args, program=_FIELDS).stderr
+
+        self.assertEqual(
+            said("--batch_size=3"),
+            "error: there is no flag --batch_size, but --config.training.batch_size; see --help\n",
+        )
+        self.assertEqual(said(), "error: --path is needed; see --help\n")
+        shown = self._run("--help", program=_FIELDS)
+        self.assertEqual(shown.returncode, 0)
+        self.assertIn("\n  --config.training.batch_size=16\n", shown.stdout)
 
 
 _COMMANDS = """
@@ -129,7 +167,7 @@ class RunCommandTest(parameterized.TestCase):
 
     def test_runs_the_command_with_its_flags_alone(self):
         self.assertEqual(self._run("walk", "--steps=3").stdout, "walked 3 []\n")
-        self.assertIn("Unknown command line flag 'height'", self._run("walk", "--height=3").stderr)
+        self.assertIn("there is no flag --height", self._run("walk", "--height=3").stderr)
         self.assertIn("must not be loaded", self._run("fly").stderr)
 
     @parameterized.parameters(

@@ -26,8 +26,8 @@ _PROGRAM = flags.DEFINE_string("program", None, "Of //training:export_program.",
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "The records, where they are no longer where the program was made."
 )
-_NUM_GENERATED = flags.DEFINE_integer(
-    "num_generated", 0, "Images to paint; by default twice the test photographs."
+_NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", 0, "Images to paint; by default twice the test photographs."
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and later of trials.")
 _REAL_SPLIT = flags.DEFINE_string("real_split", "test", "Photographs to compare with.")
@@ -48,7 +48,7 @@ def main(_: Sequence[str]) -> None:
         program,
         data_dir,
         feature_flags.extractor(data_dir, conditions),
-        num_generated=_NUM_GENERATED.value,
+        num_generated=_NUM_IMAGES.value,
         seed=_SEED.value,
         real_split=_REAL_SPLIT.value,
         map_split=_MAP_SPLIT.value,

@@ -35,11 +35,11 @@ _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
 _OUTPUT_DIR = run_flags.define_evaluation_dir()
 _TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.")
-_NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", 0, "N of every trial; by default nine tenths of half the test photographs."
+_IMAGES_PER_TRIAL = flags.DEFINE_integer(
+    "images_per_trial", 0, "N; by default nine tenths of half the test photographs."
 )
-_NUM_GENERATED = flags.DEFINE_integer(
-    "num_generated", 0, "Images to paint; by default twice the test photographs."
+_NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", 0, "Images to paint; by default twice the test photographs."
 )
 _PARTINGS = flags.DEFINE_integer(
     "partings", TrialProtocol.partings, "Random partings of the test patients, which take turns."
@@ -60,7 +60,7 @@ _OVERWRITE = run_flags.define_overwrite("measurements by another protocol")
 
 # What an exported program has decided already.
 _OF_A_RUN = (
-    *("run_dir", "step", "every_checkpoint", "num_generated", "seed", "real_split", "map_split"),
+    *("run_dir", "step", "every_checkpoint", "num_images", "seed", "real_split", "map_split"),
 )
 
 
@@ -79,7 +79,7 @@ def main(_: Sequence[str]) -> None:
         data_dir,
         generator.conditions,
         feature_flags.extractor(data_dir, generator.conditions),
-        *(_SEED.value, _NUM_GENERATED.value, _REAL_SPLIT.value, _MAP_SPLIT.value),
+        *(_SEED.value, _NUM_IMAGES.value, _REAL_SPLIT.value, _MAP_SPLIT.value),
     )
     results = Report(_OUTPUT_DIR(run_dir), "fid", evaluator.describe(generator), _OVERWRITE.value)
     evaluations = []
@@ -128,7 +128,7 @@ def _evaluator(
 ) -> FrechetEvaluator:
     trials = TrialProtocol(
         trials=_TRIALS.value,
-        num_images=_NUM_IMAGES.value,
+        num_images=_IMAGES_PER_TRIAL.value,
         partings=_PARTINGS.value,
         smallest_group=_SMALLEST_GROUP.value,
         seed=seed,

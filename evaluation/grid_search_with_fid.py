@@ -1,4 +1,4 @@
-"""Searches for the weights of the losses by the distance to validation photographs.
+r"""Searches for the weights of the losses by the distance to validation photographs.
 
   bazel run //evaluation:grid_search_with_fid -- --data_dir=D --workdir=W
   bazel run //evaluation:grid_search_with_fid -- --data_dir=D --l1=1,10 --roi=1,10 \
@@ -29,8 +29,8 @@ from training.run import Result
 from training.search.weight_search import Objective
 
 _TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
-_NUM_GENERATED = flags.DEFINE_integer(
-    "num_generated", 0, "Images to paint; by default twice the validation photographs."
+_NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", 0, "Images to paint; by default twice the validation photographs."
 )
 
 
@@ -43,7 +43,7 @@ def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Obj
         conditions,
         extractor,
         TrialProtocol(trials=_TRIALS.value),
-        _NUM_GENERATED.value,
+        _NUM_IMAGES.value,
         real_split="validation",
     )
 
@@ -55,7 +55,7 @@ def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Obj
     protocol = {
         **extractor.protocol,
         "trials": _TRIALS.value,
-        "num_generated": _NUM_GENERATED.value,
+        "num_generated": _NUM_IMAGES.value,
     }
     digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:6]
     network = extractor.network

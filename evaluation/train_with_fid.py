@@ -1,4 +1,4 @@
-"""Trains as //training:train does, measures on the way and keeps the best checkpoint.
+r"""Trains as //training:train does, measures on the way and keeps the best checkpoint.
 
   bazel run //evaluation:train_with_fid -- --fid_every=500
   bazel run //evaluation:train_with_fid -- --data_dir=D --config=paper --workdir=W \

@@ -1,4 +1,4 @@
-"""Turns a public data set, or an annotation tool's COCO export, into a case manifest.
+r"""Turns a public data set, or an annotation tool's COCO export, into a case manifest.
 
 What is not used is listed beside the manifest, in <output>.rejected.csv.
 

@@ -1,4 +1,4 @@
-"""Shows generated images above photographs of the same condition (paper, Figure 4).
+r"""Shows generated images above photographs of the same condition (paper, Figure 4).
 
   bazel run //synthesis:gallery -- --output=F.png                  # newest run under runs/
   bazel run //synthesis:gallery -- --run_dir=R --output=F.png \

@@ -1,4 +1,4 @@
-"""Shows what a generator makes of one map when a single thing in it changes.
+r"""Shows what a generator makes of one map when a single thing in it changes.
 
   bazel run //synthesis:sweep -- --kind=skin_type --output=F.png   # newest run under runs/
   bazel run //synthesis:sweep -- --run_dir=R --kind=size --output=F.png \

@@ -3,7 +3,7 @@
 import difflib
 import pathlib
 import runpy
-from typing import Iterator, List
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 import ml_collections
 
@@ -41,7 +41,7 @@ def path_of(value: str, folder: pathlib.Path = FOLDER) -> str:
     return f"{resolved}{colon}{argument}"
 
 
-def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
+def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> Dict[str, Any]:
     """Replaces the value of `--config` in a command line by its file, in place.
 
     The last one counts and goes first, since the flags library wants it before the
@@ -51,6 +51,9 @@ def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
     Args:
       argv: the command line.
       folder: of the configurations that have names.
+
+    Returns:
+      The configuration's values by field, "config.training.steps" say.
 
     Raises:
       ValueError: `path_of` does, or an override names a field that the
@@ -64,13 +67,14 @@ def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> None:
             del argv[index]
     path = path_of(given[0] if given else "demo", folder)
     argv.insert(1, f"--config={path}")
-    _check_overrides(argv, path)
-
-
-def _check_overrides(argv: List[str], path: str) -> None:
     if ":" in path:  # the fields may depend on the argument; the flags library checks
-        return
-    fields = list(_fields(runpy.run_path(path)["get_config"]()))
+        return {}
+    fields = dict(_fields(runpy.run_path(path)["get_config"]()))
+    _check_overrides(argv, fields)
+    return fields
+
+
+def _check_overrides(argv: List[str], fields: Mapping[str, Any]) -> None:
     for word in argv:
         field = word.partition("=")[0].lstrip("-")
         if word.startswith("-") and field.startswith("config.") and field not in fields:
@@ -78,12 +82,12 @@ def _check_overrides(argv: List[str], path: str) -> None:
             raise ValueError(f"the config has no field {field}; closest is {close[0]}")
 
 
-def _fields(config: ml_collections.ConfigDict, prefix: str = "config") -> Iterator[str]:
+def _fields(config: ml_collections.ConfigDict, prefix: str = "config") -> Iterator[Tuple[str, Any]]:
     for key, value in config.items():
         if isinstance(value, ml_collections.ConfigDict):
             yield from _fields(value, f"{prefix}.{key}")
         else:
-            yield f"{prefix}.{key}"
+            yield f"{prefix}.{key}", value
 
 
 def for_records(config: ml_collections.ConfigDict, image_size: int) -> ml_collections.ConfigDict:

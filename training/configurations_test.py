@@ -19,7 +19,8 @@ class ConfigurationsTest(parameterized.TestCase):
         )
         for form in (["--config=paper"], ["--config", "paper"]):
             argv = ["train", *form, "--workdir=w"]
-            configurations.expand_names(argv)
+            fields = configurations.expand_names(argv)
+            self.assertEqual(fields["config.data.conditions"], "rarest:8")
             path = argv[1].partition("=")[2] or argv[2]
             self.assertTrue(path.endswith("training/configs/paper.py"))
             self.assertTrue(os.path.exists(path))

@@ -1,4 +1,4 @@
-"""Searches for the weights of the generator's losses, one training run per combination.
+r"""Searches for the weights of the generator's losses, one training run per combination.
 
   bazel run //training:grid_search -- --data_dir=D --workdir=D
   bazel run //training:grid_search -- --data_dir=D --workdir=D --config=paper \

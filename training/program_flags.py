@@ -12,7 +12,9 @@ from common import command_line
 from training import demo_data
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "demo (default), paper, paper26, pix2pix or a config file."
+    "config",
+    None,
+    "demo (the default), clinical, paper, paper26, pix2pix, or a Python file with get_config().",
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."

@@ -4,7 +4,7 @@
   bazel run //training:train -- --data_dir=D --config=paper
   bazel run //training:train -- --data_dir=D --config.model.base_filters=32
 
---config is demo, paper, paper26, pix2pix or a file; any of its fields can be overridden
+--config is demo, clinical, paper, paper26, pix2pix or a file; any of its fields can be overridden
 with --config.<field>=<value>. A run that was stopped continues exactly when the
 same command is given with its --workdir.
 """

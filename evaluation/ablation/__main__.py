@@ -47,7 +47,7 @@ _VARIANTS = flags.DEFINE_list(
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Of the trainings; every model is trained with each.")
 _TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.")
-_NUM_IMAGES = flags.DEFINE_integer("num_images", 0, "N of every trial; see //evaluation:fid.")
+_IMAGES_PER_TRIAL = flags.DEFINE_integer("images_per_trial", 0, "N; see //evaluation:fid.")
 _OVERWRITE = run_flags.define_overwrite("a table by another protocol or of other models")
 
 
@@ -106,7 +106,7 @@ def main(_: Sequence[str]) -> None:
         data_dir,
         conditions,
         feature_flags.extractor(data_dir, conditions),
-        TrialProtocol(trials=_TRIALS.value, num_images=_NUM_IMAGES.value),
+        TrialProtocol(trials=_TRIALS.value, num_images=_IMAGES_PER_TRIAL.value),
     )
     results = report.open_report(evaluator, models, workdir, _OVERWRITE.value)
     ready: Iterable[study.Model] = given

@@ -89,7 +89,7 @@ class EvaluationTest(absltest.TestCase):
         )
 
     def test_too_few(self):
-        with self.assertRaisesRegex(ValueError, "num_images 40 is more than there are"):
+        with self.assertRaisesRegex(ValueError, "images_per_trial 40 is more than there are"):
             self._evaluator(TrialProtocol(num_images=40)).evaluate(self.generator)
 
     def test_records_of_another_size(self):

@@ -144,7 +144,7 @@ def _images_per_trial(
     number = asked or min(math.ceil(0.9 * smallest), generated)
     if number > min(held_out, generated):
         raise ValueError(
-            f"num_images {number} is more than there are: {generated} generated, {held_out} "
+            f"images_per_trial {number} is more than there are: {generated} generated, {held_out} "
             "photographs in the held-out half"
         )
     if number <= neighbours or smallest <= neighbours:

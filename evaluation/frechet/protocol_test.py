@@ -70,7 +70,7 @@ class TrialsTest(absltest.TestCase):
         self.assertEqual(summary["generated"]["frechet"]["interval"], 0.0)
 
     def test_bad_input(self):
-        with self.assertRaisesRegex(ValueError, "num_images 200 is more than there are"):
+        with self.assertRaisesRegex(ValueError, "images_per_trial 200 is more than there are"):
             protocol.run_trials(self.real, self.patients, self.same, TrialProtocol(num_images=200))
         with self.assertRaisesRegex(ValueError, "too few"):
             protocol.run_trials(self.real[:10], self.patients[:10], self.same, TrialProtocol())
