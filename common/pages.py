@@ -42,7 +42,11 @@ class Page:
     """
 
     def __init__(
-        self, template: pathlib.Path, connect: str = "'none'", style_attributes: bool = False
+        self,
+        template: pathlib.Path,
+        connect: str = "'none'",
+        style_attributes: bool = False,
+        images: str = "data:",
     ) -> None:
         """Reads the files.
 
@@ -51,6 +55,7 @@ class Page:
           connect: whom the script may talk to, as in a policy: "'self'" is the server
             that the page came from.
           style_attributes: whether elements have style attributes, as inline SVG does.
+          images: where images may come from.
         """
         environment = jinja2.Environment(
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -63,13 +68,14 @@ class Page:
         )
         self._connect = connect
         self._style_attributes = style_attributes
+        self._images = images
 
     @property
     def policy(self) -> str:
         """What the page may do: run its own script and style, show images in itself."""
         parts = [
             "default-src 'none'",
-            "img-src data:",
+            f"img-src {self._images}",
             f"style-src {_source_of(self._style)}",
             f"script-src {_source_of(self._script)}" if self._script else "",
             f"connect-src {self._connect}",
