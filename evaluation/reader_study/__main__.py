@@ -20,7 +20,6 @@ from common import command_line  # isort: skip  (first: sets TensorFlow's log le
 import contextlib
 import functools
 import os
-import socket
 import sys
 from typing import Callable, Sequence
 
@@ -33,6 +32,7 @@ Main = Callable[[Sequence[str]], None]
 
 
 def _build() -> Main:
+    from common import locks
     from evaluation.reader_study import build, page, pictures
     from evaluation.reader_study.build import StudyRequest
     from evaluation.reader_study.design import Design
@@ -84,11 +84,15 @@ def _build() -> Main:
         None,
         "Text file with what readers agree to; paragraphs are parted by empty lines.",
     )
-    overwrite = run_flags.define_overwrite("a study that is there")
+    overwrite = run_flags.define_overwrite("a study that is there and has no answers")
+    move_old_to = flags.DEFINE_string(
+        "move_old_to", None, "Folder for the study that is there, with its answers and its key."
+    )
 
     def main(_: Sequence[str]) -> None:
         folder = output_dir()
-        build.check_no_study(folder, overwrite.value)
+        old = move_old_to.value and command_line.user_path(move_old_to.value)
+        build.check_no_study(folder, overwrite.value, old)
         agreed: Sequence[str] = page.CONSENT
         if consent.value:
             agreed = page.read_consent(command_line.user_path(consent.value))
@@ -108,14 +112,17 @@ def _build() -> Main:
             generator = load_generator()
             data_dir = choose_data_dir(generator)
             painter = pictures.RunPainter(generator, data_dir)
-        print(build.build_study(request, folder, data_dir, painter))
+        with locks.only_writer(folder, "reader_study build"):
+            print(build.build_study(request, folder, data_dir, painter, old))
 
     return main
 
 
 def _serve() -> Main:
-    from evaluation.reader_study import answer_key, standing
-    from evaluation.reader_study import server as servers
+    from common import locks
+    from common.server import Server
+    from evaluation.reader_study import answer_key, server, standing
+    from evaluation.reader_study.answer_store import AnswerStore
 
     study_dir = flags.DEFINE_string("study_dir", None, "What `build` made.", required=True)
     database = flags.DEFINE_string(
@@ -125,6 +132,9 @@ def _serve() -> Main:
         "host", "127.0.0.1", "Address to listen at. Others than this machine reach 0.0.0.0."
     )
     port = flags.DEFINE_integer("port", 8000, "Port; 0 takes a free one.", 0, 65535)
+    names = flags.DEFINE_list(
+        "host_names", [], "Further names that readers reach it by, such as that of a proxy."
+    )
 
     def main(_: Sequence[str]) -> None:
         folder = command_line.user_path(study_dir.value)
@@ -132,25 +142,25 @@ def _serve() -> Main:
         path = command_line.user_path(
             database.value or os.path.join(folder, "answers", "answers.sqlite")
         )
-        store = servers.AnswerStore(path)
-        address = (listen_at.value, port.value)
-        with servers.StudyServer(address, key, folder, store) as server:
-            # Where all addresses of this machine are listened at, readers need one of them.
-            host = socket.gethostname() if listen_at.value == "0.0.0.0" else listen_at.value
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locks.only_writer(os.path.dirname(path), "reader_study serve"))
+            store = stack.enter_context(contextlib.closing(AnswerStore(path)))
+            app = server.make_app(server.Study(key, folder, store))
+            running = stack.enter_context(Server(app, listen_at.value, port.value, names.value))
             for reader in key.readers.values():
-                print(f"{reader.name}  http://{host}:{server.server_port}/r/{reader.token}")
+                print(f"{reader.name}  {running.url}/r/{reader.token}")
             print("One address each: whoever has it answers as that reader. Ctrl-C ends.")
             sys.stdout.flush()
-            if host not in ("127.0.0.1", "localhost"):
+            if listen_at.value not in ("127.0.0.1", "localhost", "::1"):
                 print(
                     "note: plain HTTP, which anyone on the network can read; put a proxy with TLS "
                     "before it where that matters",
                     file=sys.stderr,
                 )
             say = functools.partial(print, flush=True)
-            with contextlib.suppress(KeyboardInterrupt), standing.shown(key, store.answered, say):
-                server.serve_forever()
-            store.close()
+            answered = functools.partial(store.answered, key.study)
+            with contextlib.suppress(KeyboardInterrupt), standing.shown(key, answered, say):
+                running.serve_forever()
         print(f"\nanswers: {path}")
         print(f"next: bazel run //evaluation:reader_study -- score --study_dir={folder}")
 

@@ -13,16 +13,15 @@ is found out. The token is in the reader's own page: the seal keeps others from 
 answers in a reader's name, it cannot keep readers from lying.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import hmac
 import json
 import os
 import pathlib
-import sqlite3
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
+from evaluation.reader_study import answer_store
 from evaluation.reader_study.design import KINDS, PAIR, REALISM, RELEVANCE, Picture, Trial
 from preprocessing.data import taxonomy
 
@@ -47,7 +46,10 @@ YEARS = {"0": "None", "1": "Less than 2", "2": "2 to 5", "5": "5 to 10", "10": "
 CONFIDENCES = {1: "Guess", 2: "Fairly sure", 3: "Certain"}
 LARGEST_FILE = 1 << 20  # bytes; a study of 1,000 trials takes about a tenth of it
 _LONGEST_LOOK_MS = 7 * 24 * 3600 * 1000
-_PAIR_CHOICES = tuple(f"{side}_{sure}" for side in ("left", "right") for sure in CONFIDENCES)
+_CHOICES: Mapping[str, Sequence[str]] = {
+    REALISM: ("real", "synthetic"),
+    PAIR: tuple(f"{side}_{sure}" for side in ("left", "right") for sure in CONFIDENCES),
+}
 _TEXTS = ("format", "study", "reader", "role", "years", "started", "finished")
 
 Choice = Union[str, Tuple[int, ...]]
@@ -209,8 +211,7 @@ def seal(content: Mapping[str, Any], token: str) -> str:
 
 
 def _choice(trial: Trial, value: Any) -> Choice:
-    valid: Sequence[str] = {REALISM: ("real", "synthetic"), PAIR: _PAIR_CHOICES}.get(trial.kind, ())
-    if trial.kind != RELEVANCE and isinstance(value, str) and value in valid:
+    if trial.kind != RELEVANCE and isinstance(value, str) and value in _CHOICES[trial.kind]:
         return value
     if trial.kind == RELEVANCE and isinstance(value, list):
         places = range(len(trial.pictures))
@@ -286,30 +287,56 @@ def parse_answers(data: bytes, key: Key) -> Answers:
     if len(data) > LARGEST_FILE:
         raise ValueError("is too large for a file of answers")
     try:
-        document = json.loads(data)
+        document = json.loads(data.decode("utf-8-sig"))
+        if rb"\u" in data:  # lone surrogates, which are no text, come in no other way
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds what is no text in Unicode") from None
     except (ValueError, RecursionError):
         raise ValueError("is not JSON") from None
-    return check_answers(document, key)
+    try:
+        return check_answers(document, key)
+    except RecursionError:
+        raise ValueError("is not a file of answers") from None
 
 
-def _documents(path: pathlib.Path) -> Iterator[Tuple[str, bytes]]:
-    """Yields the name and bytes of the answers in a file, folder or database."""
+def _files(path: pathlib.Path) -> List[pathlib.Path]:
+    """Returns the files of answers in a folder, or the file itself."""
     if path.is_dir():
-        for inside in sorted([*path.glob("*.json"), *path.glob("*.sqlite")]):
-            yield from _documents(inside)
-    elif path.suffix == ".sqlite":
-        try:
-            uri = f"{path.resolve().as_uri()}?mode=ro"
-            with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-                rows = connection.execute("SELECT reader, document FROM answers ORDER BY reader")
-                stored = rows.fetchall()
-        except sqlite3.Error as error:
-            raise ValueError(f"{path}: not a database of answers ({error})") from error
-        for reader, document in stored:
-            yield f"{path} ({reader})", document.encode()
-    else:
+        return sorted([*path.glob("*.json"), *path.glob("*.sqlite")])
+    return [path]
+
+
+def _documents(path: pathlib.Path) -> List[Tuple[str, bytes]]:
+    """Returns the name and bytes of the answers in a file or database.
+
+    Raises:
+      ValueError: it is neither; the message is the rest of a sentence about it.
+      UnavailableError: it is locked.
+    """
+    try:
+        if not path.is_file():  # such as a pipe, which would be waited for
+            raise ValueError("is not a regular file")
+        if path.suffix == ".sqlite":
+            stored = answer_store.read_documents(path)
+            return [(f"{path} ({reader})", document) for reader, document in stored]
         with open(path, "rb") as file:
-            yield str(path), file.read(LARGEST_FILE + 1)
+            return [(str(path), file.read(LARGEST_FILE + 1))]
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from error
+
+
+def _shown(source: str) -> str:
+    """Returns a name that can be printed, whatever bytes a file's name is of."""
+    return source.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _read_finished(data: bytes, key: Key) -> Answers:
+    answers = parse_answers(data, key)
+    if not answers.finished:
+        asked = len(key.readers[answers.reader].trials)
+        raise ValueError(f"is not finished: {len(answers.answers)} of {asked} answered")
+    return answers
 
 
 def load_answers(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Refused]]:
@@ -322,26 +349,31 @@ def load_answers(paths: Sequence[str], key: Key) -> Tuple[List[Answers], List[Re
     Returns:
       The answers that count, at most one of each reader, by name; and what does not
       count: not finished, handed in twice (the first counts if they are alike, none if
-      they differ), or refused by `check_answers`.
+      they differ), refused by `check_answers`, or nothing that can be read.
 
     Raises:
-      ValueError: a path does not exist, or nothing counts.
+      ValueError: a path does not exist, a database is locked, or nothing counts.
     """
     refused: List[Refused] = []
     found: Dict[str, List[Tuple[str, Answers]]] = {}
     for path in map(pathlib.Path, paths):
         if not path.exists():
             raise ValueError(f"{path}: no such file or folder of answers")
-        for source, data in _documents(path):
+    for path in (one for given in paths for one in _files(pathlib.Path(given))):
+        try:
+            documents = _documents(path)
+        except answer_store.UnavailableError as error:
+            raise ValueError(f"{path}: {error}; score again when it has ended") from error
+        except ValueError as error:
+            refused.append(Refused(_shown(str(path)), str(error)))
+            continue
+        for source, data in documents:
             try:
-                answers = parse_answers(data, key)
-                if not answers.finished:
-                    asked = len(key.readers[answers.reader].trials)
-                    raise ValueError(f"is not finished: {len(answers.answers)} of {asked} answered")
+                answers = _read_finished(data, key)
             except ValueError as error:
-                refused.append(Refused(source, str(error)))
+                refused.append(Refused(_shown(source), str(error)))
             else:
-                found.setdefault(answers.reader, []).append((source, answers))
+                found.setdefault(answers.reader, []).append((_shown(source), answers))
     kept = []
     for reader, several in sorted(found.items()):
         (first_source, first), *others = several

@@ -1,13 +1,15 @@
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import sqlite3
 import stat
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from evaluation.reader_study import answer_key, testing
+from evaluation.reader_study import answer_key, answer_store, testing
 from evaluation.reader_study.testing import answer_all, document, save
 
 
@@ -226,26 +228,57 @@ class LoadTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "gone: no such file or folder of answers"):
             answer_key.load_answers([str(self.folder / "gone")], self.key)
 
-    def test_says_what_is_no_database(self):
-        path = self.folder / "answers.sqlite"
-        path.write_text("text " * 100)
-        with self.assertRaisesRegex(ValueError, "answers.sqlite: not a database of answers"):
-            self._load()
-        path.unlink()
-        sqlite3.connect(path).close()
-        with self.assertRaisesRegex(ValueError, "not a database of answers .no such table"):
-            self._load()
-
-    def test_survives_any_text_in_a_file(self):
+    def test_names_and_leaves_out_what_is_no_file_of_answers(self):
         text = json.dumps(document(self.key, answer_all(self.key, "reader_01", _truthful)))
         (self.folder / "a.json").write_text(text.replace("trainee", r"\ud800"))
         (self.folder / "b.json").write_bytes(b"\xff\xfe\x00")
-        self._save("c.json", "reader_02")
-        _, refused = self._load()
-        self.assertEqual(
-            [one.reason for one in refused],
-            ["was changed after it was saved: its seal does not fit", "is not JSON"],
+        os.mkfifo(self.folder / "c.json")
+        (self.folder / "d.json").mkdir()
+        (self.folder / "e.json").symlink_to("nowhere")
+        (self.folder / "f.json").write_text(
+            text.replace('"trainee"', '{"a":' * 300 + "1" + "}" * 300)
         )
+        pathlib.Path(os.fsdecode(bytes(self.folder) + b"/g\xff.json")).write_text("{")
+        (self.folder / "h.sqlite").write_text("text " * 100)
+        sqlite3.connect(self.folder / "i.sqlite").close()
+        os.mkfifo(self.folder / "j.sqlite")
+        with contextlib.closing(sqlite3.connect(self.folder / "k.sqlite")) as other:
+            other.execute("CREATE TABLE answers (study, reader, document)")
+            rows = [("", b"\xff", None), ("", "r", b"\xff"), ("", 1, 2)]
+            other.executemany("INSERT INTO answers VALUES (?, ?, ?)", rows)
+            other.commit()
+        self._save("z.json", "reader_02")
+        panel, refused = self._load()
+        self.assertEqual([one.reader for one in panel], ["reader_02"])
+        reasons = {one.source.rpartition("/")[2]: one.reason for one in refused}
+        self.assertEqual(
+            reasons,
+            {
+                "a.json": "holds what is no text in Unicode",
+                "b.json": "is not JSON",
+                "c.json": "is not a regular file",
+                "d.json": "is not a regular file",
+                "e.json": "is not a regular file",
+                "f.json": "is not a file of answers",
+                r"g\xff.json": "is not JSON",
+                "h.sqlite": "is not a database of answers (file is not a database)",
+                "i.sqlite": "is not a database of answers (no such table: answers)",
+                "j.sqlite": "is not a regular file",
+                "k.sqlite (1)": "is not a file of answers",
+                r"k.sqlite (\xff)": "is not JSON",
+                "k.sqlite (r)": "is not JSON",
+            },
+        )
+        json.dumps(reasons, ensure_ascii=False).encode()  # can be printed
+
+    def test_waits_for_a_database_that_is_locked(self):
+        path = self.folder / "answers.sqlite"
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("CREATE TABLE answers (study, reader, document)")
+            other.execute("BEGIN EXCLUSIVE")
+            self.enter_context(mock.patch.object(answer_store, "_BUSY_SECONDS", 0.01))
+            with self.assertRaisesRegex(ValueError, "sqlite: is locked by another .*; score"):
+                self._load()
 
 
 if __name__ == "__main__":

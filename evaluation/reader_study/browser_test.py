@@ -2,8 +2,10 @@
 
 import json
 import pathlib
+import sqlite3
 import threading
 import time
+from unittest import mock
 
 from absl.testing import absltest
 from selenium.webdriver.common.action_chains import ActionChains
@@ -264,15 +266,8 @@ class StudyTest(absltest.TestCase):
 
     def test_on_a_phone_over_http_and_on_a_laptop_after(self):
         database = str(pathlib.Path(self.folder, "answers.sqlite"))
-        store = servers.AnswerStore(database)
-        server = servers.StudyServer(("127.0.0.1", 0), self.key, self.folder, store)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        self.addCleanup(store.close)
-        self.addCleanup(server.server_close)
-        self.addCleanup(thread.join)
-        self.addCleanup(server.shutdown)
-        url = f"http://127.0.0.1:{server.server_port}/r/{self.reader.token}"
+        running, store = self.enter_context(testing.serving(self.key, self.folder, database))
+        url = f"{running.url}/r/{self.reader.token}"
         with self._browser(phone=True, width=390, height=844) as driver:
             self._open(driver, url)
             self._audit(driver)
@@ -297,8 +292,50 @@ class StudyTest(absltest.TestCase):
         self._check(panel[0])
         self.assertEmpty(list(pathlib.Path(self.downloads).iterdir()))
 
+    def test_is_seen_before_its_images_and_waits_for_a_busy_server(self):
+        database = str(pathlib.Path(self.folder, "answers.sqlite"))
+        running, store = self.enter_context(testing.serving(self.key, self.folder, database))
+        url = f"{running.url}/r/{self.reader.token}"
+        let_go = threading.Event()
+        self.addCleanup(let_go.set)
+
+        def wait_for_the_end(joined, size=-1):
+            # The first image comes at once, the rest later.
+            if joined.tell() >= len(joined._parts[0]):
+                let_go.wait(30)
+            return read(joined, size)
+
+        read = servers.Joined.read
+        self.enter_context(mock.patch.object(servers.Joined, "read", wait_for_the_end))
+        with self._browser() as driver:
+            self._open(driver, url)
+            self._fill_in(driver)
+            self._begin(driver)
+            section = self._section(driver)
+            image = section.find_element(By.CSS_SELECTOR, ".picture img")
+            self._until(driver, lambda: (image.get_attribute("src") or "").startswith("blob:"))
+            time.sleep(_LOOK)
+            section.find_element(By.CSS_SELECTOR, "[data-choice=real]").click()
+            self._until(driver, lambda: len(self._stored(store)) == 1)
+            # The second image is not there yet, and no answer to it counts.
+            time.sleep(_LOOK)
+            section.find_element(By.CSS_SELECTOR, "[data-choice=real]").click()
+            self.assertLen(self._stored(store), 1)
+            let_go.set()
+            self._until(driver, lambda: (image.get_attribute("src") or "").startswith("blob:"))
+            with mock.patch.object(
+                store, "_keep", side_effect=sqlite3.OperationalError("database is locked")
+            ):
+                time.sleep(_LOOK)
+                section.find_element(By.CSS_SELECTOR, "[data-choice=real]").click()
+                self._until(
+                    driver,
+                    lambda: "The server is busy" in driver.find_element(By.ID, "saved").text,
+                )
+            self._until(driver, lambda: len(self._stored(store)) == 2)
+
     def _stored(self, store):
-        content = store.read("reader_02")
+        content = store.read(self.key.study, "reader_02")
         return content["content"]["answers"] if content else []
 
     def test_an_unfinished_file_says_so(self):

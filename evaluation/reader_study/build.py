@@ -1,12 +1,14 @@
 """Builds a reader study: what readers are asked, their pages, the key."""
 
 import dataclasses
+import pathlib
 import secrets
+import shutil
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from common import files
+from common import files, locks
 from evaluation.reader_study import answer_key, design, page
 from evaluation.reader_study.answer_key import Key, Reader
 from evaluation.reader_study.design import Design, Material, Photograph, Picture
@@ -41,13 +43,57 @@ class StudyRequest:
     text: PageText = PageText()
 
 
-def check_no_study(folder: str, overwrite: bool) -> None:
-    """Raises ValueError if a study is there: without its key its answers are lost."""
-    if answer_key.key_path(folder).exists() and not overwrite:
+def check_no_study(folder: str, overwrite: bool, move_old_to: Optional[str] = None) -> None:
+    """Makes sure that no study and no answers get lost.
+
+    Args:
+      folder: where a study is to be built.
+      overwrite: whether one without answers may be replaced.
+      move_old_to: where a study that is there is to go.
+
+    Raises:
+      ValueError: a study is there, and neither is allowed; answers are there, and
+        nothing says where they go; or the place to move to is taken.
+    """
+    if move_old_to is not None:
+        target = pathlib.Path(move_old_to)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise ValueError(f"{target}: --move_old_to is a new or an empty folder")
+        if pathlib.Path(folder).resolve() in (target.resolve(), *target.resolve().parents):
+            raise ValueError(f"{target}: --move_old_to is inside of the study that is to be moved")
+        return
+    if not answer_key.key_path(folder).exists():
+        return
+    answers = [path for path in pathlib.Path(folder, "answers").glob("*") if path.name[0] != "."]
+    if answers:
+        raise ValueError(
+            f"{folder}: holds answers to the study that is there, such as {answers[0].name}, and "
+            "only its own key can score them; pass --move_old_to=FOLDER to keep both there, or "
+            "choose another --output_dir"
+        )
+    if not overwrite:
         raise ValueError(
             f"{folder}: holds a study, and only its own key can score its answers; choose another "
             "--output_dir or pass --overwrite"
         )
+
+
+def move_study(folder: str, target: str) -> None:
+    """Moves a study with its answers and results, so that it can be scored there.
+
+    The key goes last: a study whose move was cut short is one still.
+
+    Raises:
+      ValueError: it is being served.
+    """
+    pathlib.Path(target).mkdir(parents=True, exist_ok=True)
+    if pathlib.Path(folder, "answers").exists():
+        with locks.only_writer(pathlib.Path(folder, "answers")):
+            pass  # nobody serves it
+    for name in ("answers", "results", "hand_out", answer_key.key_path("").parent.name):
+        source = pathlib.Path(folder, name)
+        if source.exists():
+            shutil.move(str(source), str(pathlib.Path(target, name)))
 
 
 def make_key(
@@ -106,7 +152,13 @@ def write_study(
         files.write_text(answer_key.page_path(folder, reader.name), html)
 
 
-def build_study(request: StudyRequest, folder: str, data_dir: str, painter: "Painter") -> str:
+def build_study(
+    request: StudyRequest,
+    folder: str,
+    data_dir: str,
+    painter: "Painter",
+    move_old_to: Optional[str] = None,
+) -> str:
     """Builds a study.
 
     Args:
@@ -114,6 +166,7 @@ def build_study(request: StudyRequest, folder: str, data_dir: str, painter: "Pai
       folder: where.
       data_dir: records of photographs.
       painter: of synthetic images.
+      move_old_to: where a study that is in the folder goes, with its answers.
 
     Returns:
       What was built, for the screen.
@@ -130,6 +183,8 @@ def build_study(request: StudyRequest, folder: str, data_dir: str, painter: "Pai
     shown, pixels = pictures.fetch_pictures(material.pictures.values(), data_dir, painter, seed)
     sources = {"real": pictures.photographs_source(data_dir), "synthetic": painter.source}
     key = make_key(request, asked, seed, material, shown, sources)
+    if move_old_to is not None:
+        move_study(folder, move_old_to)
     write_study(folder, key, pixels, request.image_pixels, request.text)
     fewer = _fewer(request.numbers, asked, len({one.image_id for one in photographs}))
     return _summary(asked, folder, material, key, fewer)

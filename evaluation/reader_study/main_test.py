@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 
+from common import locks
 from evaluation.reader_study import answer_key, build, pictures, testing
 from evaluation.reader_study.build import StudyRequest
 from evaluation.reader_study.design import Design
@@ -50,10 +51,7 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         synthetic = [one for one in key.pictures.values() if one.synthetic]
         self.assertTrue(all(one.source.startswith("map ") for one in synthetic))
         self.assertEqual(key.made_from["synthetic"]["step"], 2)
-        with self.assertRaisesRegex(ValueError, "holds a study, .* pass --overwrite"):
-            build.check_no_study(folder, overwrite=False)
-        build.check_no_study(folder, overwrite=True)
-
+        self._check_overwriting(folder, key)
         self._serve_and_answer(key)
         self._fails(
             "no finished answers: .*reader_01. is not finished", "score", "--study_dir=study"
@@ -71,6 +69,30 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         )
         content = json.loads(pathlib.Path(folder, "results", "reader_study.json").read_text())
         self.assertLen(content["readers"], 2)
+        self._check_moving(folder, key)
+
+    def _check_overwriting(self, folder, key):
+        with self.assertRaisesRegex(ValueError, "holds a study, .* pass --overwrite"):
+            build.check_no_study(folder, overwrite=False)
+        build.check_no_study(folder, overwrite=True)
+
+    def _check_moving(self, folder, key):
+        """A study with answers is replaced only where it goes elsewhere, whole."""
+        with self.assertRaisesRegex(ValueError, "holds answers .* pass --move_old_to=FOLDER"):
+            build.check_no_study(folder, overwrite=True)
+        moved = str(pathlib.Path(self.folder, "old", "study"))
+        for taken in (self.folder, folder, f"{folder}/old"):
+            with self.assertRaisesRegex(ValueError, "--move_old_to is"):
+                build.check_no_study(folder, True, taken)
+        build.check_no_study(folder, False, moved)
+        at_work = self.assertRaisesRegex(ValueError, "another run is at work there: serve")
+        with locks.only_writer(pathlib.Path(folder, "answers"), "serve"), at_work:
+            build.move_study(folder, moved)
+        build.move_study(folder, moved)
+        build.check_no_study(folder, overwrite=False)
+        self.assertEqual(answer_key.read_key(moved), key)
+        panel, _ = answer_key.load_answers([f"{moved}/answers"], key)
+        self.assertLen(panel, 2)
 
     def _serve_and_answer(self, key):
         """Answers one trial of the first reader over HTTP, and ends the server as users do."""
@@ -100,6 +122,7 @@ class ReaderStudyProgramTest(testing_programs.ProgramTestCase):
         self.assertEqual(said[-1], "0 of 3 readers have begun\n")
         with urllib.request.urlopen(f"{address}/answers", json.dumps(sent).encode()) as response:
             self.assertEqual(response.read(), b"saved")
+        self._fails("another run is at work there: reader_study", "serve", "--study_dir=study")
         program.send_signal(signal.SIGINT)
         rest, _ = program.communicate(timeout=30)
         self.assertEqual(program.returncode, 0)

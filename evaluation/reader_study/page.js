@@ -58,11 +58,61 @@
   const plural = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
   const sealed = () => ({ content: state, seal: sha256(`${study.token}\n${JSON.stringify(state)}`) });
 
+  // --- Images: within the page, or sent after it by the server, in the order in which they
+  // are needed.
+
+  const within = Array.isArray(study.images);
+  const arrived = [];  // what to call with the address of an image
+  const addresses = within
+    ? study.images.map((image) => Promise.resolve(`data:image/jpeg;base64,${image}`))
+    : Array.from({ length: study.images.count }, (_, i) => new Promise((r) => { arrived[i] = r; }));
+  async function fetchImages(first, end) {
+    const size = study.images.bytes;
+    let next = first;
+    while (next < end) {
+      try {
+        const response = await fetch(`${base}/images/${next}-${end}`);
+        if (!response.ok) throw new Error(response.statusText);
+        const reader = response.body.getReader();
+        let image = new Uint8Array(size);
+        let filled = 0;
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          for (let at = 0; at < value.length;) {
+            const part = value.subarray(at, at + size - filled);
+            image.set(part, filled);
+            at += part.length;
+            filled += part.length;
+            if (filled === size) {
+              arrived[next](URL.createObjectURL(new Blob([image], { type: "image/jpeg" })));
+              next += 1;
+              image = new Uint8Array(size);
+              filled = 0;
+            }
+          }
+        }
+      } catch { /* The rest is asked for again. */ }
+      if (next < end) await pause(RETRY_MS);
+    }
+  }
+  async function fetchAllImages() {
+    if (within) return;
+    const { count } = study.images;
+    const open = trials[firstOpen()];
+    const first = open ? Math.min(...open.images) : 0;
+    await fetchImages(first, count);
+    await fetchImages(0, first);
+  }
+
   // --- Keeping answers: in this browser, and on the server if the page came from one.
 
   let storageWorks = true;
   let served = false;
-  const endpoint = `${location.pathname.replace(/\/$/, "")}/answers`;
+  const RETRY_MS = 5000;
+  const base = location.pathname.replace(/\/$/, "");
+  const endpoint = `${base}/answers`;
+  const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
   function usable(candidate) {
     return candidate && candidate.study === study.study && candidate.reader === study.reader
@@ -108,13 +158,16 @@
       if (response.ok) {
         say("Saved");
         if (last) showDone("sent");
+      } else if (response.status >= 500) {
+        throw new Error("not now");
       } else {
         say(`The server refused the answers: ${(await response.text()).slice(0, 200)}`);
         if (last) showDone("unsent");
       }
-    } catch {
-      say("No connection; your answers are kept here and sent later");
-      retry = setTimeout(send, 5000);
+    } catch (error) {
+      const what = error.message === "not now" ? "The server is busy" : "No connection";
+      say(`${what}; your answers are kept here and sent later`);
+      retry = setTimeout(send, RETRY_MS);
       if (last) showDone("unsent");
     }
     sending = false;
@@ -122,11 +175,18 @@
   }
   async function findServer() {
     if (location.protocol === "file:") return;
-    try {
-      const response = await fetch(endpoint);
-      served = response.ok;
-      if (served) adopt(await response.json());
-    } catch { /* The page of a server that only hands out files. */ }
+    for (;;) {
+      try {
+        const response = await fetch(endpoint);
+        served = response.ok;
+        if (served) adopt(await response.json());
+        if (response.status < 500) return;
+      } catch {
+        if (within) return;  // The page of a server that only hands out files.
+      }
+      say("The server is busy; trying again");
+      await pause(RETRY_MS);
+    }
   }
   function keep() {
     keepHere();
@@ -162,9 +222,12 @@
     byId(`${id}_head`).focus({ preventScroll: true });
   }
   function setPlace(text) { byId("place").textContent = text; }
-  function setImage(image, index, alt) {
-    image.src = `data:image/jpeg;base64,${study.images[index]}`;
+  async function setImage(image, index, alt) {
+    image.removeAttribute("src");
     image.alt = alt;
+    image.dataset.index = index;
+    const address = await addresses[index];
+    if (image.dataset.index === String(index)) image.src = address;
   }
 
   function showTrial(index) {
@@ -176,7 +239,10 @@
     if (trial.kind === "relevance") fillQuestion(trial);
     else fillChoice(trial, number);
     show(trial.kind);
-    shownAt = performance.now();
+    shownAt = Infinity;  // no answer counts before its images are there
+    Promise.all(trial.images.map((image) => addresses[image])).then(() => {
+      if (current === index) shownAt = performance.now();
+    });
   }
   function fillChoice(trial, number) {
     const section = byId(trial.kind);
@@ -416,5 +482,8 @@
     }
   }
   readHere();
-  findServer().then(begin);
+  findServer().then(() => {
+    begin();
+    fetchAllImages();
+  });
 })();

@@ -1,7 +1,7 @@
 """The page of a reader: the whole study in one HTML file that needs nothing else.
 
-The same file opens from disk and is served by `server`. It holds the images, the
-questions and the reader's token; nothing that says what is real.
+The same file opens from disk and is served by `server`, which sends its images apart. It
+holds the images, the questions and the reader's token; nothing that says what is real.
 
 Nor do the images' files. Real and synthetic pictures take the same way: uint8 pixels,
 resized, one JPEG encoder with fixed settings and tables, no metadata. Up to its image
@@ -14,10 +14,12 @@ import base64
 import collections
 import dataclasses
 import io
+import json
 import math
 import pathlib
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+import jinja2.utils
 import numpy as np
 from PIL import Image
 
@@ -28,6 +30,7 @@ from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE
 
 JPEG_QUALITY = 95
 _START_OF_SCAN = b"\xff\xda"
+_DATA_START, _DATA_END = '<script type="application/json" id="study">', "</script>"
 _SECONDS = {REALISM: 5, PAIR: 8, RELEVANCE: 40}
 CONSENT = (
     "This study measures how realistic computer-made images of skin are. It shows you images "
@@ -137,7 +140,8 @@ def _data(study: str, reader: Reader, files: Mapping[str, bytes]) -> Dict[str, A
 
 
 def _page() -> pages.Page:
-    return pages.Page(pathlib.Path(__file__).with_suffix(".html"), connect="'self'")
+    template = pathlib.Path(__file__).with_suffix(".html")
+    return pages.Page(template, connect="'self'", images="data: blob:")
 
 
 def content_security_policy() -> str:
@@ -166,3 +170,28 @@ def render_page(study: str, reader: Reader, files: Mapping[str, bytes], text: Pa
         confidences=answer_key.CONFIDENCES,
         data=_data(study, reader, files),
     )
+
+
+def part_page(html: str) -> Tuple[bytes, List[bytes]]:
+    """Parts a page for serving: it then asks for its images, all in one or from any on.
+
+    Args:
+      html: from `render_page`.
+
+    Returns:
+      The page, whose data says how many images there are and of how many bytes each;
+      and the images, JPEG files of one length.
+
+    Raises:
+      ValueError, KeyError, TypeError: not such a page.
+    """
+    before, _, rest = html.partition(_DATA_START)
+    text, _, after = rest.partition(_DATA_END)
+    data = json.loads(text)
+    images = [base64.b64decode(one, validate=True) for one in data["images"]]
+    sizes = {len(one) for one in images}
+    if len(sizes) > 1:
+        raise ValueError(f"images of {len(sizes)} lengths")
+    data["images"] = {"count": len(images), "bytes": max(sizes, default=0)}
+    text = jinja2.utils.htmlsafe_json_dumps(data)
+    return f"{before}{_DATA_START}{text}{_DATA_END}{after}".encode(), images

@@ -1,143 +1,115 @@
-"""Offers the pages of a study over a network and keeps the answers in SQLite.
+"""Offers the pages of a study over a network.
 
 Each reader has one secret address, http://HOST:PORT/r/TOKEN. There is nothing else:
-GET of the address is the page, GET and POST of TOKEN/answers are that reader's own
-answers. What is served are the pages named by the key, read once at the start; no
-path of a request ever reaches the file system, so the answer key cannot be asked for.
+GET of the address is the page, TOKEN/images/FIRST-END are its images, one after
+another, GET and POST of TOKEN/answers are that reader's own answers. What is served are
+the pages named by the key, read once at the start; no path of a request ever reaches
+the file system, so the answer key cannot be asked for.
 """
 
-import datetime
+import bisect
+import dataclasses
 import hmac
-import http.server
+import io
 import json
-import pathlib
-import sqlite3
-import sys
-import threading
-from typing import Any, Dict, Optional, Tuple
+from typing import IO, Dict, List, Mapping, Optional, Sequence, Tuple, cast
 
+import flask
+from werkzeug import wsgi
+
+from common import server
 from evaluation.reader_study import answer_key, page
-from evaluation.reader_study.answer_key import Answers, Key
+from evaluation.reader_study.answer_key import Key
+from evaluation.reader_study.answer_store import AnswerStore, UnavailableError
 
-_TIMEOUT_SECONDS = 30
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",  # addresses are secret
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+RETRY_SECONDS = 5
 
 
-class AnswerStore:
-    """The answers of all readers, one row each, in a SQLite file."""
+@dataclasses.dataclass(frozen=True)
+class ServedPage:
+    """A reader's page in two parts, so that the first is seen at once.
 
-    def __init__(self, path: str) -> None:
-        """Opens or makes the file.
+    Attributes:
+      html: without images.
+      images: files, as the page numbers them.
+    """
 
-        Raises:
-          ValueError: it is something else.
-        """
-        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        try:
-            self._connection = sqlite3.connect(path, check_same_thread=False)
-            with self._lock, self._connection:
-                self._connection.execute(
-                    "CREATE TABLE IF NOT EXISTS answers (reader TEXT PRIMARY KEY, "
-                    "document TEXT NOT NULL, answered INTEGER NOT NULL, "
-                    "finished TEXT NOT NULL, saved TEXT NOT NULL) WITHOUT ROWID"
-                )
-        except sqlite3.Error as error:
-            raise ValueError(f"{path}: not a database of answers ({error})") from error
-
-    def close(self) -> None:
-        """Closes the file."""
-        with self._lock:
-            self._connection.close()
-
-    def read(self, reader: str) -> Optional[Dict[str, Any]]:
-        """Returns what a reader saved last, as parsed JSON."""
-        with self._lock:
-            row = self._connection.execute(
-                "SELECT document FROM answers WHERE reader = ?", (reader,)
-            ).fetchone()
-        return json.loads(row[0]) if row else None
-
-    def answered(self) -> Dict[str, Tuple[int, bool]]:
-        """Returns how many answers each reader has given, and whether they are finished."""
-        with self._lock:
-            rows = self._connection.execute("SELECT reader, answered, finished FROM answers")
-            return {reader: (number, bool(finished)) for reader, number, finished in rows}
-
-    def save(self, answers: Answers, document: Dict[str, Any]) -> str:
-        """Keeps a reader's answers in place of earlier ones.
-
-        Args:
-          answers: the document, checked.
-          document: as it came.
-
-        Returns:
-          Why not; "" if they are kept. Finished answers stay as they are, and fewer
-          answers do not replace more: they come from a page that was left open.
-        """
-        saved = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        with self._lock, self._connection:
-            row = self._connection.execute(
-                "SELECT document, answered, finished FROM answers WHERE reader = ?",
-                (answers.reader,),
-            ).fetchone()
-            if row and row[2]:
-                same = json.loads(row[0]) == document
-                return "" if same else "these answers were finished and cannot be changed"
-            if row and row[1] > len(answers.answers):
-                return "there are more answers already; load the page again"
-            self._connection.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
-                (
-                    answers.reader,
-                    json.dumps(document),
-                    len(answers.answers),
-                    answers.finished,
-                    saved,
-                ),
-            )
-        return ""
+    html: bytes
+    images: Sequence[bytes]
 
 
-class StudyServer(http.server.ThreadingHTTPServer):
-    """Serves one study."""
+class Joined(io.RawIOBase):
+    """Files one after another, as one that is read where they are, without a copy."""
 
-    daemon_threads = True
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        super().__init__()
+        self._parts = parts
+        self._ends: List[int] = []
+        for part in parts:
+            self._ends.append(len(part) + (self._ends[-1] if self._ends else 0))
+        self._at = 0
 
-    def __init__(self, address: Tuple[str, int], key: Key, folder: str, store: AnswerStore) -> None:
+    def seekable(self) -> bool:
+        """Returns that it can start anywhere."""
+        return True
+
+    def readable(self) -> bool:
+        """Returns that it can be read."""
+        return True
+
+    def tell(self) -> int:
+        """Returns the place of the next byte."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Goes to another place, as in `io`; returns it."""
+        size = self._ends[-1] if self._ends else 0
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: size}[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Returns at most `size` bytes, perhaps fewer; b"" at the end."""
+        place = bisect.bisect_right(self._ends, self._at)
+        if place == len(self._parts):
+            return b""
+        part = self._parts[place]
+        start = self._at - (self._ends[place] - len(part))
+        found = part[start:] if size < 0 else part[start : start + size]
+        self._at += len(found)
+        return found
+
+
+class Study:
+    """What a server of a study does, whatever serves it.
+
+    Attributes:
+      key: of the study.
+      pages: by reader.
+    """
+
+    def __init__(self, key: Key, folder: str, store: AnswerStore) -> None:
         """Reads the pages.
 
         Args:
-          address: host and port.
           key: of the study.
           folder: of the study.
           store: for the answers.
 
         Raises:
-          OSError: a page is missing, or the address is in use.
+          OSError: a page is missing.
+          ValueError: a page is not one of a study.
         """
         self.key = key
-        self.store = store
-        self.pages = {name: answer_key.page_path(folder, name).read_bytes() for name in key.readers}
-        policy = page.content_security_policy()
-        self.response_headers = {
-            **_HEADERS,
-            "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
-        }
-        super().__init__(address, _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of readers who went away."""
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
-            super().handle_error(request, client_address)
+        self._store = store
+        self.pages: Dict[str, ServedPage] = {}
+        shared: Dict[bytes, bytes] = {}  # all readers see the same images, each in an order
+        for name in key.readers:
+            path = answer_key.page_path(folder, name)
+            try:
+                html, images = page.part_page(path.read_text(encoding="utf-8"))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{path}: not the page of a reader ({error})") from error
+            self.pages[name] = ServedPage(html, [shared.setdefault(one, one) for one in images])
 
     def reader_of(self, token: str) -> Optional[str]:
         """Returns whose token this is; takes as long whichever it is."""
@@ -147,80 +119,77 @@ class StudyServer(http.server.ThreadingHTTPServer):
                 found = name
         return found
 
+    def stored(self, reader: str) -> bytes:
+        """Returns the answers so far, as JSON; errors of `AnswerStore.read`."""
+        document = self._store.read(self.key.study, reader) or {"content": None}
+        return json.dumps(document["content"]).encode()
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: StudyServer
-    timeout = _TIMEOUT_SECONDS
-    server_version = "reader-study"
-    sys_version = ""
+    def answer(self, reader: str, body: bytes) -> Tuple[int, str]:
+        """Keeps a reader's answers.
 
-    def log_message(self, *_: Any) -> None:
-        """Writes nothing: request lines hold the readers' tokens."""
+        Args:
+          reader: name.
+          body: what was sent.
 
-    def _reply(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
-        self.send_response(status)
-        for name, value in self.server.response_headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        if status >= 400:
-            # What is left of the request's body is not to be read as the next request.
-            self.send_header("Connection", "close")
-            self.close_connection = True
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def send_error(
-        self, code: int, message: Optional[str] = None, explain: Optional[str] = None
-    ) -> None:
-        """Replies to what `http.server` itself refuses, with our headers."""
-        self._reply(code, (message or http.HTTPStatus(code).phrase).encode())
-
-    def _route(self) -> Tuple[Optional[str], str]:
-        """Returns whose address is asked for, and what of it: "", "answers" or else."""
-        parts = self.path.split("?", 1)[0].split("/")
-        if len(parts) not in (3, 4) or parts[:2] != ["", "r"]:
-            return None, ""
-        return self.server.reader_of(parts[2]), "/".join(parts[3:])
-
-    def do_GET(self) -> None:
-        """Sends a reader's page, or the answers so far."""
-        reader, what = self._route()
-        if reader is not None and what == "":
-            self._reply(200, self.server.pages[reader], "text/html; charset=utf-8")
-        elif reader is not None and what == "answers":
-            document = self.server.store.read(reader) or {"content": None}
-            self._reply(200, json.dumps(document["content"]).encode(), "application/json")
-        else:
-            self._reply(404, b"not found")
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def do_POST(self) -> None:
-        """Keeps a reader's answers."""
-        reader, what = self._route()
-        if reader is None or what != "answers":
-            self._reply(404, b"not found")
-            return
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            self._reply(411, b"the length is missing")
-            return
-        if len(length) > 9 or int(length) > answer_key.LARGEST_FILE:
-            self._reply(413, b"too large")
-            return
-        body = self.rfile.read(int(length))
+        Returns:
+          Status of HTTP and what to say.
+        """
         try:
-            answers = answer_key.parse_answers(body, self.server.key)
+            answers = answer_key.parse_answers(body, self.key)
             if answers.reader != reader:
                 raise ValueError("is of another reader")
         except ValueError as error:
-            self._reply(400, f"what was sent {error}".encode())
-            return
+            return 400, f"what was sent {error}"
         try:
-            reason = self.server.store.save(answers, json.loads(body))
-        except sqlite3.Error as error:
-            self._reply(500, f"the answers could not be stored ({error})".encode())
-            return
-        self._reply(409 if reason else 200, (reason or "saved").encode())
+            document = body.decode("utf-8-sig")
+            number = len(answers.answers)
+            reason = self._store.save(self.key.study, reader, document, number, answers.finished)
+        except UnavailableError as error:
+            return 503, f"the answers could not be stored now ({error})"
+        return (409, reason) if reason else (200, "saved")
+
+
+def make_app(study: Study) -> flask.Flask:
+    """Returns the application that serves a study."""
+    app = server.new_app(
+        "reader_study", page.content_security_policy(), largest_body=answer_key.LARGEST_FILE
+    )
+
+    def reader_of(token: str) -> str:
+        return study.reader_of(token) or flask.abort(404)
+
+    @app.get("/r/<token>")
+    @app.get("/r/<token>/")
+    def send_page(token: str) -> flask.Response:
+        return flask.Response(study.pages[reader_of(token)].html)
+
+    @app.get("/r/<token>/images/<int:first>-<int:end>")
+    def send_images(token: str, first: int, end: int) -> flask.Response:
+        images = study.pages[reader_of(token)].images[first:end]
+        if not images:
+            flask.abort(404)
+        # Given as a file, waitress sends it piece by piece, as the browser takes it, and
+        # no thread or memory waits for that.
+        content = wsgi.wrap_file(flask.request.environ, cast(IO[bytes], Joined(images)), 1 << 16)
+        headers: Mapping[str, str] = {"Content-Length": str(sum(map(len, images)))}
+        return flask.Response(
+            content, headers=headers, mimetype="application/octet-stream", direct_passthrough=True
+        )
+
+    @app.get("/r/<token>/answers")
+    def send_answers(token: str) -> flask.Response:
+        try:
+            return flask.Response(study.stored(reader_of(token)), mimetype="application/json")
+        except UnavailableError as error:
+            return _later(f"the answers could not be read now ({error})")
+
+    @app.post("/r/<token>/answers")
+    def keep_answers(token: str) -> flask.Response:
+        status, text = study.answer(reader_of(token), flask.request.get_data())
+        return _later(text) if status == 503 else server.text_response(text, status)
+
+    return app
+
+
+def _later(text: str) -> flask.Response:
+    return server.text_response(text, 503, Retry_After=str(RETRY_SECONDS))

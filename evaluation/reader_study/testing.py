@@ -1,14 +1,18 @@
 """Small reader studies, and simulated readers of them, for tests."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Tuple
 
 import numpy as np
 
-from evaluation.reader_study import answer_key, build, design
+from common.server import Server
+from evaluation.reader_study import answer_key, build, design, server
 from evaluation.reader_study.answer_key import Answer, Answers, Key
+from evaluation.reader_study.answer_store import AnswerStore
 from evaluation.reader_study.build import StudyRequest
 from evaluation.reader_study.design import PAIR, REALISM, Design, Photograph, Picture
 from evaluation.reader_study.page import PageText
@@ -53,6 +57,20 @@ def write_study(folder: str, **kwargs: Any) -> Key:
     key, pixels = small_study(**kwargs)
     build.write_study(folder, key, pixels, 24, PageText(contact="ada@example.org"))
     return key
+
+
+@contextlib.contextmanager
+def serving(key: Key, folder: str, database: str) -> Iterator[Tuple[Server, AnswerStore]]:
+    """Serves a study at a free port of this machine."""
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(contextlib.closing(AnswerStore(database)))
+        app = server.make_app(server.Study(key, folder, store))
+        running = stack.enter_context(Server(app, port=0))
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(running.stop)
+        yield running, store
 
 
 def answer_all(
