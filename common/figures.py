@@ -108,15 +108,23 @@ def compared_intervals(
 def over_training(
     steps: Sequence[int], generated: Sequence[Point], floor: Sequence[Point], label: str
 ) -> "pyplot.Figure":
-    """Draws generated and real-vs-real over training steps, with intervals."""
+    """Draws generated and real-vs-real over training steps, with intervals side by side."""
     figure, axes = pyplot.subplots(figsize=(6.5, 4.0))
-    for points, color, what in (
-        (generated, GENERATED, "generated"),
-        (floor, REAL, "real vs. real"),
+    aside = 0.004 * (max(steps) - min(steps))
+    for points, color, marker, what, shift in (
+        (generated, GENERATED, "o", "generated", -aside),
+        (floor, REAL, "s", "real vs. real", aside),
     ):
-        values, low, high = zip(*points)
-        axes.plot(steps, values, "o-", color=color, label=what, markersize=4)
-        axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
+        axes.errorbar(
+            [step + shift for step in steps],
+            [point[0] for point in points],
+            yerr=whiskers(points),
+            fmt=f"{marker}-",
+            color=color,
+            capsize=3,
+            markersize=4,
+            label=what,
+        )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("training step")
     axes.set_ylabel(label)
@@ -130,8 +138,11 @@ def grouped_bars(
     colors: Sequence[str],
     title: str,
     label: str,
+    guessing: Optional[float] = None,
 ) -> "pyplot.Figure":
     """Draws a row per name and in it a bar per series, with error bars; shares, 0 to 1.
+
+    What an error bar has beyond 0 or 1 is cut off.
 
     Args:
       names: of the rows, from the top.
@@ -139,6 +150,7 @@ def grouped_bars(
       colors: of the series.
       title: of the figure.
       label: of the axis of values.
+      guessing: share of those who only guess, for a line; None for none.
     """
     figure, axes = pyplot.subplots(figsize=(7.0, 1.4 + 0.5 * len(names)))
     thickness = 0.8 / len(series)
@@ -148,11 +160,13 @@ def grouped_bars(
             np.arange(len(names)) + shift,
             [point[0] for point in points],
             thickness,
-            xerr=whiskers(points),
+            xerr=whiskers([tuple(np.clip(point, 0.0, 1.0)) for point in points]),
             color=colors[number],
             label=what,
             error_kw={"capsize": 2.5, "elinewidth": 1, "ecolor": "#333333"},
         )
+    if guessing is not None:
+        axes.axvline(guessing, color="#333333", linestyle="--", linewidth=1, label="guessing")
     _finish_rows(axes, names, title, label)
-    axes.set_xlim(0, 1.05)
+    axes.set_xlim(0, 1.02)  # of 1, with the end of an error bar
     return figure

@@ -30,12 +30,19 @@ class FiguresTest(absltest.TestCase):
             "x": [(0.5, 0.4, 0.6), (0.2, math.nan, math.nan)],
             "y": [(0.0, 0.0, 0.0), (1.0, 0.8, 1.2)],
         }
-        figure = figures.grouped_bars(["a", "b"], series, ["#00ff00", "#0000ff"], "t", "l")
-        self._assert_shows(figure, "#00ff00", "#0000ff")
+        colors = ["#00ff00", "#0000ff"]
+        figure = figures.grouped_bars(["a", "b"], series, colors, "t", "l", guessing=0.5)
+        (axes,) = figure.axes
+        ends = np.concatenate([line.get_xdata() for line in axes.lines])
+        self.assertBetween(np.nanmax(ends), 0.999, 1.0)  # 1.2 is cut off at the edge
+        self.assertIn("guessing", axes.get_legend_handles_labels()[1])
+        self._assert_shows(figure, *colors)
 
     def test_over_training(self):
         points = [(2, 1.9, 2.1), (1, 0.9, 1.1)]
         figure = figures.over_training([1, 2], points, [(0.5, 0.4, 0.6)] * 2, "l")
+        places = [line.get_xdata()[0] for line in figure.axes[0].lines]
+        self.assertLen(set(places), 2)  # intervals of the two stand beside each other
         self._assert_shows(figure, figures.GENERATED, figures.REAL)
 
     def test_whiskers(self):

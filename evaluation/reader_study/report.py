@@ -197,14 +197,19 @@ def _markdown_values(study: ScoredStudy) -> Dict[str, Any]:
 def _draw_test(study: ScoredStudy, test: str) -> "figures.pyplot.Figure":
     """Draws a part of the paper's Figure 7."""
     _, measures, axis = _FIGURES[test]
-    found = {(one.measure, one.group): one for one in study.select(test, CONDITION)}
-    conditions = sorted({group for _, group in found})
+    scores = [*study.select(test, ALL), *study.select(test, CONDITION)]
+    found = {(one.measure, one.group): one for one in scores}
+    groups = list(dict.fromkeys(one.group for one in scores))
     series = {}
     for measure, label in measures.items():
-        shown = [found[measure, condition] for condition in conditions]
-        series[label] = [(one.mean, one.mean - one.sd, one.mean + one.sd) for one in shown]
-    title = f"{_TITLES[test]} {len(study.panel)} readers, ± SD"
-    return figures.grouped_bars(conditions, series, (figures.REAL, figures.GENERATED), title, axis)
+        shown = [found[measure, group] for group in groups]
+        series[label] = [figures.plus_minus(one.mean, one.sd) for one in shown]
+    pictures = [sum(found[one, group].pictures for one in measures) for group in groups]
+    names = [f"{group or ALL}  (N = {number})" for group, number in zip(groups, pictures)]
+    title = f"{_TITLES[test]} {len(study.panel)} readers, ± SD; N pictures"
+    colors = (figures.REAL, figures.GENERATED)
+    guessing = 0.5 if test == REALISM else None
+    return figures.grouped_bars(names, series, colors, title, axis, guessing)
 
 
 def write_report(study: ScoredStudy, report: Report) -> None:
