@@ -34,6 +34,11 @@ _IMAGE_DIR = flags.DEFINE_list(
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Records of //preprocessing:preprocess.")
 _OUTPUT = flags.DEFINE_string("output", "inspect.html", "The page to write.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing --output.")
+_IMAGE_SIZE = flags.DEFINE_integer(
+    "image_size",
+    plans.Settings().image_size,
+    "Of the crops that are to be made of --cases, pixels: would they be enlarged?",
+)
 _FIND_DUPLICATES = flags.DEFINE_bool(
     "find_duplicates", True, "Look for near-duplicate photographs of different patients."
 )
@@ -46,7 +51,7 @@ def _inspect() -> sources.Inspection:
     return sources.from_manifest(
         list(map(command_line.user_path, _CASES.value)),
         list(map(command_line.user_path, _IMAGE_DIR.value)),
-        plans.Settings(find_duplicates=_FIND_DUPLICATES.value),
+        plans.Settings(image_size=_IMAGE_SIZE.value, find_duplicates=_FIND_DUPLICATES.value),
     )
 
 

@@ -48,6 +48,12 @@ flags.DEFINE_float(
 flags.DEFINE_float(
     "max_roi_share", _DEFAULTS.max_roi_share, "Largest length of an ROI group, of the window's."
 )
+flags.DEFINE_float(
+    "max_enlargement",
+    _DEFAULTS.max_enlargement,
+    "Windows are at least --image_size divided by this, so that crops are enlarged no more; 1 "
+    "enlarges none but those of photographs that are too small.",
+)
 flags.DEFINE_integer("candidates", _DEFAULTS.candidates, "Random windows to choose each crop from.")
 flags.DEFINE_float(
     "background_limit", _DEFAULTS.background_limit, "Largest share of background in a crop, 0..1."
@@ -67,6 +73,9 @@ flags.DEFINE_bool(
     _DEFAULTS.find_duplicates,
     "Look for near-duplicate photographs of different patients and keep these in one split.",
 )
+
+
+_OF_CROPS = (("crops",) * len(manifest.SPLITS), manifest.SPLITS)
 
 
 def _settings() -> plans.Settings:
@@ -97,6 +106,14 @@ def _print_summary(info: records.DatasetInfo, output_dir: str) -> None:
     partial = info.notes["crops_showing_part_of_roi"]
     if partial:
         print(f"{partial} crops show part of their ROI: it is longer than the photograph is high")
+    enlarged = info.notes["crops_enlarged"]
+    if enlarged:
+        limit, crops = info.settings["max_enlargement"], sum(map(info.count, *_OF_CROPS))
+        advice = "; --max_enlargement=1 takes larger windows" if limit > 1 else ""
+        print(
+            f"{enlarged} of {crops} crops ({enlarged / crops:.0%}) are enlarged from windows of "
+            f"fewer than {info.image_size} pixels{advice}"
+        )
     if info.settings["find_duplicates"]:
         print(
             f"near-duplicates across patients: {info.notes['near_duplicate_pairs']} pairs, "

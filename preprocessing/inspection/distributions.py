@@ -248,11 +248,28 @@ def _about_boxes(looks: Sequence[Look]) -> List[str]:
     return findings
 
 
+def _about_windows(inspection: Inspection) -> List[str]:
+    if not inspection.enlarged:
+        return []
+    size = inspection.image_size
+    if inspection.from_records:
+        share = _share(inspection.enlarged, sum(inspection.crops.values()))
+        what = f"Crops enlarged from windows of fewer than {size} pixels: {share}"
+    else:
+        share = _share(inspection.enlarged, len(inspection.looks))
+        what = f"Photographs of which most crops of {size}x{size} would be enlarged: {share}"
+    return [
+        f"{what}; a generator learns their blur. Preprocess with --max_enlargement=1, which takes "
+        "larger windows, or with a smaller --image_size."
+    ]
+
+
 def findings(inspection: Inspection) -> List[str]:
     """What a careful reader would want to know before training, a sentence each."""
     looks = inspection.looks
     synthetic = sum(look.row.synthetic for look in looks)
     found = [*_about_conditions(looks), *_about_skin(looks), *_about_boxes(looks)]
+    found += _about_windows(inspection)
     if synthetic:
         found.insert(
             0, f"Synthetic images: {_share(synthetic, len(looks))}; they are for training only."

@@ -72,6 +72,21 @@ class SkinTest(absltest.TestCase):
             self.assertEqual(types[int(np.ceil(mark))], kind)
 
 
+class WindowsTest(absltest.TestCase):
+    def test_warns_of_crops_that_are_enlarged(self):
+        of_records = Inspection("r", True, [_look()], [], None, {}, {"train": 150}, 64, 33)
+        of_manifest = of_records._replace(from_records=False, enlarged=1)
+        for found, said in (
+            (of_records, "enlarged from windows of fewer than 64 pixels: 33 of 150 (22%); a"),
+            (of_manifest, "most crops of 64x64 would be enlarged: 1 of 1 (100%); a generator"),
+        ):
+            (finding,) = [one for one in distributions.findings(found) if "enlarged" in one]
+            self.assertIn(said, finding)
+            self.assertIn("--max_enlargement=1", finding)
+        few = distributions.findings(of_records._replace(enlarged=0))
+        self.assertNotIn("enlarged", " ".join(few))
+
+
 class ReasonsTest(absltest.TestCase):
     def test_names_and_numbers_do_not_count(self):
         rejections = [

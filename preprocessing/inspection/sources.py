@@ -23,7 +23,7 @@ from preprocessing.data.manifest import Box, Photograph
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
 from preprocessing.sharding import photograph_records, plans
 
-PICTURE_SIDE = 224
+PICTURE_SIDE = 384  # a click shows a picture as large as it is
 _SIDE = 256  # Longer side at which photographs are looked at, pixels.
 PER_CONDITION, MOST_SHOWN = 6, 48  # at least of each condition; of few, in all
 _PAIRS_SHOWN = 24
@@ -71,6 +71,9 @@ class Inspection(NamedTuple):
       pairs: near-duplicates across patients, positions in `looks`; None: not looked for.
       pictures: JPEGs by image id, of those that a report shows.
       crops: number of `crops/` records by split; empty for a manifest.
+      image_size: of the crops, pixels.
+      enlarged: of records, crops whose window was smaller than that; of a manifest,
+        photographs of which most windows would be.
     """
 
     source: str
@@ -80,6 +83,8 @@ class Inspection(NamedTuple):
     pairs: Optional[List[near_duplicates.Pair]]
     pictures: Dict[str, bytes]
     crops: Dict[str, int]
+    image_size: int = 0
+    enlarged: int = 0
 
     @property
     def per_condition(self) -> int:
@@ -149,16 +154,28 @@ def _seen(items: Iterable, total: int) -> Iterable:
     return progress.bar(items, total, "looking", "photographs")
 
 
-def _reduced(row: Photograph, folder: str, max_pixels: int) -> photographs.Decoded:
+def _reduced(
+    row: Photograph, folder: str, max_pixels: int, side: int = _SIDE
+) -> photographs.Decoded:
     path = os.path.join(folder, row.image)
     decoded = photographs.decode_photograph(
-        path, max_pixels, lambda size: max(1, max(size) // _SIDE)
+        path, max_pixels, lambda size: max(1, max(size) // side)
     )
     if decoded.says_generated and not row.synthetic:
         raise ValueError(f"{path}: its metadata say that a program made it; needs synthetic=1")
-    if max(decoded.image.size) > _SIDE:
-        decoded = decoded._replace(image=photograph_records.scale_whole(decoded.image, _SIDE))
+    if max(decoded.image.size) > side:
+        decoded = decoded._replace(image=photograph_records.scale_whole(decoded.image, side))
     return decoded
+
+
+def _mostly_enlarged(look: Look, settings: plans.Settings) -> bool:
+    """Tells whether most windows around the photograph's first ROI would be enlarged."""
+    if not look.boxes:
+        return False
+    (width, height), box = look.size, look.boxes[0]
+    length = max((box.x1 - box.x0) * width, (box.y1 - box.y0) * height)
+    window = length / ((settings.min_roi_share + settings.max_roi_share) / 2)
+    return min(window, width, height) < settings.image_size
 
 
 def _look_at_row(
@@ -213,10 +230,13 @@ def from_manifest(
         planned = [look.row for look in looks]
         decision = linked_patients.decide(planned, pairs, settings.split_fractions, settings.seed)
         looks = [look._replace(split=decision.splits[look.row.image_id]) for look in looks]
-    inspection = Inspection(cases[0], False, looks, rejections, pairs, {}, {})
+    enlarged = sum(_mostly_enlarged(look, settings) for look in looks)
+    inspection = Inspection(
+        *(cases[0], False, looks, rejections, pairs, {}, {}, settings.image_size, enlarged)
+    )
     by_id = {row.image_id: row for row in rows}
     for image_id in inspection.wanted():
-        decoded = _reduced(by_id[image_id], folder, settings.max_pixels)
+        decoded = _reduced(by_id[image_id], folder, settings.max_pixels, PICTURE_SIDE)
         inspection.pictures[image_id] = _jpeg(decoded.image)
     return inspection
 
@@ -285,6 +305,8 @@ def from_records(data_dir: str, find_duplicates: bool = True) -> Inspection:
         _pairs(looks) if find_duplicates else None,
         {},
         {split: info.count("crops", split) for split in manifest.SPLITS},
+        info.image_size,
+        info.notes.get("crops_enlarged", 0),
     )
     wanted = inspection.wanted()
     for _, record in _full_records(data_dir, info):

@@ -88,7 +88,14 @@ class InspectionTest(absltest.TestCase):
         self.assertEqual(sides[0].split, sides[1].split)
         for look in sides:
             picture = Image.open(io.BytesIO(self.found.pictures[look.row.image_id]))
-            self.assertEqual(max(picture.size), sources.PICTURE_SIDE)
+            self.assertEqual(max(picture.size), 320)  # as the photograph, larger than looked at
+
+    def test_says_which_crops_would_be_enlarged(self):
+        # ROIs of 80 pixels in photographs of 240: crops of 256 cannot be had, of 64 easily.
+        self.assertEqual((self.found.image_size, self.found.enlarged), (256, 18))
+        small = plans.Settings(image_size=64)
+        looks = self.found.looks
+        self.assertFalse(any(sources._mostly_enlarged(look, small) for look in looks))
 
     def test_no_usable_photograph(self):
         path = self.folder / "none.csv"
@@ -107,6 +114,7 @@ class InspectionTest(absltest.TestCase):
             count = sum(look.split == split for look in found.looks)
             self.assertEqual(count, info.count("full", split))
             self.assertEqual(found.crops[split], info.count("crops", split))
+        self.assertEqual((found.image_size, found.enlarged), (32, 0))
         by_id = {look.row.image_id: look for look in found.looks}
         for look in self.found.looks:
             other = by_id[look.row.image_id]

@@ -68,7 +68,8 @@ def write_dataset_files(
     digest = hashlib.sha256()
     sheet = contact_sheet.ContactSheet()
     sources: Dict[str, Dict[str, int]] = {}
-    rejected = partial = 0
+    rejected = partial = enlarged = 0
+    size_column = shards.CROP_COLUMNS.index("size")
     for name, done in zip(names, job.results(names)):
         for kind in shards.KINDS:
             digest.update(f"{kind}/{name} {done['outputs'][f'{kind}/{name}']['sha256']}\n".encode())
@@ -78,6 +79,7 @@ def write_dataset_files(
             sheet.add(*thumbnail)
         rejected += len(done["rejections"])
         partial += sum(row[-1] < 0.999 for row in done["crops"])
+        enlarged += sum(int(row[size_column]) < settings.image_size for row in done["crops"])
     in_shards = (row for done in job.results(names) for row in done["rejections"])
     manifest.write_rejections(folder / _REJECTED, itertools.chain(rejections, in_shards))
     crops = (row for done in job.results(names) for row in done["crops"])
@@ -105,6 +107,7 @@ def write_dataset_files(
             **notes,
             "rejections": len(rejections) + rejected,
             "crops_showing_part_of_roi": partial,
+            "crops_enlarged": enlarged,
         },
         skin_type_sources=sources,
     )

@@ -55,6 +55,7 @@ class WriteDatasetFilesTest(absltest.TestCase):
                 "photographs": 9,
                 "rejections": 4,
                 "crops_showing_part_of_roi": 2,
+                "crops_enlarged": 6,  # windows of 9 pixels
                 "near_duplicate_pairs": 5,
             },
         )
