@@ -7,6 +7,7 @@ finds its log level set.
 import contextlib
 import difflib
 import logging
+import multiprocessing
 import os
 import pathlib
 import re
@@ -17,6 +18,13 @@ from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
 
 from absl import app, flags
 from absl import logging as absl_logging
+
+from common import progress
+
+# The libraries take seconds to load; a person at a terminal sees why, until `main` begins.
+_loading = contextlib.ExitStack()
+if multiprocessing.parent_process() is None:
+    _loading.enter_context(progress.doing("loading"))
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=r"(?s).*TensorFlow Addons")
@@ -175,6 +183,7 @@ def run(
         with _one_line_errors():
             main(argv)
 
+    _loading.close()
     fields: Mapping[str, Any] = {}
     if prepare is not None:
         with _one_line_errors():

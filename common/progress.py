@@ -1,6 +1,8 @@
 """Progress of long work on the terminal: shown from the first second, silent elsewhere."""
 
 import contextlib
+import io
+import sys
 import threading
 from typing import Any, Callable, Iterable, Iterator, Optional
 
@@ -25,6 +27,20 @@ def bar(
     """
     options = {"disable": None, "smoothing": 0.1, **options}
     return tqdm.tqdm(items, total=total, desc=what, unit=f" {unit}" if unit else "it", **options)
+
+
+@contextlib.contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Shows on a terminal what is done, where nothing can be counted, until it is."""
+    terminal = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    shown = f"{what} ..."
+    terminal.write(f"{shown}\r")
+    terminal.flush()
+    try:
+        yield
+    finally:
+        terminal.write(f"{' ' * len(shown)}\r")
+        terminal.flush()
 
 
 @contextlib.contextmanager

@@ -28,6 +28,14 @@ class ProgressTest(absltest.TestCase):
             self.assertEqual(list(items), [2, 3])
         self.assertRegex(self.terminal.getvalue(), r"drawing: 100%.*3/3 .* photographs/s")
 
+    def test_says_what_is_done_until_it_is(self):
+        with self._on(self.terminal):
+            with progress.doing("saving"):
+                self.assertEqual(self.terminal.getvalue(), "saving ...\r")
+            self.assertEqual(self.terminal.getvalue(), "saving ...\r          \r")
+        with self._on(io.StringIO()) as other, progress.doing("saving"):
+            self.assertEqual(other.getvalue(), "")
+
     def test_watches_others(self):
         done = [0]
         with self._on(self.terminal):

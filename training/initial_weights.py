@@ -109,8 +109,8 @@ def take_over(model: DermGAN, source: Source, conditions: tuple[str, ...]) -> st
                 continue
             if key.endswith(_CONDITIONS) and value.shape[1:] == weight.shape[1:]:
                 rows = [conditions.index(one) for one in shared]
-                found = tf.gather(value, [source.conditions.index(one) for one in shared])
                 if rows:
+                    found = tf.gather(value, [source.conditions.index(one) for one in shared])
                     weight.assign(
                         tf.tensor_scatter_nd_update(weight, [[row] for row in rows], found)
                     )

@@ -47,6 +47,14 @@ class InitialWeightsTest(absltest.TestCase):
         theirs = original.generator.get_layer("map_embedding").conditions.numpy()
         np.testing.assert_array_equal(after[[1, 2]], theirs[[12, 0]])
 
+    def test_other_conditions_begin_as_ever(self):
+        model = self._model(conditions=1)
+        before = model.generator.get_layer("map_embedding").conditions.numpy()
+        said = initial_weights.take_over(model, self.source, ("Foot Ulcer",))
+        self.assertIn("0 of 1 conditions by name", said)
+        after = model.generator.get_layer("map_embedding").conditions.numpy()
+        np.testing.assert_array_equal(after, before)
+
     def test_another_size_takes_what_fits(self):
         model = self._model(image_size=64)
         said = initial_weights.take_over(model, self.source, self.source.conditions)

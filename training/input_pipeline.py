@@ -67,6 +67,11 @@ def select_conditions(info: records.DatasetInfo, selection: str) -> Tuple[str, .
     elif selection.startswith("rarest:"):
         number = selection.partition(":")[2]
         candidates = [name for name in present if name != taxonomy.OTHER]
+        if not candidates:
+            raise ValueError(
+                f"conditions: {selection!r} leaves out {taxonomy.OTHER!r}, and the training split "
+                "has no other condition; --config.data.conditions=all"
+            )
         if not number.isdigit() or not 1 <= int(number) <= len(candidates):
             raise ValueError(
                 f"conditions: {selection!r} needs a number from 1 to {len(candidates)}, "

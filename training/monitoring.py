@@ -79,6 +79,7 @@ class MetricsLog:
             # In a log file, a line every now and then.
             disable=False,
             mininterval=1.0 if sys.stderr.isatty() else 15.0,
+            postfix="compiling the first step",
         )
 
     def step(self, step: int, values: Mapping[str, Any]) -> None:
@@ -89,6 +90,7 @@ class MetricsLog:
         """
         if self._compiling:  # the first step compiles, which says nothing of the others
             self._bar.unpause()
+            self._bar.set_postfix_str("")
             self._compiling = False
         self._bar.update(step - self._bar.n)
         if step % self._every:

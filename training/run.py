@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import logging
 from tensorboard.plugins.hparams import api as hparams
 
-from common import locks
+from common import locks, progress
 from model import losses
 from preprocessing.data import records
 from training import (
@@ -150,15 +150,18 @@ class Run:
           monitoring.DivergenceError: a loss is not finite; the last checkpoint stays.
         """
         self.check(resume)
-        self.build()
+        with progress.doing("building the networks"):
+            self.build()
         named = record_checks.corrupt_shard_named(self.data_dir)
         with locks.only_writer(self.workdir) as self.lease, named:
             self.check(resume)  # again: another may have begun a run there just now
             self.begin()
             with contextlib.closing(self.writer):
                 self.fit(watchers)
-                validation = self.evaluate()
-            self.export()
+                with progress.doing("measuring the losses on validation crops"):
+                    validation = self.evaluate()
+            with progress.doing("saving the generator"):
+                self.export()
         return Result(self.workdir, self.steps, validation)
 
     def check(self, resume: Optional[bool] = None) -> None:

@@ -164,7 +164,7 @@ def import_photographs(
     kept, skin_types = [], []
     with concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count()) as pool:
         results = pool.map(work, *zip(*pending), chunksize=16)
-        bar = progress.bar(results, len(pending), unit="photographs")
+        bar = progress.bar(results, len(pending), "reading", "photographs")
         for (entry, path, _), found in zip(pending, bar):
             row = entry.photograph
             if isinstance(found, str):

@@ -170,7 +170,7 @@ def preprocess(
                 used.append(row)
         job = shards.records_job(str(work))
         planned = plans.plan_records(used, folder, settings, decision.splits)
-        names = job.run(map(shards.shard_of, planned), beam_args, unit="photographs")
+        names = job.run(map(shards.shard_of, planned), beam_args, "cropping", "photographs")
         info = dataset_files.write_dataset_files(job, names, settings, rejections, notes)
         if not any(info.count("crops", split) for split in manifest.SPLITS):
             why = dataset_files.main_reason(work)
