@@ -123,6 +123,11 @@ class ConditionsTest(absltest.TestCase):
 
     def test_bad_selections(self):
         info = self._info()
+        only_other = dataclasses.replace(info, counts={"crops": {"train": {"Other": {"1": 9}}}})
+        with self.assertRaisesRegex(
+            ValueError, "'rarest:8' leaves out 'Other', and the training split has no other"
+        ):
+            input_pipeline.select_conditions(only_other, "rarest:8")
         with self.assertRaisesRegex(ValueError, "'rarest:4' needs a number from 1 to 3"):
             input_pipeline.select_conditions(info, "rarest:4")
         with self.assertRaisesRegex(ValueError, "unknown condition 'Melanom'; closest"):
