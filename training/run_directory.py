@@ -126,6 +126,15 @@ def stored_precision(run_dir: str) -> Optional[str]:
     return stored["precision"] if asked == "auto" else None
 
 
+def check_trainable(run_dir: str, description: Mapping[str, Any]) -> None:
+    """Raises ValueError if only the averaged generator of a run came back from a program."""
+    if description.get("averaged_generator_only"):
+        raise ValueError(
+            f"{run_dir}: the averaged generator alone came back from a program; it paints, and "
+            "cannot be trained on"
+        )
+
+
 def may_continue(
     run_dir: str, description: Mapping[str, Any], resume: Optional[bool], extend: bool = False
 ) -> bool:
@@ -151,11 +160,7 @@ def may_continue(
             f"{run_dir}: holds a run; choose another --workdir or leave out --noresume"
         )
     stored = read_description(run_dir)
-    if stored.get("averaged_generator_only"):
-        raise ValueError(
-            f"{run_dir}: the averaged generator alone came back from a program; it paints, and "
-            "cannot be trained on"
-        )
+    check_trainable(run_dir, stored)
 
     def compared(one: Mapping[str, Any]) -> dict[str, Any]:
         dataset = {key: one["dataset"].get(key) for key in ("digest", "image_size", "taxonomy")}

@@ -57,6 +57,8 @@ def import_program(
     _assign(variables.by_name(model), arrays, ema_only, output)
     if ema_only:
         model.generator.set_weights(model.ema_generator.get_weights())
+        if model.encoder and model.ema_encoder:
+            model.encoder.set_weights(model.ema_encoder.get_weights())
     run_directory.begin(workdir, description, step)
     tf.train.CheckpointManager(
         model_factory.make_checkpoint(model),
@@ -95,7 +97,7 @@ def _assign(
     named: dict[str, tf.Variable], arrays: dict[str, np.ndarray], ema_only: bool, output: str
 ) -> None:
     for name, variable in named.items():
-        if ema_only and not name.startswith(("ema_generator/", "step", "total_steps")):
+        if ema_only and not name.startswith(("ema_", "step", "total_steps")):
             continue
         if name not in arrays or arrays[name].shape != tuple(variable.shape):
             raise ValueError(f"{output}: its {name} does not fit the program's configuration")

@@ -30,7 +30,7 @@ _RUNNER_MODULES = "runner"
 _README = """This folder holds photographs of people: what a DermGAN is trained on.
 Treat it as you treat the data set itself. Ids in it are pseudonyms.
 
-  python3 {runner} . --output_dir=../out      # needs jax, numpy, pillow; Python >= 3.11
+  python3 {runner} . --output_dir=../out      # needs jax, numpy, pillow; Python >= 3.10
 """
 
 
@@ -171,8 +171,9 @@ def run_of(run_dir: str) -> Run:
     """Returns the run whose `config.json` lies in a folder, to be taken as it is.
 
     Raises:
-      ValueError: not a run.
+      ValueError: not a run, or one that cannot be trained on.
     """
     description = run_directory.read_description(run_dir)
+    run_directory.check_trainable(run_dir, description)
     config = ml_collections.ConfigDict(description["config"])
     return Run(config, description["dataset"]["directory"], run_dir)

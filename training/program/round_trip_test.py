@@ -167,6 +167,8 @@ class RoundTripTest(absltest.TestCase):
         description = run_directory.read_description(painting)
         with self.assertRaisesRegex(ValueError, "averaged generator alone"):
             run_directory.may_continue(painting, description, None)
+        with self.assertRaisesRegex(ValueError, "averaged generator alone"):
+            export.run_of(painting)
 
     def test_bad_input_is_one_line(self):
         occupied = self.root / "occupied"

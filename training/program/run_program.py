@@ -121,11 +121,11 @@ class Output:
         return path
 
     def save_average(self) -> pathlib.Path:
-        """Writes the averaged generator alone, in half floats, and the step."""
+        """Writes the averaged generator (and encoder) alone, in half floats, and the step."""
         halves = {
             name: value.astype(np.float16) if value.dtype == np.float32 else value
             for name, value in self.program.arrays().items()
-            if name.startswith("ema_generator/") or name in ("step", "total_steps")
+            if name.startswith("ema_") or name in ("step", "total_steps")
         }
         features.write_npz(self._average, halves)
         return self._average
