@@ -6,10 +6,24 @@ same numbers on every device, compiled by XLA or not (`model.noise`).
 wraps it for NumPy and as a SavedModel.
 """
 
+from typing import NamedTuple, Optional, Union
+
+import numpy as np
 import tensorflow as tf
 
 from model import images, noise
 from model.generator import noise_inputs
+
+
+class Code(NamedTuple):
+    """What takes the place of global noise: `mean + deviation * drawn`, value by value.
+
+    An encoder reads both from a photograph; a deviation of 0 leaves nothing to the seed,
+    a mean of 0 with a deviation of 1 all.
+    """
+
+    mean: Union[tf.Tensor, np.ndarray]  # float32 [B, N]
+    deviation: Union[tf.Tensor, np.ndarray]
 
 
 def batch_noise(
@@ -43,17 +57,23 @@ def seeded_noise(generator: tf.keras.Model, seeds: tf.Tensor) -> dict[str, tf.Te
 
 
 def sample_images(
-    generator: tf.keras.Model, semantic_maps: tf.Tensor, seeds: tf.Tensor
+    generator: tf.keras.Model,
+    semantic_maps: tf.Tensor,
+    seeds: tf.Tensor,
+    code: Optional[Code] = None,
 ) -> tf.Tensor:
     """Samples images from a generator.
 
     Args:
       generator: from `build_generator`.
       semantic_maps: uint8 [B, S, S, 3].
-      seeds: int64 [B]; image i depends on map i and seed i alone.
+      seeds: int64 [B]; image i depends on map i, seed i and code i alone.
+      code: in place of the generator's global noise; by default that is drawn.
 
     Returns:
       uint8 [B, S, S, 3].
     """
     inputs = {"map": images.to_float(semantic_maps), **seeded_noise(generator, seeds)}
+    if code is not None:
+        inputs["global_noise"] = code.mean + code.deviation * inputs["global_noise"]
     return images.to_uint8(generator(inputs, training=False))

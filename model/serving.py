@@ -1,12 +1,12 @@
 """A generator ready to paint: from NumPy, and as a SavedModel."""
 
-from typing import Iterator
+from typing import Iterator, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from common import files
-from model.sampling import sample_images
+from model.sampling import Code, sample_images
 
 
 class Painter(tf.Module):
@@ -32,28 +32,52 @@ class Painter(tf.Module):
         def from_map(semantic_map: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"image": sample_images(generator, semantic_map, seed)}
 
-        self.from_map = from_map
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec(shape, tf.uint8),
+                tf.TensorSpec([None], tf.int64),
+                tf.TensorSpec([None, None], tf.float32),
+                tf.TensorSpec([None, None], tf.float32),
+            ],
+            autograph=False,
+        )
+        def from_code(
+            semantic_map: tf.Tensor, seed: tf.Tensor, mean: tf.Tensor, deviation: tf.Tensor
+        ) -> tf.Tensor:
+            return sample_images(generator, semantic_map, seed, Code(mean, deviation))
 
-    def paint(self, semantic_maps: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        self.from_map = from_map
+        self._from_code = from_code  # no part of the SavedModel: it takes no codes
+
+    def paint(
+        self, semantic_maps: np.ndarray, seeds: np.ndarray, code: Optional[Code] = None
+    ) -> np.ndarray:
         """Paints one image per map.
 
         Args:
           semantic_maps: uint8 [B, S, S, 3].
           seeds: int64 [B].
+          code: in place of the global noise, float32 [B, N] each; by default it is drawn.
 
         Returns:
           uint8 [B, S, S, 3].
         """
-        painted = self.from_map(tf.constant(semantic_maps), tf.constant(seeds, tf.int64))
-        return painted["image"].numpy()
+        given = tf.constant(semantic_maps), tf.constant(seeds, tf.int64)
+        painted = self.from_map(*given)["image"] if code is None else self._from_code(*given, *code)
+        return painted.numpy()
 
     def paint_batches(
-        self, semantic_maps: np.ndarray, seeds: np.ndarray, batch_size: int = 32
+        self,
+        semantic_maps: np.ndarray,
+        seeds: np.ndarray,
+        batch_size: int = 32,
+        code: Optional[Code] = None,
     ) -> Iterator[np.ndarray]:
         """Paints many images, a batch at a time."""
         for start in range(0, len(semantic_maps), batch_size):
             part = slice(start, start + batch_size)
-            yield self.paint(semantic_maps[part], seeds[part])
+            some = None if code is None else Code(code.mean[part], code.deviation[part])
+            yield self.paint(semantic_maps[part], seeds[part], some)
 
     def save(self, path: str) -> str:
         """Writes a SavedModel, replacing an older one when it is complete; returns its path."""

@@ -5,10 +5,12 @@
   bazel run //synthesis:generate -- --num_images=5000 --output_dir=D --skin_type=5,6
   bazel run //synthesis:generate -- --num_images=5000 --output_dir=D --balance=condition
   bazel run //synthesis:generate -- --requests=wanted.csv --output_dir=D --format=png
+  bazel run //synthesis:generate -- --num_images=100 --output_dir=D --like=IMAGE_ID
 
 Without a choice, conditions and skin types are as common as in training. --requests
-is a CSV with condition, skin_type, count and optionally rois. Flags of Apache Beam may
-be added. An interrupted job goes on when the same command is given again.
+is a CSV with condition, skin_type, count and optionally rois. --like paints with the
+code of a photograph of the records: its skin, its light, its lesion. Flags of Apache
+Beam may be added. An interrupted job goes on when the same command is given again.
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
@@ -41,6 +43,7 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_integer("images_per_map", 1, "Different images of each map.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of maps and images.")
+_LIKE = run_flags.define_like()
 _FORMAT = flags.DEFINE_enum(
     "format", "tfrecord", ["tfrecord", "png"], "png writes PNG files and cases.csv beside records."
 )
@@ -68,6 +71,7 @@ def main(argv: Sequence[str]) -> None:
         output_dir,
         allow_unseen=_ALLOW_UNSEEN.value,
         seed=_SEED.value,
+        like=_LIKE.value,
         png=_FORMAT.value == "png",
         batch_size=_BATCH_SIZE.value,
         images_per_shard=_IMAGES_PER_SHARD.value,
@@ -77,6 +81,8 @@ def main(argv: Sequence[str]) -> None:
     if warning:
         print(f"warning: {warning}", file=sys.stderr)
     description = generation.generate(job, generator, argv[1:], _OVERWRITE.value)
+    if job.like:
+        print(f"\n{job.like.said}")
     print(generation.summary_text(description, output_dir))
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 import shutil
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -20,9 +20,10 @@ from common import files, locks
 from model import noise
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.sharding import beam_runner, jobs
-from synthesis import painting
+from synthesis import painting, photograph_codes
 from synthesis.layouts import Layout, LayoutStatistics, fit_statistics, read_layouts, vary
 from synthesis.painting import ShardPlan
+from synthesis.photograph_codes import Source
 from synthesis.trained_generator import TrainedGenerator
 from synthesis.wanted import (
     Request,
@@ -50,6 +51,7 @@ class Job:
       png: whether to write PNG files and `cases.csv` as well.
       batch_size: images painted at once.
       images_per_shard: images in one record file; bounds what an interruption costs.
+      like: photograph whose code all are painted with; None draws a code for each.
     """
 
     output_dir: str
@@ -60,6 +62,7 @@ class Job:
     png: bool = False
     batch_size: int = 32
     images_per_shard: int = 1024
+    like: Optional[Source] = None
 
     def __post_init__(self) -> None:
         for name in ("images_per_map", "batch_size", "images_per_shard"):
@@ -121,6 +124,7 @@ def plan(
     output_dir: str,
     allow_unseen: bool = False,
     seed: int = 0,
+    like: Optional[str] = None,
     **settings: Any,
 ) -> Tuple[Job, str, str]:
     """Plans a job.
@@ -133,6 +137,8 @@ def plan(
       allow_unseen: whether conditions may be painted that the generator was not trained
         on.
       seed: of maps and images.
+      like: image_id or pseudonym of a photograph of the records; all images are painted
+        with its code.
       **settings: further fields of `Job`.
 
     Returns:
@@ -140,10 +146,17 @@ def plan(
       of condition and skin type that the generator has not seen, or "".
 
     Raises:
-      ValueError: records of another size, or a request that cannot be met.
+      ValueError: records of another size, a request that cannot be met, or a photograph
+        that cannot be encoded.
     """
     info = records.read_info(data_dir)
     generator.check_dataset(data_dir, info)
+    source = photograph_codes.find(generator, data_dir, like)[0] if like else None
+    if source and source.split == "test":
+        raise ValueError(
+            f"--like={like}: a test photograph; records painted with its code would bring it "
+            "into training"
+        )
     size = generator.image_size
     cells = training_cells(info, generator.conditions)
     wanted = request.wanted(cells, size)
@@ -159,6 +172,7 @@ def plan(
         layouts=choose_layouts(wanted, sources, statistics, size, seed),
         images_per_map=request.images_per_map,
         seed=seed,
+        like=source,
         **settings,
     )
     return job, balance_table(cells, wanted), unseen_pairs(wanted, cells)
@@ -180,6 +194,7 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
             layouts=tuple(job.layouts[index * maps_per_shard : (index + 1) * maps_per_shard]),
             png=job.png,
             batch_size=job.batch_size,
+            like=job.like,
         )
         for index in range(number)
     ]
@@ -307,6 +322,7 @@ def _manifest(
         "images_per_map": job.images_per_map,
         "seed": job.seed,
         "noise": noise.GENERATOR,
+        "code_source": job.like.photograph if job.like else records.DRAWN_CODE,
         "request": dict(job.request),
         "counts": info.counts["crops"]["train"],
         "dataset_digest": info.digest,
@@ -340,7 +356,10 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
                 rois=layout.boxes,
                 split="train",
                 synthetic=True,
-                extra={"seed": str(painting.image_seed(job.seed, number))},
+                extra={
+                    "seed": str(painting.image_seed(job.seed, number)),
+                    "code_source": job.like.photograph if job.like else records.DRAWN_CODE,
+                },
             )
         )
     manifest.write_cases(str(folder / "cases.csv"), rows)

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import hashlib
 import json
 import os
@@ -7,13 +8,14 @@ import shutil
 import tempfile
 import types
 
+import numpy as np
 from absl.testing import absltest
 
 from common import locks
 from preprocessing.data import manifest, records
 from preprocessing.data.manifest import Box
 from preprocessing.sharding import pipeline, plans, testing_modules
-from synthesis import generation, layouts, painting, trained_generator
+from synthesis import generation, layouts, painting, photograph_codes, trained_generator
 from synthesis.layouts import Layout
 from synthesis.wanted import Request, Wanted
 from training import input_pipeline, testing_data
@@ -156,6 +158,31 @@ class GenerateTest(absltest.TestCase):
         self.assertEqual(batch["image"].shape, (4, 32, 32, 3))
         with self.assertRaisesRegex(ValueError, "no test records"):
             records.list_shards(self.output, "crops", "test")
+
+    def test_paints_like_a_photograph(self):
+        arguments = (Request(num_images=4), self.generator, os.path.join(self.folder, "data"))
+        sizes = {"images_per_shard": 2, "batch_size": 2, "png": True}
+        job, _, _ = generation.plan(*arguments, self.output, like="train0", **sizes)
+        done = generation.generate(job, self.generator)
+        self.assertEqual(done["code_source"], job.like.photograph)
+        code = photograph_codes.read_again(self.generator, job.like)
+        for record in records.read(self.output, "crops", "train"):
+            self.assertEqual(record.code_source, job.like.photograph)
+            given = record.semantic_map()[None], np.array([record.seed]), code
+            # Sums may round otherwise in another batch.
+            painted = self.generator.generate(*given)[0].astype(int)
+            self.assertLessEqual(np.abs(record.image() - painted).max(), 1)
+        row = pathlib.Path(self.output, "cases.csv").read_text().splitlines()[1]
+        self.assertIn(job.like.photograph, row)
+        # The photograph's id and its code stay where they are.
+        for path in pathlib.Path(self.output).rglob("*.json"):
+            text = path.read_text()
+            self.assertNotIn("train0", text)
+            self.assertNotIn(str(float(code.mean[0, 0]))[:6], text)
+        with self.assertRaisesRegex(ValueError, "holds another job"):
+            generation.generate(dataclasses.replace(job, like=None), self.generator)
+        with self.assertRaisesRegex(ValueError, "--like=test1: a test photograph"):
+            generation.plan(*arguments, self.output, like="test1")
 
     def test_workers_do_not_matter(self):
         generation.generate(self._job(), self.generator)

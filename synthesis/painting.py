@@ -20,12 +20,14 @@ from typing import Any, Deque, Dict, Iterator, List, Mapping, Optional, Sequence
 import numpy as np
 
 from common import files
+from model.sampling import Code
 from preprocessing.data import manifest, png_encoding, records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
 from preprocessing.sharding.jobs import Content, Outputs, ShardJob
 from synthesis import layouts as map_sampler
-from synthesis import provenance, trained_generator
+from synthesis import photograph_codes, provenance, trained_generator
 from synthesis.layouts import Layout
+from synthesis.photograph_codes import Source
 from synthesis.trained_generator import TrainedGenerator
 
 IMAGES = "images"
@@ -35,6 +37,7 @@ _Encoded = Tuple[int, records.Record, bytes, np.ndarray]
 # What the bytes of a shard depend on, beside the generator's weights: a finished one is
 # made anew when one of these has changed. A test compares them with what is imported.
 MODULES = (
+    "model.encoder",
     "model.generator",
     "model.images",
     "model.layers",
@@ -50,6 +53,7 @@ MODULES = (
     "preprocessing.data.tfrecords",
     "synthesis.layouts",
     "synthesis.painting",
+    "synthesis.photograph_codes",
     "synthesis.provenance",
     "synthesis.trained_generator",
     "training.run_directory",
@@ -79,6 +83,7 @@ class ShardPlan:
       layouts: one per map.
       png: whether to write PNG files as well.
       batch_size: images painted at once.
+      like: photograph whose code is used, which the worker reads itself; None draws codes.
     """
 
     name: str
@@ -91,6 +96,7 @@ class ShardPlan:
     layouts: Tuple[Layout, ...]
     png: bool
     batch_size: int
+    like: Optional[Source] = None
 
     @property
     def count(self) -> int:
@@ -102,6 +108,7 @@ class ShardPlan:
         # `dataclasses.asdict` takes as long for the layouts as a batch takes to paint.
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["layouts"] = [(one.condition, one.skin_type, one.boxes) for one in self.layouts]
+        fields["like"] = self.like and dataclasses.asdict(self.like)
         return fields
 
     @classmethod
@@ -111,12 +118,15 @@ class ShardPlan:
             Layout(condition, skin_type, tuple(Box(*box) for box in boxes))
             for condition, skin_type, boxes in fields["layouts"]
         )
-        return cls(**{**fields, "layouts": layouts})
+        like = fields["like"] and Source(**fields["like"])
+        return cls(**{**fields, "layouts": layouts, "like": like})
 
 
 def origin(plan: Mapping[str, Any]) -> Dict[str, str]:
     """Returns the digests of a plan's input and settings, wherever the generator lies."""
     drawn = [plan[name] for name in ("generator_digest", "layouts", "first")]
+    if plan["like"]:
+        drawn += [plan["like"]["photograph"], plan["like"]["digest"]]
     settings = [plan[name] for name in ("seed", "images_per_map", "png")]
     return {"input": files.digest_of(drawn), "settings": files.digest_of(settings)}
 
@@ -167,17 +177,18 @@ def write_shard(fields: Mapping[str, Any], outputs: Outputs) -> Content:
         of them, in levels of 255.
 
     Raises:
-      ValueError: the generator is not the planned one.
+      ValueError: the generator, or the photograph whose code is used, is not the planned one.
     """
     plan = ShardPlan.from_json(fields)
     generator = _generator(plan.run_dir, plan.step)
     if generator.digest != plan.generator_digest:
         raise ValueError(f"{plan.run_dir}: step {plan.step} has changed since the job was planned")
+    code = photograph_codes.read_again(generator, plan.like) if plan.like else None
     file = outputs.records("crops")
     differences: List[float] = []
     previous: Optional[np.ndarray] = None
     with concurrent.futures.ThreadPoolExecutor(1, initializer=_give_way) as encoder:
-        for number, record, data, image in _encoded(plan, generator, encoder):
+        for number, record, data, image in _encoded(plan, generator, code, encoder):
             file.append(data, record.condition, record.fitzpatrick)
             if plan.png:
                 outputs.write(f"{IMAGES}/{record.image_id}.png", record.image_png)
@@ -188,7 +199,10 @@ def write_shard(fields: Mapping[str, Any], outputs: Outputs) -> Content:
 
 
 def _encoded(
-    plan: ShardPlan, generator: TrainedGenerator, encoder: concurrent.futures.Executor
+    plan: ShardPlan,
+    generator: TrainedGenerator,
+    code: Optional[Code],
+    encoder: concurrent.futures.Executor,
 ) -> Iterator[_Encoded]:
     """Encodes batches while the next ones are painted."""
     waiting: Deque[concurrent.futures.Future] = collections.deque()
@@ -197,7 +211,7 @@ def _encoded(
         layouts = [plan.layouts[number // plan.images_per_map] for number in numbers]
         seeds = [image_seed(plan.seed, plan.first + number) for number in numbers]
         maps = map_sampler.draw(layouts, generator.image_size)
-        images = _paint(generator, maps, seeds, plan.batch_size)
+        images = _paint(generator, maps, seeds, plan.batch_size, code)
         waiting.append(encoder.submit(_records, plan, numbers, layouts, seeds, maps, images))
         if len(waiting) > _BATCHES_WAITING:
             yield from waiting.popleft().result()
@@ -206,13 +220,18 @@ def _encoded(
 
 
 def _paint(
-    generator: TrainedGenerator, maps: np.ndarray, seeds: Sequence[int], batch_size: int
+    generator: TrainedGenerator,
+    maps: np.ndarray,
+    seeds: Sequence[int],
+    batch_size: int,
+    code: Optional[Code],
 ) -> np.ndarray:
     """Paints a batch, filled up to its full size: sums round alike for every image."""
     missing = batch_size - len(maps)
     padded = np.concatenate([maps, np.repeat(maps[-1:], missing, axis=0)])
     values = np.array([*seeds, *[0] * missing], np.int64)
-    return generator.generate(padded, values)[: len(maps)]
+    codes = code and photograph_codes.repeat(code, batch_size)
+    return generator.generate(padded, values, codes)[: len(maps)]
 
 
 def _records(
@@ -242,7 +261,7 @@ def _records(
             seed=seed,
             generator_digest=plan.generator_digest,
             fitzpatrick_source="requested" if layout.skin_type else manifest.UNKNOWN,
-            code_source=records.DRAWN_CODE,
+            code_source=plan.like.photograph if plan.like else records.DRAWN_CODE,
         )
         done.append((number, record, tfrecords.frame(records.serialize(record)), image))
     return done

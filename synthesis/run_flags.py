@@ -67,6 +67,16 @@ def define_evaluation_dir() -> Callable[[str], str]:
     return output_dir
 
 
+def define_like() -> "flags.FlagHolder[Optional[str]]":
+    """Defines --like, a photograph whose code is used."""
+    return flags.DEFINE_string(
+        "like",
+        None,
+        "image_id of the records (or its pseudonym): paints with that photograph's code, which "
+        "the run's encoder reads. What comes of it resembles the photograph.",
+    )
+
+
 def define_overwrite(what: str) -> "flags.FlagHolder[bool]":
     """Defines --overwrite; `what` is replaced is the help."""
     return flags.DEFINE_bool("overwrite", False, f"Replace {what}.")

@@ -4,9 +4,13 @@ r"""Shows what a generator makes of one map when a single thing in it changes.
   bazel run //synthesis:sweep -- --run_dir=R --kind=size --output=F.png \
       --condition=Melanoma,Psoriasis --sizes=20,40,60,80 --skin_type=5
 
+  bazel run //synthesis:sweep -- --run_dir=R --kind=lesion --like=IMAGE_ID --output=F.png
+
 skin_type: maps of real crops on each of the six Fitzpatrick types (paper, Figure 5).
-size: a box that grows about the frame's centre (paper, Figure 6). The noise is the same
-along a row. A PNG for print, 300 dpi or more.
+size: a box that grows about the frame's centre (paper, Figure 6).
+lesion, skin: the same skin with another lesion, the same lesion on another skin: of the
+noise, one part is drawn anew. Else the noise is the same along a row. --like takes what
+stays from a photograph of the records. A PNG for print, 300 dpi or more.
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
@@ -23,14 +27,17 @@ from synthesis.trained_generator import TrainedGenerator
 
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
-_KIND = flags.DEFINE_enum("kind", None, ["skin_type", "size"], "What changes.", required=True)
+_KIND = flags.DEFINE_enum(
+    "kind", None, ["skin_type", "size", *sweeps.PARTS], "What changes.", required=True
+)
+_LIKE = run_flags.define_like()
 _ROWS = flags.DEFINE_integer("rows", None, "Rows; 6, or one per --condition.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of maps and of the noise.")
 _SPLIT = flags.DEFINE_enum(
-    "split", "validation", ["validation", "test"], "With --kind=skin_type: where maps come from."
+    "split", "validation", ["validation", "test"], "Where maps come from; not with --kind=size."
 )
 _PHOTOGRAPHS = flags.DEFINE_bool(
-    "photographs", False, "With --kind=skin_type: show the crop of each map as well."
+    "photographs", False, "Show the crop of each map as well; not with --kind=size."
 )
 _SIZES = flags.DEFINE_list(
     "sizes",
@@ -40,15 +47,15 @@ _SIZES = flags.DEFINE_list(
 _SKIN_TYPE = flags.DEFINE_string(
     "skin_type", None, "With --kind=size: 1..6 or unknown; each condition's commonest in training."
 )
-_OF_KIND = {"skin_type": ("split", "photographs"), "size": ("sizes", "skin_type")}
+_OF_MAPS, _OF_SIZE = ("split", "photographs"), ("sizes", "skin_type")
 
 
 def _check_kind() -> None:
-    """Raises ValueError for a flag of the other kind of sweep."""
-    for kind, names in _OF_KIND.items():
-        for name in names:
-            if kind != _KIND.value and flags.FLAGS[name].present:
-                raise ValueError(f"--{name} is for --kind={kind}")
+    """Raises ValueError for a flag of another kind of sweep."""
+    if _KIND.value == "size":
+        command_line.exclude("kind=size", _OF_MAPS)
+    else:
+        command_line.exclude(f"kind={_KIND.value}", _OF_SIZE)
 
 
 def _sizes() -> List[float]:
@@ -70,8 +77,11 @@ def _table(generator: TrainedGenerator) -> Table:
     )
     if _KIND.value == "size":
         skin_type = taxonomy.parse_skin_type(_SKIN_TYPE.value) if _SKIN_TYPE.value else None
-        return sweeps.size_table(*arguments, _sizes(), skin_type)
-    return sweeps.skin_type_table(*arguments, _SPLIT.value, _PHOTOGRAPHS.value)
+        return sweeps.size_table(*arguments, _sizes(), skin_type, _LIKE.value)
+    rest = _SPLIT.value, _PHOTOGRAPHS.value, _LIKE.value
+    if _KIND.value == "skin_type":
+        return sweeps.skin_type_table(*arguments, *rest)
+    return sweeps.code_table(*arguments, *rest, part=_KIND.value)
 
 
 def main(_: Sequence[str]) -> None:

@@ -10,9 +10,10 @@ from training import testing_programs
 class SweepProgramTest(testing_programs.ProgramTestCase):
     program = "synthesis.sweep"
 
-    def test_both_kinds(self):
+    def test_kinds(self):
         for kind, rows, flags in (
             ("skin_type", 3, ["--split=test", "--rows=3"]),
+            ("lesion", 1, ["--rows=1", "--like=train0"]),
             ("size", 2, ["--sizes=20,50", "--skin_type=5", "--condition=Acne,Melanoma,Acne"]),
         ):
             done = self.run_program(f"--kind={kind}", f"--output=pictures/{kind}.png", *flags)
@@ -24,7 +25,7 @@ class SweepProgramTest(testing_programs.ProgramTestCase):
     def test_a_bad_flag_is_one_line(self):
         done = self.run_program("--kind=size", "--output=bad.png", "--split=test")
         self.assertEqual(done.returncode, 1)
-        self.assertEqual(done.stderr, "error: --split is for --kind=skin_type\n")
+        self.assertEqual(done.stderr, "error: --kind=size and --split exclude each other\n")
         self.assertFalse(os.path.exists(os.path.join(self.folder, "bad.png")))
 
 

@@ -10,7 +10,11 @@ from typing import Any, Iterator, Mapping, Optional
 import numpy as np
 import tensorflow as tf
 
+from model import sampling
+from model.encoder import build_encoder
 from model.generator import GeneratorConfig, build_generator
+from model.images import to_float
+from model.sampling import Code
 from model.serving import Painter
 from preprocessing.data import records, taxonomy
 from training import run_directory
@@ -36,6 +40,8 @@ class TrainedGenerator:
         """
         self.run_dir = run_dir
         self.step = step
+        self._checkpoint = checkpoint
+        self._encoder: Optional[tf.keras.Model] = None
         self.description = description
         architecture = dict(description["config"]["model"])
         architecture.pop("ema_decay")
@@ -43,12 +49,7 @@ class TrainedGenerator:
         self.config = GeneratorConfig(num_conditions=num_conditions, **architecture)
         precision = description["precision"]
         self.network = build_generator(self.config, precision)
-        try:
-            restored = tf.train.Checkpoint(ema_generator=self.network).restore(checkpoint)
-            restored.assert_existing_objects_matched().expect_partial()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"{checkpoint}: not a usable checkpoint ({reason})") from error
+        self._restore(ema_generator=self.network)
         digest = hashlib.sha256(json.dumps([architecture, precision], sort_keys=True).encode())
         for weight in self.network.get_weights():
             digest.update(weight.tobytes())
@@ -70,23 +71,67 @@ class TrainedGenerator:
         """The conditions it was trained on."""
         return tuple(self.description["dataset"]["conditions"])
 
-    def generate(self, semantic_maps: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    def _restore(self, **networks: tf.keras.Model) -> None:
+        try:
+            restored = tf.train.Checkpoint(**networks).restore(self._checkpoint)
+            restored.assert_existing_objects_matched().expect_partial()
+        except (tf.errors.OpError, ValueError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{self._checkpoint}: not a usable checkpoint ({reason})") from error
+
+    def generate(
+        self, semantic_maps: np.ndarray, seeds: np.ndarray, code: Optional[Code] = None
+    ) -> np.ndarray:
         """Paints one image per map.
 
         Args:
           semantic_maps: uint8 [B, S, S, 3].
-          seeds: int64 [B]; image i depends on map i and seed i alone.
+          seeds: int64 [B]; image i depends on map i, seed i and code i alone.
+          code: in place of the global noise, float32 [B, N] each; by default it is drawn.
 
         Returns:
           uint8 [B, S, S, 3].
         """
-        return self._painter.paint(semantic_maps, seeds)
+        return self._painter.paint(semantic_maps, seeds, code)
 
     def batches(
-        self, semantic_maps: np.ndarray, seeds: np.ndarray, batch_size: int = 32
+        self,
+        semantic_maps: np.ndarray,
+        seeds: np.ndarray,
+        batch_size: int = 32,
+        code: Optional[Code] = None,
     ) -> Iterator[np.ndarray]:
         """Paints many images, a batch at a time."""
-        return self._painter.paint_batches(semantic_maps, seeds, batch_size)
+        return self._painter.paint_batches(semantic_maps, seeds, batch_size, code)
+
+    def encode(self, semantic_maps: np.ndarray, photographs: np.ndarray) -> Code:
+        """Reads the codes of photographs, uint8 [B, S, S, 3] as their maps.
+
+        Raises:
+          ValueError: the run has no encoder.
+        """
+        if self._encoder is None:
+            filters = self.description["config"].get("encoder", {}).get("base_filters", 0)
+            if not filters:
+                raise ValueError(
+                    f"{self.run_dir}: has no encoder, which reads the code of a photograph "
+                    "(--config.encoder.base_filters in training)"
+                )
+            config = self.config
+            self._encoder = build_encoder(
+                config.image_size,
+                config.global_noise,
+                config.lesion_noise,
+                filters,
+                self.description["precision"],
+            )
+            self._restore(ema_encoder=self._encoder)
+        mean, log_variance = self._encoder([to_float(semantic_maps), to_float(photographs)])
+        return Code(mean.numpy(), np.exp(0.5 * log_variance.numpy()))
+
+    def drawn_codes(self, seeds: np.ndarray) -> np.ndarray:
+        """Returns the global noise that seeds, int64 [B], draw, float32 [B, N]."""
+        return sampling.seeded_noise(self.network, tf.constant(seeds))["global_noise"].numpy()
 
     def check_dataset(self, data_dir: str, info: records.DatasetInfo) -> None:
         """Raises ValueError, saying what differs, if the records are of another kind."""

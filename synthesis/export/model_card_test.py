@@ -41,6 +41,7 @@ class ModelCardTest(absltest.TestCase):
 
     def test_what_is_known_and_what_is_not(self):
         card = model_card.render(self.generator)
+        self.assertIn("trained beside an encoder, which is not part of this model", card)
         testing_pages.check_text(card)
         self.assertIn("24 training crops", card)
         self.assertIn("| Melanoma |", card)

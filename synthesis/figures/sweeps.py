@@ -1,8 +1,10 @@
-"""Sweeps: one thing in the map changes along a row, the noise stays.
+"""Sweeps: one thing changes along a row, in the map or in the noise; the rest stays.
 
 Skin type (paper, Figure 5): the boxes of a real crop's map on each of the six types.
 Size (paper, Figure 6): fully synthetic maps whose box grows about the frame's centre, in
 the shape that boxes of the condition have in training.
+Lesion, skin: the map stays; of the noise, the code of the lesion or that of the skin is
+drawn anew ("same skin, another lesion").
 """
 
 import dataclasses
@@ -11,9 +13,10 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from model.sampling import Code
 from preprocessing.data import records, taxonomy
 from preprocessing.data.manifest import Box
-from synthesis import layouts, painting, wanted
+from synthesis import layouts, painting, photograph_codes, wanted
 from synthesis.figures import crop_choice, image_tables
 from synthesis.figures.crop_choice import Crop
 from synthesis.figures.image_tables import Group, Strip, Table
@@ -23,6 +26,8 @@ from synthesis.trained_generator import TrainedGenerator
 
 SIZES = (15.0, 28.0, 41.0, 54.0, 67.0, 80.0)
 DEFAULT_ROWS = 6
+PARTS = ("lesion", "skin")
+DRAWS = 6  # columns of drawn codes
 _USUAL = (5, 95)  # percentiles of box sides in training
 
 
@@ -34,6 +39,7 @@ def skin_type_table(
     seed: int = 0,
     split: str = "validation",
     photographs: bool = False,
+    like: Optional[str] = None,
 ) -> Table:
     """Paints maps of real crops on each of the six skin types.
 
@@ -45,9 +51,11 @@ def skin_type_table(
       seed: of the choice of maps and of the noise.
       split: to take maps from.
       photographs: whether the crop of each map is shown, too.
+      like: image_id or pseudonym of a photograph of the records whose code is used.
 
     Raises:
-      ValueError: as `choose_maps`, or records of another size than the generator's.
+      ValueError: as `choose_maps` and `photograph_codes.find`, or records of another size
+        than the generator's.
     """
     info = records.read_info(data_dir)
     generator.check_dataset(data_dir, info)
@@ -57,12 +65,9 @@ def skin_type_table(
         raise ValueError(
             f"{data_dir}: no training crop has a known skin type; there is nothing to sweep"
         )
-    _, painted = paint(generator, [skin_type_layouts(crop.layout) for crop in crops], seed)
-    heads, given = ["map"], [[crop.layout.draw(generator.image_size)] for crop in crops]
-    if photographs:
-        heads.append("photograph")
-        for shown, photograph in zip(given, crop_choice.read_photographs(data_dir, split, crops)):
-            shown.append(photograph)
+    code, said = _code_of(generator, data_dir, like)
+    _, painted = paint(generator, [skin_type_layouts(crop.layout) for crop in crops], seed, code)
+    heads, given = _given(generator, data_dir, split, crops, photographs)
     groups = []
     for crop, shown, images in zip(crops, given, painted):
         name = crop.layout.condition
@@ -76,9 +81,125 @@ def skin_type_table(
         set_apart=len(heads),
         footer=f"{image_tables.describe(generator, seed)} One noise per row: only the skin type "
         f"differs. Maps of {split} crops. n: training crops of the condition and skin type."
-        f"{crop_choice.type_footnote(crops, info)}",
+        f"{crop_choice.type_footnote(crops, info)}{said}",
         mark=None if photographs else Provenance(generator.digest, seed),
     )
+
+
+def _code_of(
+    generator: TrainedGenerator, data_dir: str, like: Optional[str]
+) -> Tuple[Optional[Code], str]:
+    """Returns the code of a photograph, and what a footer says of it."""
+    if like is None:
+        return None, ""
+    source, code = photograph_codes.find(generator, data_dir, like)
+    return code, f" {source.said}"
+
+
+def _given(
+    generator: TrainedGenerator,
+    data_dir: str,
+    split: str,
+    crops: Sequence[Crop],
+    photographs: bool,
+) -> Tuple[List[str], List[List[np.ndarray]]]:
+    """Returns heads and pictures of what is given in each row: the map, and the photograph."""
+    heads, given = ["map"], [[crop.layout.draw(generator.image_size)] for crop in crops]
+    if photographs:
+        heads.append("photograph")
+        for shown, photograph in zip(given, crop_choice.read_photographs(data_dir, split, crops)):
+            shown.append(photograph)
+    return heads, given
+
+
+def code_table(
+    generator: TrainedGenerator,
+    data_dir: str,
+    conditions: Sequence[str] = (),
+    rows: Optional[int] = None,
+    seed: int = 0,
+    split: str = "validation",
+    photographs: bool = False,
+    like: Optional[str] = None,
+    part: str = "lesion",
+) -> Table:
+    """Paints maps of real crops with one part of the code drawn anew in each column.
+
+    Args:
+      generator: to paint with.
+      data_dir: records; the maps come from them.
+      conditions: see `skin_type_table`, and so are the next ones.
+      rows: number of maps.
+      seed: of the choice of maps and of the noise.
+      split: to take maps from.
+      photographs: whether the crop of each map is shown, too.
+      like: image_id or pseudonym of a photograph of the records; what stays is its code.
+      part: "lesion" or "skin", which is drawn; the other stays along a row.
+
+    Raises:
+      ValueError: as `choose_maps` and `photograph_codes.find`, a code that is not divided
+        into skin and lesion, or records of another size than the generator's.
+    """
+    if part not in PARTS:
+        raise ValueError(f"part {part!r} is not one of {', '.join(PARTS)}")
+    size, lesion = generator.config.global_noise, generator.config.lesion_noise
+    if not 0 < lesion < size:
+        raise ValueError(
+            f"{generator.run_dir}: its noise has no part for the skin and one for the lesion "
+            f"(model.global_noise {size}, model.lesion_noise {lesion})"
+        )
+    info = records.read_info(data_dir)
+    generator.check_dataset(data_dir, info)
+    crops = choose_maps(data_dir, split, generator, conditions, rows, seed)
+    code, said = _code_of(generator, data_dir, like)
+    of_lesion = np.arange(size) >= size - lesion
+    codes = drawn_anew(generator, len(crops), seed, of_lesion == (part == "lesion"), code)
+    _, painted = paint(generator, [[crop.layout] * DRAWS for crop in crops], seed, codes)
+    heads, given = _given(generator, data_dir, split, crops, photographs)
+    groups = [
+        Group(crop.layout.condition, [crop.type_caption], [Strip([*shown, *images])])
+        for crop, shown, images in zip(crops, given, painted)
+    ]
+    stays = PARTS[1 - PARTS.index(part)]
+    return Table(
+        groups,
+        heads=[*heads, *(str(1 + number) for number in range(DRAWS))],
+        axis=f"generated, the same {stays}, another {part}",
+        set_apart=len(heads),
+        footer=f"{image_tables.describe(generator, seed)} Along a row only the code of the {part} "
+        f"is drawn anew; map, code of the {stays} and fine noise stay. Maps of {split} crops."
+        f"{crop_choice.type_footnote(crops, info)}{said}",
+        mark=None if photographs else Provenance(generator.digest, seed),
+    )
+
+
+def drawn_anew(
+    generator: TrainedGenerator,
+    rows: int,
+    seed: int,
+    changes: np.ndarray,
+    stays: Optional[Code] = None,
+) -> Code:
+    """Returns codes of rows in which some values change from column to column.
+
+    Args:
+      generator: whose noise is meant.
+      rows: R of them, of `DRAWS` columns.
+      seed: of the sweep.
+      changes: bool [N], which values are drawn anew.
+      stays: code, float32 [1, N], of the others; by default drawn once for a row.
+
+    Returns:
+      Codes, float32 [R DRAWS, N], nothing of which is left to the painting's seed.
+    """
+    number = rows * DRAWS
+    others = [painting.image_seed(seed, rows + place) for place in range(number)]
+    of_row = np.repeat([painting.image_seed(seed, row) for row in range(rows)], DRAWS)
+    kept = generator.drawn_codes(of_row)
+    if stays is not None:
+        kept = stays.mean + stays.deviation * kept
+    values = np.where(changes, generator.drawn_codes(np.array(others, np.int64)), kept)
+    return Code(values, np.zeros_like(values))
 
 
 def size_table(
@@ -89,6 +210,7 @@ def size_table(
     seed: int = 0,
     sizes: Sequence[float] = SIZES,
     skin_type: Optional[int] = None,
+    like: Optional[str] = None,
 ) -> Table:
     """Paints a growing box.
 
@@ -102,10 +224,11 @@ def size_table(
       sizes: square roots of the box's area, in % of the frame's side, growing.
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown; by default each condition's
         commonest in training.
+      like: image_id or pseudonym of a photograph of the records whose code is used.
 
     Raises:
-      ValueError: bad sizes, skin type or number of rows, no training records, or
-        records of another size than the generator's.
+      ValueError: as `photograph_codes.find`; bad sizes, skin type or number of rows, no
+        training records, or records of another size than the generator's.
     """
     info = records.read_info(data_dir)
     generator.check_dataset(data_dir, info)
@@ -126,8 +249,9 @@ def size_table(
         size_layouts(name, kind, statistics[name].aspect, sizes, generator.image_size)
         for name, kind in zip(names, types)
     ]
+    code, said = _code_of(generator, data_dir, like)
     groups = []
-    for name, kind, maps, images in zip(names, types, *paint(generator, swept, seed)):
+    for name, kind, maps, images in zip(names, types, *paint(generator, swept, seed, code)):
         notes = [
             f"on {taxonomy.type_name(kind)}",
             _usual_sides(name, trained_on, generator.image_size),
@@ -138,7 +262,8 @@ def size_table(
         heads=[f"{size:g} %" for size in sizes],
         axis="side of the box, in % of the frame's",
         footer=f"{image_tables.describe(generator, seed)} One noise per row: only the box differs. "
-        "Side: square root of the box's area. In training: sides of the middle 90 % of boxes.",
+        "Side: square root of the box's area. In training: sides of the middle 90 % of boxes."
+        f"{said}",
         mark=Provenance(generator.digest, seed),
     )
 
@@ -208,7 +333,10 @@ def size_layouts(
 
 
 def paint(
-    generator: TrainedGenerator, rows: Sequence[Sequence[Layout]], seed: int
+    generator: TrainedGenerator,
+    rows: Sequence[Sequence[Layout]],
+    seed: int,
+    code: Optional[Code] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Paints rows of layouts, each row with one noise.
 
@@ -216,6 +344,7 @@ def paint(
       generator: to paint with.
       rows: R rows of C layouts.
       seed: of the sweep; the noise of a row depends on it and the row's number alone.
+      code: in place of the global noise, float32 [1, N] for all images or [R C, N].
 
     Returns:
       Maps and images, uint8 [R, C, S, S, 3] each.
@@ -225,7 +354,9 @@ def paint(
     numbers = np.repeat(
         [painting.image_seed(seed, number) for number in range(len(rows))], len(rows[0])
     )
-    images = np.concatenate(list(generator.batches(maps, numbers)))
+    if code and len(code.mean) == 1:
+        code = photograph_codes.repeat(code, len(maps))
+    images = np.concatenate(list(generator.batches(maps, numbers, code=code)))
     shape = (len(rows), len(rows[0]), *maps.shape[1:])
     return maps.reshape(shape), images.reshape(shape)
 

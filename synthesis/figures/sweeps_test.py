@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -5,6 +6,7 @@ import tempfile
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from model.sampling import Code
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
 from synthesis import trained_generator
@@ -140,6 +142,46 @@ class TableTest(absltest.TestCase):
             self.assertEqual(group.notes[0], "on type 2")
             self.assertEqual(group.notes[1], "in training 31-31 %")
         self.assertEqual(table.mark, Provenance(self.generator.digest, 0))
+
+    def test_one_part_of_the_code_is_drawn_anew(self):
+        lesion = np.arange(32) >= 16
+        codes = sweeps.drawn_anew(self.generator, 2, 0, lesion)
+        values = codes.mean.reshape(2, sweeps.DRAWS, 32)
+        self.assertFalse(codes.deviation.any())
+        np.testing.assert_array_equal(values[..., :16], values[:, :1, :16].repeat(6, axis=1))
+        self.assertFalse(np.array_equal(values[0, 0, :16], values[1, 0, :16]))
+        self.assertLen({tuple(one) for one in values[..., 16:].reshape(12, 16)}, 12)
+        given = Code(np.full([1, 32], 7.0, np.float32), np.zeros([1, 32], np.float32))
+        values = sweeps.drawn_anew(self.generator, 1, 0, ~lesion, given).mean
+        np.testing.assert_array_equal(values[:, 16:], np.full([6, 16], 7.0))
+        self.assertLess(np.abs(values[:, :16]).max(), 6.0)
+
+    def test_codes(self):
+        for part, stays in (("lesion", "skin"), ("skin", "lesion")):
+            table = sweeps.code_table(
+                self.generator, self.data_dir, ("Acne",), like="train0", part=part
+            )
+            self.assertEqual(table.axis, f"generated, the same {stays}, another {part}")
+            (strip,) = table.groups[0].strips
+            self.assertEqual(table.heads, ["map", *"123456"])
+            painted = {image.tobytes() for image in strip.images[1:]}
+            self.assertLen(painted, 6)
+            self.assertRegex(table.footer, r"with the code of photograph_[0-9a-f]+ \(train\)")
+        with self.assertRaisesRegex(ValueError, "part 'noise' is not one of lesion, skin"):
+            sweeps.code_table(self.generator, self.data_dir, part="noise")
+        undivided = trained_generator.load(self.generator.run_dir)
+        undivided.config = dataclasses.replace(undivided.config, lesion_noise=0)
+        with self.assertRaisesRegex(ValueError, "no part for the skin .*model.lesion_noise 0"):
+            sweeps.code_table(undivided, self.data_dir)
+
+    def test_paints_like_a_photograph(self):
+        arguments = (self.generator, self.data_dir, ("Acne",))
+        for build in (sweeps.skin_type_table, sweeps.size_table):
+            drawn, like = (build(*arguments, like=like) for like in (None, "train0"))
+            self.assertIn("Painted with the code of photograph_", like.footer)
+            self.assertNotIn("Painted with", drawn.footer)
+            pair = (table.groups[0].strips[-1].images[-1] for table in (drawn, like))
+            self.assertFalse(np.array_equal(*pair))
 
     def test_conditions_that_training_lacks_say_so(self):
         table = sweeps.size_table(
