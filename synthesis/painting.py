@@ -37,6 +37,7 @@ _Encoded = Tuple[int, records.Record, bytes, np.ndarray]
 # What the bytes of a shard depend on, beside the generator's weights: a finished one is
 # made anew when one of these has changed. A test compares them with what is imported.
 MODULES = (
+    "common.pseudonyms",
     "model.encoder",
     "model.generator",
     "model.images",
