@@ -5,6 +5,7 @@ import pathlib
 from absl.testing import absltest
 
 from preprocessing.data import records
+from synthesis import painting
 from training import testing_programs
 
 
@@ -26,15 +27,21 @@ class GenerateProgramTest(testing_programs.ProgramTestCase):
 
     def test_requests(self):
         path = pathlib.Path(self.folder, "wanted.csv")
-        path.write_text("condition,skin_type,count,rois\nAcne,6,2,1 1 20 20\nCyst,1,1,\n")
+        path.write_text(
+            "condition,skin_type,count,rois,seed\n"
+            "Acne,6,1,1 1 20 20,77\nAcne,6,1,1 1 20 20,\nCyst,1,1,,\n"
+        )
         flags = ["--requests=wanted.csv", "--output_dir=wanted"]
         done = self.run_program(*flags)
         self.assertEqual(done.returncode, 1)
         self.assertIn("error: the generator has never seen Cyst", done.stderr)
         done = self.run_program(*flags, "--allow_unseen")
         self.assertEqual(done.returncode, 0, done.stderr)
-        info = records.read_info(os.path.join(self.folder, "wanted"))
+        output = os.path.join(self.folder, "wanted")
+        info = records.read_info(output)
         self.assertEqual(info.counts["crops"]["train"], {"Acne": {"6": 2}, "Cyst": {"1": 1}})
+        seeds = [record.seed for record in records.read(output, "crops", "train")]
+        self.assertEqual(seeds, [77, painting.image_seed(0, 1), painting.image_seed(0, 2)])
 
     def test_bad_flags(self):
         done = self.run_program("--output_dir=bad", "--num_images=5", "--run_dir=nowhere")

@@ -52,6 +52,7 @@ class Job:
       batch_size: images painted at once.
       images_per_shard: images in one record file; bounds what an interruption costs.
       like: photograph whose code all are painted with; None draws a code for each.
+      seeds: of the images where the request names them, by map, None for others.
     """
 
     output_dir: str
@@ -63,8 +64,13 @@ class Job:
     batch_size: int = 32
     images_per_shard: int = 1024
     like: Optional[Source] = None
+    seeds: Sequence[Optional[int]] = ()
 
     def __post_init__(self) -> None:
+        if self.seeds and self.images_per_map > 1:
+            raise ValueError(
+                f"--images_per_map={self.images_per_map}: a request with seeds is one image a map"
+            )
         for name in ("images_per_map", "batch_size", "images_per_shard"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} is not positive")
@@ -73,6 +79,11 @@ class Job:
     def count(self) -> int:
         """Returns the number of images."""
         return len(self.layouts) * self.images_per_map
+
+    def seed_of(self, number: int) -> int:
+        """Returns the seed that image `number` is painted with, int64."""
+        asked = self.seeds[number] if self.seeds else None
+        return painting.image_seed(self.seed, number) if asked is None else asked
 
 
 def choose_layouts(
@@ -166,6 +177,7 @@ def plan(
     if request.maps == "validation":
         sources = read_layouts(data_dir, "validation")
     statistics = fit_statistics(read_layouts(data_dir, "train"), size)
+    seeds = [one.seed for one in wanted]
     job = Job(
         output_dir=output_dir,
         request=request.as_dict(),
@@ -173,6 +185,7 @@ def plan(
         images_per_map=request.images_per_map,
         seed=seed,
         like=source,
+        seeds=seeds if any(one is not None for one in seeds) else (),
         **settings,
     )
     return job, balance_table(cells, wanted), unseen_pairs(wanted, cells)
@@ -195,6 +208,7 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
             png=job.png,
             batch_size=job.batch_size,
             like=job.like,
+            seeds=tuple(job.seeds[index * maps_per_shard : (index + 1) * maps_per_shard]),
         )
         for index in range(number)
     ]
@@ -357,7 +371,7 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
                 split="train",
                 synthetic=True,
                 extra={
-                    "seed": str(painting.image_seed(job.seed, number)),
+                    "seed": str(job.seed_of(number)),
                     "code_source": job.like.photograph if job.like else records.DRAWN_CODE,
                 },
             )

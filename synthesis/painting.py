@@ -85,6 +85,7 @@ class ShardPlan:
       png: whether to write PNG files as well.
       batch_size: images painted at once.
       like: photograph whose code is used, which the worker reads itself; None draws codes.
+      seeds: those asked for, by map, None for the job's; () where none is.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ShardPlan:
     png: bool
     batch_size: int
     like: Optional[Source] = None
+    seeds: Tuple[Optional[int], ...] = ()
 
     @property
     def count(self) -> int:
@@ -120,12 +122,18 @@ class ShardPlan:
             for condition, skin_type, boxes in fields["layouts"]
         )
         like = fields["like"] and Source(**fields["like"])
-        return cls(**{**fields, "layouts": layouts, "like": like})
+        seeds = tuple(fields["seeds"])
+        return cls(**{**fields, "layouts": layouts, "like": like, "seeds": seeds})
+
+    def seed_of(self, number: int) -> int:
+        """Returns the seed that image `number` of the shard is painted with, int64."""
+        asked = self.seeds[number // self.images_per_map] if self.seeds else None
+        return image_seed(self.seed, self.first + number) if asked is None else asked
 
 
 def origin(plan: Mapping[str, Any]) -> Dict[str, str]:
     """Returns the digests of a plan's input and settings, wherever the generator lies."""
-    drawn = [plan[name] for name in ("generator_digest", "layouts", "first")]
+    drawn = [plan[name] for name in ("generator_digest", "layouts", "first", "seeds")]
     if plan["like"]:
         drawn += [plan["like"]["photograph"], plan["like"]["digest"]]
     settings = [plan[name] for name in ("seed", "images_per_map", "png")]
@@ -210,7 +218,7 @@ def _encoded(
     for first in range(0, plan.count, plan.batch_size):
         numbers = range(first, min(first + plan.batch_size, plan.count))
         layouts = [plan.layouts[number // plan.images_per_map] for number in numbers]
-        seeds = [image_seed(plan.seed, plan.first + number) for number in numbers]
+        seeds = [plan.seed_of(number) for number in numbers]
         maps = map_sampler.draw(layouts, generator.image_size)
         images = _paint(generator, maps, seeds, plan.batch_size, code)
         waiting.append(encoder.submit(_records, plan, numbers, layouts, seeds, maps, images))

@@ -97,6 +97,20 @@ class PaintingTest(absltest.TestCase):
         for ours, theirs in zip(self._records(part), whole[4:8]):
             self.assertEqual(ours, theirs)
 
+    def test_seeds_that_are_asked_for(self):
+        self._write(self.plan)
+        whole = self._records(self.plan)
+        asked = (whole[6].seed, None, whole[2].seed)
+        layouts = (self.plan.layouts[3], self.plan.layouts[0], self.plan.layouts[1])
+        plan = dataclasses.replace(self.plan, images_per_map=1, layouts=layouts, seeds=asked)
+        self._write(plan)
+        found = self._records(plan)
+        self.assertEqual(found[0].image_png, whole[6].image_png)
+        self.assertEqual(found[2].image_png, whole[2].image_png)
+        self.assertEqual(found[1].seed, painting.image_seed(7, 101))
+        without = dataclasses.replace(plan, seeds=())
+        self.assertNotEqual(painting.origin(plan.to_json()), painting.origin(without.to_json()))
+
     def test_finished_shards_are_not_written_again(self):
         done = self._write(self.plan)
         path = pathlib.Path(self.folder, "crops", self.plan.name)

@@ -24,7 +24,7 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  Iptc4xmpExt:DigitalSourceType="{source_type}"
  xmp:CreatorTool="DermGAN"
  dermgan:GeneratorDigest="{digest}"
- dermgan:Seed="{seed}"/></rdf:RDF></x:xmpmeta>
+ dermgan:Seed="{seed}"{mixture}/></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
 
 
@@ -35,10 +35,13 @@ class Provenance:
     Attributes:
       generator_digest: sha256 of the generator, as hex.
       seed: that it was painted with.
+      mixture: its noise in words where that is of several seeds, of which `seed` is
+        the first: digits, "/", "~", "@" and "." (the studio's notation).
     """
 
     generator_digest: str
     seed: int
+    mixture: str = ""
 
 
 def _chunks(png: bytes) -> Iterator[Tuple[bytes, bytes]]:
@@ -62,13 +65,19 @@ def stamp(png: bytes, provenance: Provenance) -> bytes:
       The file with the mark; pixels are untouched.
 
     Raises:
-      ValueError: not a PNG, or a digest that is not one.
+      ValueError: not a PNG, a digest that is not one, or a mixture of other letters.
     """
     if not re.fullmatch("[0-9a-f]{64}", provenance.generator_digest):
         raise ValueError(f"generator digest {provenance.generator_digest!r} is not a sha256 in hex")
+    if re.search("[^0-9/~@.]", provenance.mixture):
+        raise ValueError(f"mixture {provenance.mixture!r} is not made of seeds")
+    mixture = f'\n dermgan:Mixture="{provenance.mixture}"' if provenance.mixture else ""
     kind, header = next(_chunks(png))
     packet = _PACKET.format(
-        source_type=SOURCE_TYPE, digest=provenance.generator_digest, seed=int(provenance.seed)
+        source_type=SOURCE_TYPE,
+        digest=provenance.generator_digest,
+        seed=int(provenance.seed),
+        mixture=mixture,
     )
     # Keyword; not compressed (two bytes); no language; no translation; the text.
     data = _KEYWORD + b"\0\0\0\0\0" + packet.encode("utf-8")
@@ -98,6 +107,7 @@ def read(png: bytes) -> Optional[Provenance]:
         text = data.decode("utf-8", errors="replace")
         digest = re.search('dermgan:GeneratorDigest="([0-9a-f]{64})"', text)
         seed = re.search('dermgan:Seed="(-?[0-9]+)"', text)
+        mixture = re.search('dermgan:Mixture="([0-9/~@.]+)"', text)
         if digest and seed:
-            return Provenance(digest[1], int(seed[1]))
+            return Provenance(digest[1], int(seed[1]), mixture[1] if mixture else "")
     return None

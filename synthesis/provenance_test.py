@@ -19,7 +19,9 @@ class ProvenanceTest(absltest.TestCase):
 
     def test_round_trip(self):
         self.assertIsNone(provenance.read(self.png))
-        self.assertEqual(provenance.read(provenance.stamp(self.png, _MARK)), _MARK)
+        mixed = provenance.Provenance(_DIGEST, 12, "12/34~56@0.4")
+        for mark in (_MARK, mixed):
+            self.assertEqual(provenance.read(provenance.stamp(self.png, mark)), mark)
 
     def test_other_readers_see_pixels_and_mark(self):
         stamped = provenance.stamp(self.png, _MARK)
@@ -41,6 +43,8 @@ class ProvenanceTest(absltest.TestCase):
             provenance.read(b"JFIF")
         with self.assertRaisesRegex(ValueError, "'abc' is not a sha256"):
             provenance.stamp(self.png, provenance.Provenance("abc", 1))
+        with self.assertRaisesRegex(ValueError, "mixture '1\"' is not made of seeds"):
+            provenance.stamp(self.png, provenance.Provenance(_DIGEST, 1, '1"'))
 
 
 if __name__ == "__main__":

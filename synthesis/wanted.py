@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import heapq
 import itertools
+import re
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from preprocessing.data import manifest, records, taxonomy
@@ -16,6 +17,7 @@ from preprocessing.data.manifest import Box
 AXES = ("condition", "skin_type")
 Cell = Tuple[str, int]
 _COLUMNS = ("condition", "skin_type", "count")
+_SEEDS = range(-(2**63), 2**63)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Wanted:
       condition: a name of the taxonomy.
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       boxes: where, in pixels; None leaves it to the sampler.
+      seed: that the image is painted with; None leaves it to the job.
     """
 
     condition: str
     skin_type: int
     boxes: Optional[Tuple[Box, ...]] = None
+    seed: Optional[int] = None
 
 
 def training_cells(info: records.DatasetInfo, conditions: Sequence[str]) -> Dict[Cell, int]:
@@ -186,10 +190,11 @@ def fill(levels: Sequence[int], number: int) -> List[int]:
 
 
 def read_requests(path: str, image_size: int, types_known: bool = True) -> List[Wanted]:
-    """Reads a CSV of requests: `condition, skin_type, count` and optionally `rois`.
+    """Reads a CSV of requests: `condition, skin_type, count`, optionally `rois` and `seed`.
 
     `rois` are boxes "x0 y0 x1 y1" in pixels of the image that is asked for, joined
-    by ";"; a row without gets boxes from the sampler.
+    by ";"; a row without gets boxes from the sampler. A row with a seed is one image,
+    which is that of this seed, as the studio shows it.
 
     Args:
       path: of the file.
@@ -236,7 +241,21 @@ def _row_of(row: Mapping[str, Optional[str]], image_size: int, types_known: bool
                 f"rois: box {manifest.format_rois([box])!r} is outside the "
                 f"{image_size}x{image_size} image"
             )
-    return [Wanted(condition, skin_type, boxes or None)] * int(text)
+    seed = _seed_of(row)
+    if seed is not None and (int(text) > 1 or not boxes):
+        raise ValueError(
+            f"seed {seed}: a row with a seed is one image, so its count is 1 and it has rois"
+        )
+    return [Wanted(condition, skin_type, boxes or None, seed)] * int(text)
+
+
+def _seed_of(row: Mapping[str, Optional[str]]) -> Optional[int]:
+    text = (row.get("seed") or "").strip()
+    if not text:
+        return None
+    if not re.fullmatch("-?[0-9]{1,19}", text) or int(text) not in _SEEDS:
+        raise ValueError(f"seed {text!r} is not a whole number of 64 bits")
+    return int(text)
 
 
 def check_seen(wanted: Iterable[Wanted], conditions: Sequence[str]) -> None:

@@ -186,6 +186,14 @@ class CsvTest(parameterized.TestCase):
             ],
         )
 
+    def test_seeds(self):
+        path = self._write(
+            "condition,skin_type,count,rois,seed\n"
+            "Acne,2,1,2 3 10 12,-5\nAcne,2,1,2 3 10 12,9223372036854775807\nAcne,2,1,,\n"
+        )
+        seeds = [one.seed for one in wanted.read_requests(path, 32)]
+        self.assertEqual(seeds, [-5, 2**63 - 1, None])
+
     @parameterized.parameters(
         ("melanom,5,2,", "row 2: unknown condition 'melanom'; closest is 'Melanoma'"),
         ("Acne,9,2,", "row 2: .*9"),
@@ -193,11 +201,15 @@ class CsvTest(parameterized.TestCase):
         ("Acne,2,two,", "row 2: count 'two' is not a positive whole number"),
         ("Acne,2,0,", "row 2: count '0'"),
         ("Acne,2,1,5 5 5 9", "row 2: rois: box '5 5 5 9' is empty or inverted"),
+        ("Acne,2,2,5 5 9 9,7", "row 2: seed 7: a row with a seed is one image"),
+        ("Acne,2,1,,7", "row 2: seed 7: a row with a seed is one image"),
+        ("Acne,2,1,5 5 9 9,7.5", "row 2: seed '7.5' is not a whole number of 64 bits"),
+        ("Acne,2,1,5 5 9 9,9223372036854775808", "row 2: seed '9223372036854775808' is not"),
         ("Acne,2,1,5 5 40 9", "row 2: rois: box '5 5 40 9' is outside the 32x32 image"),
         ("", "asks for nothing"),
     )
     def test_bad_rows(self, row, message):
-        path = self._write(f"condition,skin_type,count,rois\n{row}\n")
+        path = self._write(f"condition,skin_type,count,rois,seed\n{row}\n")
         with self.assertRaisesRegex(ValueError, message):
             wanted.read_requests(path, 32)
 
