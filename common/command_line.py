@@ -43,7 +43,6 @@ _PACKAGES = (
     "training",
     "synthesis",
     "evaluation",
-    "studio",
     "benchmarks",
 )
 
@@ -145,13 +144,58 @@ def _help_text(fields: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+STOPPED = 130  # exit status after Ctrl-C
+# TensorFlow's errors that say what is wrong with a disk, a file or the memory; others, such as
+# shapes that do not fit, are bugs.
+_OUTSIDE = (
+    *("AlreadyExistsError", "DataLossError", "FailedPreconditionError", "NotFoundError"),
+    *("OutOfRangeError", "PermissionDeniedError", "ResourceExhaustedError", "UnavailableError"),
+    "UnknownError",
+)
+
+
+def _in_one_line(error: BaseException) -> str:
+    """Says what the user can mend; "" of what is a bug."""
+    if isinstance(error, (ValueError, OSError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"out of memory{f' ({error})' if str(error) else ''}; ask for less at a time"
+    kind = type(error).__name__
+    if kind not in _OUTSIDE or all(one.__name__ != "OpError" for one in type(error).__mro__):
+        return ""
+    said = str(getattr(error, "message", "") or error).strip() or kind
+    first = said.splitlines()[0]
+    if kind == "ResourceExhaustedError" and "OOM" in said:
+        return f"out of memory ({first}); ask for less at a time, such as a smaller batch"
+    return first
+
+
 @contextlib.contextmanager
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(STOPPED)
+    except Exception as error:
+        line = _in_one_line(error)
+        if not line:
+            raise
+        print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
+
+
+def _end_while_loading(kind: Any, error: BaseException, trace: Any) -> None:
+    """Ends a program that is stopped outside of `run`, as while it loads TensorFlow."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    print("\nstopped", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(STOPPED)
+
+
+sys.excepthook = _end_while_loading
 
 
 def run(
@@ -162,7 +206,8 @@ def run(
     """Runs a binary's `main` under absl; bad input ends it with one line.
 
     `ValueError` and `OSError` are what the library raises for input that the user
-    can mend; they become "error: ..." on standard error and exit status 1.
+    can mend, and TensorFlow has errors of its own for a full disk or memory; they become
+    "error: ..." on standard error and exit status 1. Ctrl-C is "stopped" and 130.
     Anything else is a bug and keeps its traceback.
 
     Args:
@@ -183,6 +228,8 @@ def run(
             absl_logging.set_verbosity(absl_logging.WARNING)
         with _one_line_errors():
             main(argv)
+            # What is printed last meets a full disk here, not at the interpreter's end.
+            sys.stdout.flush()
 
     _loading.close()
     fields: Mapping[str, Any] = {}

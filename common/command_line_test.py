@@ -14,10 +14,20 @@ _PROGRAM = """
 from common import command_line
 from absl import flags
 flags.DEFINE_integer("size", 1, "")
+# As TensorFlow's, which takes seconds to load.
+class OpError(Exception): pass
+class ResourceExhaustedError(OpError): pass
+class PermissionDeniedError(OpError): pass
+class InvalidArgumentError(OpError): pass
 def main(argv):
     if flags.FLAGS.size == 2: raise ValueError("bad size")
     if flags.FLAGS.size == 3: raise FileNotFoundError(2, "gone", "f.txt")
     if flags.FLAGS.size == 4: raise KeyError("bug")
+    if flags.FLAGS.size == 16: raise KeyboardInterrupt
+    if flags.FLAGS.size == 6: raise MemoryError
+    if flags.FLAGS.size == 7: raise ResourceExhaustedError("OOM when\\nallocating")
+    if flags.FLAGS.size == 8: raise PermissionDeniedError("/x; Permission")
+    if flags.FLAGS.size == 9: raise InvalidArgumentError("shapes")
     print(flags.FLAGS.size, argv[1:])
 command_line.run(main, pass_unknown_flags={passing})
 """
@@ -77,6 +87,12 @@ class RunTest(parameterized.TestCase):
     @parameterized.parameters(
         (["--size=2"], "error: bad size"),
         (["--size=3"], "error: [Errno 2] gone: 'f.txt'"),
+        (["--size=6"], "error: out of memory; ask for less at a time"),
+        (
+            ["--size=7"],
+            "error: out of memory (OOM when); ask for less at a time, such as a smaller batch",
+        ),
+        (["--size=8"], "error: /x; Permission"),
         (["stray"], "error: unexpected argument 'stray'; see --help"),
     )
     def test_bad_input_ends_with_one_line(self, args, line):
@@ -108,6 +124,27 @@ class RunTest(parameterized.TestCase):
             "  --path  (needed)\n      Where.\n  --size\n      How large. (1)\n"
             "  --shade=light|dark\n      Of it.\n",
         )
+
+    def test_a_full_disk_below_the_output_is_one_line(self):
+        path = pathlib.Path(self.create_tempdir().full_path) / "program.py"
+        path.write_text(_PROGRAM.replace("{passing}", "False"))
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(
+                [sys.executable, str(path)],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        self.assertEqual(result.returncode, 1)
+        self.assertStartsWith(result.stderr, "error: [Errno 28] No space left on device")
+
+    def test_being_stopped_is_one_line(self):
+        result = self._run("--size=16")
+        self.assertEqual((result.returncode, result.stderr), (130, "\nstopped\n"))
+        # While the program's modules are loaded, too.
+        result = self._run(program="from common import command_line\nraise KeyboardInterrupt")
+        self.assertEqual((result.returncode, result.stderr), (130, "\nstopped\n"))
 
     def test_a_bug_keeps_its_traceback(self):
         result = self._run("--size=4")

@@ -11,9 +11,10 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -70,6 +71,48 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
         else:
             temporary.unlink(missing_ok=True)
         raise
+
+
+_LEFT = re.compile(r"\.(\d+)(-[0-9a-f]{8})?\.tmp$")  # names of `replacing`
+
+
+def _is_gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+def remove_leftovers(folder: PathLike, spare: str) -> List[str]:
+    """Removes what killed writers left half written, in a folder and below.
+
+    Args:
+      folder: which; only its writer may call this.
+      spare: name of the file by which a folder below says that it has a writer of its own.
+
+    Returns:
+      The paths removed.
+    """
+    removed: List[str] = []
+    for at, folders, names in os.walk(folder):
+        if at != os.fspath(folder) and spare in names:
+            folders.clear()
+            continue
+        for name in [*folders, *names]:
+            left = _LEFT.search(name)
+            if not left or not _is_gone(int(left[1])):
+                continue
+            path = pathlib.Path(at, name)
+            if path.is_dir():
+                folders.remove(name)
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            removed.append(str(path))
+    return removed
 
 
 def write_bytes(path: PathLike, content: bytes) -> None:

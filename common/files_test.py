@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 from absl.testing import absltest
@@ -76,6 +77,19 @@ class FilesTest(absltest.TestCase):
                         temporary.write_text("part")
                     raise KeyboardInterrupt
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_removes_what_killed_writers_left(self):
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        dead, alive = f"{ended.pid}-00c0ffee", f"{os.getpid()}-00c0ffee"
+        left = [f"a.json.{dead}.tmp", f"b/c.png.{dead}.tmp", f"b/folder.{dead}.tmp/x"]
+        kept = [f"a.json.{alive}.tmp", f"run/d.{dead}.tmp", "run/.lock", "b/notes.tmp", "7.tmp"]
+        for name in [*left, *kept]:
+            files.write_text(pathlib.Path(self.folder, name), "")
+        removed = files.remove_leftovers(self.folder, spare=".lock")
+        self.assertLen(removed, 3)
+        found = [path for path in pathlib.Path(self.folder).rglob("*") if path.is_file()]
+        self.assertCountEqual([str(path.relative_to(self.folder)) for path in found], kept)
 
     def test_two_writers_do_not_meet(self):
         path = self.folder / "file"

@@ -173,8 +173,12 @@ class Lease:
 
 
 @contextlib.contextmanager
-def only_writer(folder: files.PathLike, program: Optional[str] = None) -> Iterator[Lease]:
+def only_writer(
+    folder: files.PathLike, program: Optional[str] = None, name: str = FILE_NAME
+) -> Iterator[Lease]:
     """Makes this process the only writer of a folder, which is made where there is none.
+
+    What a killed one left half written there is removed.
 
       with locks.only_writer(workdir):
           ...  # read what is there, write
@@ -182,13 +186,16 @@ def only_writer(folder: files.PathLike, program: Optional[str] = None) -> Iterat
     Args:
       folder: which; the lease is its file `.lock`.
       program: what to tell others; by default the name of this program.
+      name: of the lease's file, where several write to one folder, each to files of its own.
 
     Raises:
       ValueError: another process, or another part of this one, is at work there.
     """
-    name = program or pathlib.Path(sys.argv[0]).stem or "python"
-    lease = Lease(pathlib.Path(folder) / FILE_NAME, name)
+    own = program or pathlib.Path(sys.argv[0]).stem or "python"
+    lease = Lease(pathlib.Path(folder) / name, own)
     try:
+        for path in files.remove_leftovers(folder, spare=FILE_NAME):
+            logging.warning("%s: removed, left half written by a run that was killed", path)
         yield lease
     finally:
         lease.release()

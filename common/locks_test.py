@@ -35,6 +35,13 @@ def _lease(folder, **changes):
 
 
 class OnlyWriterTest(parameterized.TestCase):
+    def test_several_writers_have_leases_of_their_own(self):
+        first = locks.only_writer(self.folder, "fid", ".fid.lock")
+        with first, locks.only_writer(self.folder, "fidelity", ".fidelity.lock"):
+            refused = self.assertRaisesRegex(ValueError, "at work there: fid, process")
+            with refused, locks.only_writer(self.folder, "other", ".fid.lock"):
+                self.fail("two at once")
+
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path) / "run"
