@@ -43,6 +43,7 @@ _PACKAGES = (
     "training",
     "synthesis",
     "evaluation",
+    "studio",
     "benchmarks",
 )
 
