@@ -3,6 +3,7 @@
 Everything after training (synthesis, evaluation) takes generators from here.
 """
 
+import dataclasses
 import hashlib
 import json
 from typing import Any, Iterator, Mapping, Optional
@@ -46,6 +47,12 @@ class TrainedGenerator:
         architecture = dict(description["config"]["model"])
         architecture.pop("ema_decay")
         num_conditions = len(description["dataset"]["taxonomy"])
+        known = {field.name for field in dataclasses.fields(GeneratorConfig)}
+        if unknown := sorted(set(architecture) - known):
+            raise ValueError(
+                f"{run_dir}: of another version of this program: its config.model has "
+                f"{', '.join(unknown)}"
+            )
         self.config = GeneratorConfig(num_conditions=num_conditions, **architecture)
         precision = description["precision"]
         self.network = build_generator(self.config, precision)

@@ -49,6 +49,16 @@ class TrainedGeneratorTest(absltest.TestCase):
         self.assertEqual(generators[1].digest, trained_generator.load(self.result.workdir).digest)
         self.assertEqual(generators[1].conditions, ("Acne", "Melanoma", "Vitiligo"))
 
+    def test_a_run_of_another_version(self):
+        folder = os.path.join(self.create_tempdir().full_path, "run")
+        shutil.copytree(self.result.workdir, folder)
+        path = pathlib.Path(folder, "config.json")
+        stored = json.loads(path.read_text())
+        stored["config"]["model"]["attention_heads"] = 4
+        path.write_text(json.dumps(stored))
+        with self.assertRaisesRegex(ValueError, "of another version .* has attention_heads"):
+            trained_generator.load(folder)
+
     def test_parameters(self):
         # The kernels and norms of the exported network, counted from its variables.
         saved = tf.saved_model.load(self.result.generator)
