@@ -5,6 +5,7 @@ import struct
 import tempfile
 import urllib.error
 import urllib.request
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -57,6 +58,15 @@ class ServerTest(parameterized.TestCase):
         expected = self.generator.generate(layouts.draw([layout], 32), np.array([7]))[0]
         np.testing.assert_array_equal(pixels, expected)
         self.assertEqual(mark, provenance.Provenance(self.generator.digest, 7))
+
+    def test_float32_where_the_processor_has_no_bfloat16(self):
+        description = {**self.generator.description, "precision": "mixed_bfloat16"}
+        without = mock.patch.object(painter.precision, "choose_precision", return_value="float32")
+        with without, mock.patch.object(self.generator, "description", description):
+            twin = painter.StudioPainter(self.generator)
+        with mock.patch.object(self.generator, "generate", side_effect=AssertionError):
+            (image,) = twin.paint([twin.picture(_ASKED)])
+        np.testing.assert_array_equal(image, self._pixels()[0])
 
     def test_noise_of_several_seeds(self):
         pixels, mark = self._pixels(noise="7~8@0.0000")
