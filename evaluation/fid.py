@@ -9,8 +9,9 @@ Prints, first, where the images stand among photographs of lower resolution. The
 Frechet distance (FID where the features are those of TF-GAN's Inception),
 the kernel distance, precision, recall, density and coverage, each beside the same of
 real against real photographs at the same sample size, and how far the images of one map
-differ. Writes fid.json with the whole
-protocol, fid.png and TensorBoard scalars to RUN_DIR/evaluation; with --every_checkpoint
+differ. Writes fid.json with the whole protocol, fid.png, fid_ladder.png (the photographs of
+lower resolution and the images where they stand: share it only as you may share the
+photographs) and TensorBoard scalars to RUN_DIR/evaluation; with --every_checkpoint
 also fid_every_checkpoint.csv and .png. F.npz is what an exported program's runner brought
 back (//evaluation:export_features); its folder receives the results.
 """

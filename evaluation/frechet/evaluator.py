@@ -17,6 +17,7 @@ from synthesis.trained_generator import TrainedGenerator
 
 # What is measured: a generator here, or features of one that painted elsewhere.
 Painted = Union[TrainedGenerator, ProgramFeatures]
+_EXAMPLES = 8  # of each step of the ladder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,8 @@ class FrechetEvaluation:
       notes: what a reader should know.
       ladder: distances of blurred photographs; None where they were not asked for, or
         the features are of random weights, which say nothing of realism.
+      examples: of the ladder, uint8 [n, S, S, 3] by the factor of resolution that is lost
+        (1 for none), and of the generated images under 0, where they are at hand.
     """
 
     run_dir: str
@@ -50,6 +53,7 @@ class FrechetEvaluation:
     too_small: Mapping[str, str]
     notes: Tuple[str, ...]
     ladder: Optional[Ladder] = None
+    examples: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -169,7 +173,24 @@ class FrechetEvaluator:
             too_small={**few_of_condition, **few_of_type},
             notes=self._notes(painted, overall),
             ladder=self._ladder(overall.num_images) if self._with_ladder else None,
+            examples=self._examples(painted) if self._with_ladder else {},
         )
+
+    def _examples(self, painted: Painted) -> Dict[int, np.ndarray]:
+        """Images of the ladder: of one photograph each of as many patients, and generated ones."""
+        firsts = sorted(
+            {patient: n for n, patient in reversed([*enumerate(self.real.patients)])}.values()
+        )
+        chosen = {firsts[n * len(firsts) // _EXAMPLES] for n in range(min(_EXAMPLES, len(firsts)))}
+        stream = enumerate(self.real.dataset().as_numpy_iterator())
+        photographs = np.stack([image for number, image in stream if number in chosen])
+        rows = {1: photographs}
+        for factor in ladder.FACTORS:
+            rows[factor] = ladder.lose_resolution(photographs, factor).numpy()
+        if isinstance(painted, TrainedGenerator):
+            first = self.painting.layouts[:_EXAMPLES]
+            rows[0] = image_sets.generated_images(painted, first, self.painting.seed).pixels()
+        return rows
 
     def _ladder(self, number: int) -> Ladder:
         """Measures blurred photographs, once for each number of images in a trial."""

@@ -82,19 +82,27 @@ class Ladder:
         }
 
 
+def lose_resolution(image: tf.Tensor, factor: int) -> tf.Tensor:
+    """Reduces an image, or a batch, to a part of its resolution and enlarges it again.
+
+    Args:
+      image: uint8 [..., S, S, 3].
+      factor: by which resolution is lost.
+    """
+    size = tf.shape(image)[-3:-1]
+    small = tf.image.resize(image, tf.maximum(size // factor, 1), "area")
+    return tf.saturate_cast(tf.round(tf.image.resize(small, size, "bicubic")), tf.uint8)
+
+
 def blur(images: ImageSet, factor: int) -> ImageSet:
     """Returns photographs reduced to a part of their resolution and enlarged again."""
-
-    def lose(image: tf.Tensor) -> tf.Tensor:
-        size = tf.shape(image)[:2]
-        small = tf.image.resize(image, tf.maximum(size // factor, 1), "area")
-        return tf.saturate_cast(tf.round(tf.image.resize(small, size, "bicubic")), tf.uint8)
-
     return dataclasses.replace(
         images,
         name=f"{images.name} at 1/{factor}",
         digest=hashlib.sha256(f"{images.digest} 1/{factor}".encode()).hexdigest(),
-        dataset=lambda: images.dataset().map(lose, tf.data.AUTOTUNE),
+        dataset=lambda: images.dataset().map(
+            lambda image: lose_resolution(image, factor), tf.data.AUTOTUNE
+        ),
     )
 
 

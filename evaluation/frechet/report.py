@@ -18,9 +18,11 @@ _TABLE = pathlib.Path(__file__).with_name("fid.txt.jinja")
 
 
 def write(evaluation: FrechetEvaluation, report: Report) -> None:
-    """Writes `fid.json` and `fid.png`."""
+    """Writes `fid.json`, `fid.png`; with a ladder `fid_ladder.png`, which shows photographs."""
     report.write_json(evaluation.as_dict())
     report.write_figure(draw(evaluation))
+    if evaluation.ladder:
+        report.write_figure(draw_ladder(evaluation), "fid_ladder")
 
 
 def write_scalars(evaluation: FrechetEvaluation, report: Report) -> None:
@@ -49,6 +51,40 @@ def draw(evaluation: FrechetEvaluation) -> figures.pyplot.Figure:
         f"step {evaluation.step:,}, {evaluation.protocol['trials']} trials, ± 1.96 SD",
         evaluation.distance_name,
     )
+
+
+def draw_ladder(evaluation: FrechetEvaluation) -> figures.pyplot.Figure:
+    """Draws photographs of less and less resolution, and generated images where they stand."""
+    ladder, examples = evaluation.ladder, evaluation.examples
+    assert ladder is not None
+    distances = {1: ladder.floor, **ladder.blurred}
+    if 0 in examples:
+        distances[0] = float(np.mean(evaluation.overall.generated["frechet"]))
+    rows = sorted(distances, key=lambda factor: (factor != 1, distances[factor]))
+    names = {0: "generated", 1: "photographs"}
+    size, columns = examples[1].shape[1], max(len(examples[row]) for row in rows)
+    gap = max(size // 16, 1)
+    sheet = np.full(
+        (len(rows) * (size + gap) - gap, columns * (size + gap) - gap, 3), 255, np.uint8
+    )
+    for row, factor in enumerate(rows):
+        for column, image in enumerate(examples[factor]):
+            top, left = row * (size + gap), column * (size + gap)
+            sheet[top : top + size, left : left + size] = image
+    figure, axes = figures.pyplot.subplots(figsize=(1.2 * columns, 1.2 * len(rows)))
+    axes.imshow(sheet, interpolation="nearest" if size < 128 else "antialiased")
+    axes.set_yticks(
+        [row * (size + gap) + size / 2 for row in range(len(rows))],
+        [f"{names.get(row, f'at 1/{row}')}\n{distances[row]:.3g}" for row in rows],
+        fontsize=9,
+    )
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(
+        f"{evaluation.distance_name}; photographs at 1/n of their resolution", fontsize=9
+    )
+    return figure
 
 
 def training_frame(evaluations: Sequence[FrechetEvaluation]) -> pd.DataFrame:

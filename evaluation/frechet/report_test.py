@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 from absl.testing import absltest
@@ -90,6 +91,19 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(frame["generated"].tolist(), [5.0, 3.0, 4.0])
         self.assertEqual(frame["floor"].tolist(), [1.25] * 3)
 
+    def _check_picture(self, evaluation):
+        """Generated images stand between the steps that the verdict names."""
+        shades = {0: 200, 1: 0, 2: 40, 4: 80, 8: 120}
+        examples = {row: np.full((3, 32, 32, 3), shade, np.uint8) for row, shade in shades.items()}
+        figure = report.draw_ladder(dataclasses.replace(evaluation, examples=examples))
+        (axes,) = figure.axes
+        (sheet,) = axes.images
+        shown = np.asarray(sheet.get_array())[16::34, 16, 0]
+        self.assertEqual(shown.tolist(), [0, 40, 80, 200, 120])
+        texts = [label.get_text().split("\n")[0] for label in axes.get_yticklabels()]
+        self.assertEqual(texts, ["photographs", "at 1/2", "at 1/4", "generated", "at 1/8"])
+        report.figures.pyplot.close(figure)
+
     def test_verdict(self):
         ladder = Ladder(1.2, 1.4, {2: 2.0, 4: 4.0, 8: 9.0})
         evaluation = dataclasses.replace(self.evaluations[0], ladder=ladder)
@@ -101,6 +115,7 @@ class ReportTest(absltest.TestCase):
         self.assertIn("at 1/2, 1/4, 1/8 of their resolution: 2, 4, 9\n", table)
         self.assertIn("precision", table)
         self.assertEqual(evaluation.as_dict()["ladder"]["blurred"]["1/8"], 9.0)
+        self._check_picture(evaluation)
         random = dataclasses.replace(
             self.evaluations[0], protocol={**_PROTOCOL, "feature_network": "embedded"}
         )
