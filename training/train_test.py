@@ -16,6 +16,7 @@ _SETTINGS = [
     "--config.model.image_size=32",
     "--config.model.base_filters=4",
     "--config.discriminator.base_filters=4",
+    "--config.discriminator.scales=1",
     "--config.training.batch_size=4",
     "--config.training.log_every=5",
     "--config.training.checkpoint_every=10",
