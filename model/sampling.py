@@ -6,6 +6,7 @@ same numbers on every device, compiled by XLA or not (`model.noise`).
 wraps it for NumPy and as a SavedModel.
 """
 
+import math
 from typing import NamedTuple, Optional, Union
 
 import numpy as np
@@ -27,26 +28,36 @@ class Code(NamedTuple):
 
 
 def batch_noise(
-    generator: tf.keras.Model, batch_size: tf.Tensor, seed: tf.Tensor
+    generator: tf.keras.Model, batch_size: Union[int, tf.Tensor], seed: tf.Tensor
 ) -> dict[str, tf.Tensor]:
     """Draws noise for a batch, for training, from a seed, int32 or int64 [2].
+
+    All inputs of one distribution are parts of one draw: a stream of its own for each
+    would be hundreds of operations, and on an accelerator as many small kernels.
 
     Returns:
       The generator's noise inputs by name, float32 [batch_size, ...].
     """
-    return {
-        name: noise.draw(
-            tf.concat([[batch_size], shape], 0), noise.fold_in(seed, index), distribution
-        )
-        for index, (name, (shape, distribution)) in enumerate(noise_inputs(generator).items())
-    }
+    drawn = {}
+    for index, distribution in enumerate(noise.DISTRIBUTIONS):
+        shapes = {
+            name: shape
+            for name, (shape, its) in noise_inputs(generator).items()
+            if its == distribution
+        }
+        if shapes:
+            sizes = [math.prod(shape) for shape in shapes.values()]
+            rows = noise.draw([batch_size, sum(sizes)], noise.fold_in(seed, index), distribution)
+            for (name, shape), part in zip(shapes.items(), tf.split(rows, sizes, axis=1)):
+                drawn[name] = tf.reshape(part, [batch_size, *shape])
+    return drawn
 
 
 def seeded_noise(generator: tf.keras.Model, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
     """Draws noise per example from seeds, int64 [B]: as `batch_noise`, float32 [B, ...]."""
 
     def one(seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        drawn = batch_noise(generator, tf.constant(1), tf.stack([seed, tf.zeros_like(seed)]))
+        drawn = batch_noise(generator, 1, tf.stack([seed, tf.zeros_like(seed)]))
         return {name: value[0] for name, value in drawn.items()}
 
     inputs = noise_inputs(generator)

@@ -61,9 +61,16 @@ class SamplingTest(absltest.TestCase):
     def test_training_noise_is_that_of_numpy(self):
         seed = tf.constant([7, 12], tf.int64)
         drawn = sampling.batch_noise(self._generator(), tf.constant(2), seed)
-        name = list(drawn)[1]
-        twin = noise.draw_numpy(drawn[name].shape, noise.fold_in_numpy((7, 12), 1), "normal")
-        np.testing.assert_allclose(drawn[name], twin, atol=2e-6)
+        for index, distribution in enumerate(noise.DISTRIBUTIONS):
+            values = [
+                np.reshape(value, (2, -1))
+                for name, value in drawn.items()
+                if name.startswith("dropout") == (distribution == "uniform")
+            ]
+            row = np.concatenate(values, axis=1)
+            stream = noise.fold_in_numpy((7, 12), index)
+            twin = noise.draw_numpy(row.shape, stream, distribution)
+            np.testing.assert_allclose(row, twin, atol=2e-6)
 
 
 if __name__ == "__main__":
