@@ -2,15 +2,13 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest
 
+from common.testing_programs import run_program
 from training import testing_data
 
-_ROOT = pathlib.Path(__file__).parent.parent
 _SMALL = ["--trials=4", "--partings=2", "--feature_network=embedded"]
 
 
@@ -24,14 +22,7 @@ class FidProgramTest(absltest.TestCase):
 
     def _run(self, *flags, folder=None):
         folder = folder or self.folder
-        done = subprocess.run(
-            [sys.executable, "-m", "evaluation.fid", *flags],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": folder, "XDG_CACHE_HOME": folder},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_program("evaluation.fid", *flags, folder=folder, XDG_CACHE_HOME=folder)
         return done.returncode, done.stdout, done.stderr
 
     def test_newest_run_every_checkpoint(self):

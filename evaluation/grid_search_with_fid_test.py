@@ -1,49 +1,28 @@
 import os
-import pathlib
-import subprocess
-import sys
 
 import pandas as pd
 from absl.testing import absltest
 
+from common.testing_programs import run_program
 from training import testing_data
-
-_ROOT = pathlib.Path(__file__).parent.parent
 
 
 class GridSearchWithFidTest(absltest.TestCase):
     def test_compares_by_the_distance_to_photographs(self):
         folder = self.create_tempdir().full_path
         testing_data.write_dataset(os.path.join(folder, "data"), per_split=(16, 16, 4))
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "evaluation.grid_search_with_fid",
-                "--data_dir=data",
-                "--workdir=search",
-                "--trials=2",
-                "--feature_network=embedded",
-                "--l1=1,100",
-                "--roi=1",
-                "--feature_matching=1",
-                "--steps=2",
-                "--config.model.image_size=32",
-                "--config.model.base_filters=4",
-                "--config.discriminator.base_filters=4",
-                "--config.discriminator.scales=1",
-                "--config.encoder.base_filters=0",
-                "--config.loss.kl=0",
-                "--config.loss.code=0",
-                "--config.training.batch_size=4",
-                "--config.training.num_samples=4",
-            ],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": folder},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        settings = [
+            "--data_dir=data",
+            "--workdir=search",
+            "--trials=2",
+            "--feature_network=embedded",
+            "--l1=1,100",
+            "--roi=1",
+            "--feature_matching=1",
+            "--steps=2",
+            *testing_data.SMALL_SETTINGS,
+        ]
+        done = run_program("evaluation.grid_search_with_fid", *settings, folder=folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         table = pd.read_csv(os.path.join(folder, "search", "grid_search.csv"))
         (name,) = (one for one in table.columns if one.startswith("objective."))

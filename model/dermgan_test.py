@@ -11,7 +11,6 @@ from model.encoder import build_encoder
 from model.generator import GeneratorConfig, build_generator
 from model.images import to_float
 from model.moves import AdaptiveMoves
-from model.serving import Painter
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
 
@@ -21,9 +20,8 @@ _WEIGHTS = {"gan": 1.0, "l1": 10.0, "roi": 10.0, "feature_matching": 10.0}
 
 
 def setUpModule():
-    # Two logical devices for `test_two_replicas_equal_one`; only before TensorFlow starts.
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    # Graphs this small are not worth the seconds that optimizing them takes.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def _batch(number=4):
@@ -51,7 +49,6 @@ def _model(
         base_filters=4,
         downsamplings=3 if scales == 1 else 2,
         normalization=normalization,
-        synchronized=generator.get("synchronized", False),
     )
     discriminators = {"image": build_discriminators(settings, _SIZE, scales, dtype)}
     if roi:
@@ -86,12 +83,12 @@ def _moved(before, network):
 
 
 class TrainStepTest(parameterized.TestCase):
-    @parameterized.parameters("float32", "mixed_bfloat16", "mixed_float16")
+    @parameterized.parameters("float32", "mixed_float16")
     def test_loss_falls_on_one_batch(self, dtype):
         model = _model(dtype=dtype, **_NOISE)
         data = tf.data.Dataset.from_tensors(_batch()).repeat()
         first = model.fit(data, steps_per_epoch=5, verbose=0).history["l1"][0]
-        last = model.fit(data, steps_per_epoch=60, epochs=2, verbose=0).history["l1"][-1]
+        last = model.fit(data, steps_per_epoch=20, epochs=3, verbose=0).history["l1"][-1]
         self.assertLess(last, 0.8 * first)
 
     def test_reports_every_part(self):
@@ -236,31 +233,7 @@ class TrainStepTest(parameterized.TestCase):
         for old, new, average in zip(start, model.generator.weights, model.ema_generator.weights):
             np.testing.assert_allclose(average, old + (9 / 11) * (new - old), atol=1e-6)
 
-    def test_two_replicas_equal_one(self):
-        data = tf.data.Dataset.from_tensors(_batch(4)).repeat()
-        histories, images = [], []
-        for strategy in (
-            tf.distribute.get_strategy(),
-            tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
-        ):
-            with strategy.scope():
-                replicas = strategy.num_replicas_in_sync
-                model = _model_with_encoder(
-                    normalization="batch",
-                    synchronized=replicas > 1,
-                    dropout=0.0,
-                    adaptive_moves=AdaptiveMoves(0.6, 1000),
-                )
-            history = model.fit(data, steps_per_epoch=1, epochs=4, verbose=0).history
-            histories.append([history[name] for name in _COMPARED])
-            drawn = maps.encode(2, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]
-            images.append(Painter(model.ema_generator).paint(drawn, [1]).astype(int))
-        self.assertEqual(replicas, 2)
-        np.testing.assert_allclose(histories[0], histories[1], rtol=0.02)
-        self.assertLessEqual(np.abs(images[0] - images[1]).max(), 3)
 
-
-_COMPARED = ("generator", "l1", "gan", "roi", "kl", "code", "moves_strength")
 _CODES = {"l1": 10.0, "roi": 1.0, "feature_matching": 1.0, "gan": 1.0, "kl": 0.1, "code": 0.5}
 
 

@@ -1,25 +1,15 @@
 import os
 import pathlib
-import subprocess
-import sys
 
 import pandas as pd
 from absl.testing import absltest
 
+from common.testing_programs import run_program
 from training import testing_data
 
-_ROOT = pathlib.Path(__file__).parent.parent
 _SETTINGS = [
-    "--config.model.image_size=32",
-    "--config.model.base_filters=4",
-    "--config.discriminator.base_filters=4",
-    "--config.discriminator.scales=1",
-    "--config.encoder.base_filters=0",
-    "--config.loss.kl=0",
-    "--config.loss.code=0",
-    "--config.training.batch_size=4",
+    *testing_data.SMALL_SETTINGS,
     "--config.training.log_every=2",
-    "--config.training.num_samples=2",
     "--steps=4",
 ]
 
@@ -31,13 +21,7 @@ class GridSearchProgramTest(absltest.TestCase):
         testing_data.write_dataset(os.path.join(self.folder, "data"))
 
     def _run(self, *flags):
-        program = subprocess.run(
-            [sys.executable, "-m", "training.grid_search", *flags, *_SETTINGS],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
-            capture_output=True,
-            text=True,
-        )
+        program = run_program("training.grid_search", *flags, *_SETTINGS, folder=self.folder)
         return program.returncode, program.stdout, program.stderr
 
     def test_searches(self):

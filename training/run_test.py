@@ -1,7 +1,9 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
+import tempfile
 from unittest import mock
 
 import numpy as np
@@ -20,22 +22,40 @@ from training.run import Run
 _SIZE = testing_data.IMAGE_SIZE
 
 
-class RunTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.data_dir = self.create_tempdir().full_path
-        self.info = testing_data.write_dataset(self.data_dir, _SIZE)
-        self.workdir = os.path.join(self.create_tempdir().full_path, "run")
+class TrainedRunTest(absltest.TestCase):
+    """One run, begun on other hardware than the one that finds it finished."""
 
-    def _train(self, config=None, **kwargs):
-        return self._run(config).train(**kwargs)
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.data_dir = os.path.join(folder, "data")
+        cls.info = testing_data.write_dataset(cls.data_dir, _SIZE)
+        cls.workdir = os.path.join(folder, "run")
+        cls.told = []
+        cls.result = cls._train("float32")
 
-    def _run(self, config=None):
-        return Run(config or testing_data.small_config(), self.data_dir, self.workdir)
+    @classmethod
+    def _train(cls, precision):
+        class Watcher:
+            def on_begin(self):
+                cls.told.append("begin")
+
+            def on_checkpoint(self, step):
+                assert os.path.exists(f"{cls.workdir}/checkpoints/ckpt-{step}.index")
+                cls.told.append(step)
+
+        with mock.patch.object(runs, "choose_precision", return_value=precision):
+            return cls._run().train(watchers=[Watcher()])
+
+    @classmethod
+    def _run(cls, **training):
+        config = testing_data.small_config(precision="auto", **training)
+        return Run(config, cls.data_dir, cls.workdir)
 
     def test_leaves_a_complete_run_directory(self):
-        result = self._train()
-        run = pathlib.Path(self.workdir)
+        result, run = self.result, pathlib.Path(self.workdir)
         self.assertEqual(result.steps, 6)
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
         self.assertEqual([line["step"] for line in lines], [2, 4, 6])
@@ -70,23 +90,37 @@ class RunTest(parameterized.TestCase):
         return tags
 
     def test_a_finished_run_is_not_trained_again(self):
-        first = self._train()
         before = (pathlib.Path(self.workdir) / "metrics.jsonl").read_text()
         described = (pathlib.Path(self.workdir) / "config.json").stat().st_mtime_ns
-        again = self._train()
-        self.assertEqual(again.steps, first.steps)
+        self.assertEqual(self.told, ["begin", 4, 6])
+        again = self._train("mixed_bfloat16")
+        self.assertEqual(self.told, ["begin", 4, 6])  # nothing was left to do
+        self.assertEqual(again.steps, self.result.steps)
         self.assertEqual((pathlib.Path(self.workdir) / "metrics.jsonl").read_text(), before)
         self.assertEqual((pathlib.Path(self.workdir) / "config.json").stat().st_mtime_ns, described)
 
     def test_a_run_continues_in_its_precision_on_other_hardware(self):
-        config = testing_data.small_config(steps=2)
-        config.training.precision = "auto"
-        with mock.patch.object(runs, "choose_precision", return_value="float32"):
-            self._train(config)
         with mock.patch.object(runs, "choose_precision", return_value="mixed_bfloat16"):
-            self.assertEqual(self._run(config).description["precision"], "float32")
-            again = self._train(config)
-        self.assertEqual(again.steps, 2)
+            self.assertEqual(self._run().description["precision"], "float32")
+
+    def test_is_finished(self):
+        self.assertTrue(self._run().is_finished())
+        with self.assertRaisesRegex(ValueError, "holds a run that differs .*steps was 6, is 7"):
+            self._run(steps=7).is_finished()
+
+
+class RunTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.data_dir = self.create_tempdir().full_path
+        testing_data.write_dataset(self.data_dir, _SIZE)
+        self.workdir = os.path.join(self.create_tempdir().full_path, "run")
+
+    def _train(self, config=None):
+        return self._run(config).train()
+
+    def _run(self, config=None):
+        return Run(config or testing_data.small_config(), self.data_dir, self.workdir)
 
     def test_replicas_that_do_not_share_a_batch_equally(self):
         config = testing_data.small_config()
@@ -147,24 +181,6 @@ class RunTest(parameterized.TestCase):
     def test_nothing_to_train(self):
         with self.assertRaisesRegex(ValueError, "training.steps 0 and training.epochs 0 leave"):
             self._run(testing_data.small_config(steps=0, epochs=0))
-
-    def test_watchers_are_told_of_checkpoints(self):
-        told = []
-
-        class Watcher:
-            def on_begin(self):
-                told.append("begin")
-
-            def on_checkpoint(watcher, step):  # noqa: N805
-                self.assertTrue(os.path.exists(f"{self.workdir}/checkpoints/ckpt-{step}.index"))
-                told.append(step)
-
-        for _ in range(2):  # the second time, nothing is left to do
-            self._train(watchers=[Watcher()])
-            self.assertEqual(told, ["begin", 4, 6])
-        self.assertTrue(self._run().is_finished())
-        with self.assertRaisesRegex(ValueError, "holds a run that differs .*steps was 6, is 7"):
-            self._run(testing_data.small_config(steps=7)).is_finished()
 
     def test_one_training_at_a_time(self):
         with locks.only_writer(self.workdir, "another"):

@@ -11,6 +11,7 @@ from unittest import mock
 
 import ml_collections
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from common import files
@@ -24,6 +25,22 @@ IMAGE_SIZE = 32
 
 # Names the file that `testing_fixture` wrote, where there is one.
 FIXTURE = "DERMGAN_TEST_FIXTURE"
+# `small_config` on a command line.
+SMALL_SETTINGS = (
+    f"--config.model.image_size={IMAGE_SIZE}",
+    "--config.model.base_filters=4",
+    "--config.discriminator.base_filters=4",
+    "--config.discriminator.scales=1",
+    "--config.encoder.base_filters=0",
+    "--config.loss.kl=0",
+    "--config.loss.code=0",
+    "--config.training.batch_size=4",
+    "--config.training.num_samples=2",
+)
+
+# Graphs this small are not worth the seconds that optimizing them takes.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 _SHARED_SPLITS = (24, 8, 16)
 _SHARED_TRAINING: dict[str, Any] = {"steps": 2}
 _RESULT = "result.json"

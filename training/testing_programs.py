@@ -1,17 +1,13 @@
 """A test case that runs a program as its users do, beside a small trained run."""
 
-import os
-import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest
 
+from common import testing_programs
 from training import testing_data
-
-_ROOT = pathlib.Path(__file__).parent.parent
 
 
 class ProgramTestCase(absltest.TestCase):
@@ -35,11 +31,4 @@ class ProgramTestCase(absltest.TestCase):
 
     def run_program(self, *flags: str) -> "subprocess.CompletedProcess[str]":
         """Runs the program in a process of its own; its output is text."""
-        return subprocess.run(
-            [sys.executable, "-m", self.program, *flags],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return testing_programs.run_program(self.program, *flags, folder=self.folder)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
+from common.testing_programs import run_program
 from training import testing_data
 
 _ROOT = pathlib.Path(__file__).parent.parent
@@ -92,10 +93,10 @@ class TrainProgramTest(absltest.TestCase):
             (["--data_dir=nowhere"], "nowhere/dataset.json: no such file; make a data set with"),
             (["--data_dir=data", "--config.loss.l1=-3"], "error: loss weight l1 is -3"),
         ):
-            code, _, err = self._run("run", *flags)
-            self.assertNotEqual(code, 0)
-            self.assertIn(message, err)
-            self.assertNotIn("Traceback", err)
+            done = run_program("training.train", "--workdir=run", *flags, folder=self.folder)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(message, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "run")))
 
 

@@ -1,28 +1,17 @@
 import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 from absl.testing import absltest
 
+from common.testing_programs import run_program
 from training import testing_data
 
-_ROOT = pathlib.Path(__file__).parents[2]
 _SETTINGS = [
     "--trials=4",
     "--feature_network=embedded",
-    "--config.model.image_size=32",
-    "--config.model.base_filters=4",
-    "--config.discriminator.base_filters=4",
-    "--config.discriminator.scales=1",
-    "--config.encoder.base_filters=0",
-    "--config.loss.kl=0",
-    "--config.loss.code=0",
-    "--config.training.batch_size=4",
+    *testing_data.SMALL_SETTINGS,
     "--config.training.steps=2",
-    "--config.training.num_samples=4",
 ]
 
 
@@ -33,18 +22,8 @@ class AblationProgramTest(absltest.TestCase):
         testing_data.write_dataset(os.path.join(self.folder, "data"), per_split=(16, 8, 16))
 
     def _run(self, *flags):
-        return subprocess.run(
-            [sys.executable, "-m", "evaluation.ablation", *flags],
-            cwd=_ROOT,
-            env={
-                **os.environ,
-                "BUILD_WORKING_DIRECTORY": self.folder,
-                "XDG_CACHE_HOME": self.folder,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        folder = self.folder
+        return run_program("evaluation.ablation", *flags, folder=folder, XDG_CACHE_HOME=folder)
 
     def test_trains_measures_and_takes_runs(self):
         flags = [*_SETTINGS, "--data_dir=data", "--workdir=study", "--variants=full,no_roi"]

@@ -2,17 +2,14 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest
 
+from common.testing_programs import run_program
 from evaluation.fidelity import testing
 from training import testing_data
 from training.run import Run
-
-_ROOT = pathlib.Path(__file__).parents[2]
 
 
 class FidelityProgramTest(absltest.TestCase):
@@ -28,13 +25,7 @@ class FidelityProgramTest(absltest.TestCase):
         Run(config, data_dir, os.path.join(cls.folder, "runs", "small")).train()
 
     def _run(self, *flags):
-        program = subprocess.run(
-            [sys.executable, "-m", "evaluation.fidelity", "--num_images=8", *flags],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
-            capture_output=True,
-            text=True,
-        )
+        program = run_program("evaluation.fidelity", "--num_images=8", *flags, folder=self.folder)
         return program.returncode, program.stdout, program.stderr
 
     def test_newest_run_is_measured(self):

@@ -1,17 +1,14 @@
 import csv
 import json
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 
 from absl.testing import absltest
 
+from common.testing_programs import run_program
 from training import testing_data
 
-_ROOT = pathlib.Path(__file__).parents[2]
 _SETTINGS = [
     "--feature_network=embedded",
     "--cache_dir=cache",
@@ -31,19 +28,12 @@ class MemorizationProgramTest(absltest.TestCase):
         cls.folder = folder.name
         testing_data.train_run(cls.folder, steps=2)
 
-    def _start(self, *flags):
-        return subprocess.Popen(
-            [sys.executable, "-m", "evaluation.memorization", *_SETTINGS, *flags],
-            cwd=_ROOT,
-            env={**os.environ, "BUILD_WORKING_DIRECTORY": self.folder},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def _run(self, *flags):
+        return run_program("evaluation.memorization", *_SETTINGS, *flags, folder=self.folder)
 
     def test_audits_and_gates(self):
-        program = self._start("--max_copy_rate=0")
-        out, err = program.communicate()
+        program = self._run("--max_copy_rate=0")
+        out, err = program.stdout, program.stderr
         self.assertEqual(program.returncode, 1, err)
         self.assertRegex(err.splitlines()[-1], r"^refused: the copy rate on \w+ maps, .* above --m")
         self.assertNotIn("Traceback", err)
@@ -66,19 +56,18 @@ class MemorizationProgramTest(absltest.TestCase):
         no_checkpoint.mkdir()
         shutil.copy(run / "config.json", no_checkpoint)
         programs = [
-            (self._start("--run_dir=runs/small", "--max_copy_rate=-1"), 0, ""),
+            (self._run("--run_dir=runs/small", "--max_copy_rate=-1"), 0, ""),
             (
-                self._start("--run_dir=runs/small", "--seed=1"),
+                self._run("--run_dir=runs/small", "--seed=1"),
                 1,
                 "holds a measurement by another protocol",
             ),
-            (self._start("--run_dir=empty"), 1, "empty: no checkpoint yet; train on, or pass"),
+            (self._run("--run_dir=empty"), 1, "empty: no checkpoint yet; train on, or pass"),
         ]
         for program, status, message in programs:
-            _, err = program.communicate()
-            self.assertEqual(program.returncode, status, err)
-            self.assertIn(message, err)
-            self.assertNotIn("Traceback", err)
+            self.assertEqual(program.returncode, status, program.stderr)
+            self.assertIn(message, program.stderr)
+            self.assertNotIn("Traceback", program.stderr)
 
 
 if __name__ == "__main__":
