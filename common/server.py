@@ -146,7 +146,8 @@ class Server:
             own.add(socket.getfqdn())
         self._names: Set[str] = {name.lower() for name in own}
         app.before_request(self._refuse_others)
-        app.log_exception = _log_exception  # type: ignore[method-assign]
+        mended: Any = app
+        mended.log_exception = _log_exception
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
         self._connections: Dict[int, Any] = {}
         self._stopped = threading.Event()
