@@ -22,7 +22,6 @@ _LOADED = (
     "tensorflow_addons",
     "tensorflow_gan",
     "tensorflow_hub",
-    "matplotlib.pyplot",
     "pandas",
     "scipy.stats",
     "sklearn.model_selection",
