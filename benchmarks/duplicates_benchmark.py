@@ -6,6 +6,11 @@ another patient, made in one of the ways below. Every number of photographs runs
 its own, so that its memory is its own: the most that it held, everything included.
 
   python -m benchmarks.duplicates_benchmark --counts=5000,20000,50000
+
+With a manifest its photographs are searched instead. One in ten has a copy, by turns in every
+way; mistaken is a pair whose photographs are of different patients.
+
+  python -m benchmarks.duplicates_benchmark --cases=ham.csv --image_dir=/data/ham10000
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
@@ -14,6 +19,7 @@ import collections
 import concurrent.futures
 import io
 import multiprocessing
+import os
 import resource
 import time
 from typing import Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
@@ -22,11 +28,14 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from preprocessing.data import manifest, photographs
 from preprocessing.duplicates import near_duplicates, thumbnails
 
 _COUNTS = flags.DEFINE_list("counts", ["5000", "20000", "50000"], "Numbers of photographs.")
+_CASES = flags.DEFINE_string("cases", None, "A manifest, whose photographs are searched.")
+_IMAGE_DIR = flags.DEFINE_string("image_dir", None, "Where these are; by default beside it.")
 _SIDES = (128, 96)
-_EVERY = 100  # photographs have a copy.
+_EVERY, _EVERY_REAL = 100, 10  # photographs have a copy.
 
 
 def _made(seed: int) -> Image.Image:
@@ -84,9 +93,21 @@ def _thumbnails(seed: int) -> Tuple[np.ndarray, ...]:
     if seed % _EVERY:
         return (whole,)
     kind = list(COPIES)[seed // _EVERY % len(COPIES)]
+    return whole, _copy(image, kind, seed)
+
+
+def _copy(image: Image.Image, kind: str, seed: int) -> np.ndarray:
+    """The thumbnail of a copy."""
     buffer = io.BytesIO()
     COPIES[kind](image, np.random.default_rng(seed)).save(buffer, "JPEG", quality=85)
-    return whole, thumbnails.reduce(Image.open(buffer).convert("RGB"))
+    return thumbnails.reduce(Image.open(buffer).convert("RGB"))
+
+
+def _real_thumbnails(place: int, path: str) -> Tuple[np.ndarray, ...]:
+    """The thumbnail of a photograph, and of copies in all ways, if it has some."""
+    image = photographs.read_photograph(path)
+    copies = COPIES if place % _EVERY_REAL == 0 else ()
+    return (thumbnails.reduce(image), *(_copy(image, kind, place) for kind in copies))
 
 
 class Measured(NamedTuple):
@@ -95,6 +116,7 @@ class Measured(NamedTuple):
     Attributes:
       photographs: their number, copies included.
       seconds: it took.
+      processor: seconds of all cores.
       megabytes: MiB that the process held, at most.
       found: (found, planted) by kind of copy.
       mistaken: pairs that are no copies.
@@ -102,6 +124,7 @@ class Measured(NamedTuple):
 
     photographs: int
     seconds: float
+    processor: float
     megabytes: float
     found: Dict[str, Tuple[int, int]]
     mistaken: int
@@ -109,15 +132,17 @@ class Measured(NamedTuple):
 
 def measure(pictures: np.ndarray, planted: Mapping[Tuple[int, int], str]) -> Measured:
     """Searches thumbnails, uint8 [N, SIDE, SIDE], in which pairs of copies are known by kind."""
-    begun = time.perf_counter()
+    clocks = time.perf_counter, time.process_time
+    begun = [clock() for clock in clocks]
     pairs = near_duplicates.find_pairs(pictures, [str(n) for n in range(len(pictures))])
-    seconds = time.perf_counter() - begun
+    seconds, processor = (clock() - start for clock, start in zip(clocks, begun))
     found = {pair[:2] for pair in pairs}
     hits = collections.Counter(planted[place] for place in found & set(planted))
     total = collections.Counter(planted.values())
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     by_kind = {kind: (hits[kind], total[kind]) for kind in total}
-    return Measured(len(pictures), seconds, megabytes, by_kind, len(found - set(planted)))
+    mistaken = len(found - set(planted))
+    return Measured(len(pictures), seconds, processor, megabytes, by_kind, mistaken)
 
 
 def made_thumbnails(count: int) -> Tuple[np.ndarray, Dict[Tuple[int, int], str]]:
@@ -132,14 +157,49 @@ def made_thumbnails(count: int) -> Tuple[np.ndarray, Dict[Tuple[int, int], str]]
     return pictures, planted
 
 
+def measure_real(cases: str, image_dir: str) -> None:
+    """Searches the photographs of a manifest, once for every way of making copies; prints."""
+    rows, _ = manifest.read_cases(cases, image_dir or None)
+    folder = image_dir or os.path.dirname(cases)
+    paths = [os.path.join(folder, row.image) for row in rows]
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        made = list(pool.map(_real_thumbnails, range(len(paths)), paths, chunksize=16))
+    sources = [n for n, one in enumerate(made) if len(one) > 1]
+    patients = [row.patient_id for row in rows]
+    hits, mistaken = collections.Counter(), collections.Counter()
+    begun = time.process_time()
+    for turn in range(len(COPIES)):
+        kinds = [(turn + k) % len(COPIES) for k in range(len(sources))]
+        copies = [made[n][1 + kind] for n, kind in zip(sources, kinds)]
+        pictures = np.stack([one[0] for one in made] + copies)
+        origin = [*range(len(rows)), *sources]
+        groups = [*patients, *(f"copy {k}" for k in range(len(copies)))]
+        for pair in near_duplicates.find_pairs(pictures, groups):
+            one, other = origin[pair.first], origin[pair.second]
+            if one == other and pair.second >= len(rows):
+                hits[list(COPIES)[kinds[pair.second - len(rows)]]] += 1
+            elif patients[one] != patients[other]:
+                mistaken[tuple(sorted((rows[one].image_id, rows[other].image_id)))] += 1
+    seconds = (time.process_time() - begun) / len(COPIES)
+    print(f"{len(rows)} photographs and {len(sources)} copies: {seconds:.1f} s of processor time")
+    for kind in COPIES:
+        print(f"  {kind}: {hits[kind]} of {len(sources)} found ({hits[kind] / len(sources):.1%})")
+    print(f"pairs of different patients, not planted: {len(mistaken)}")
+    for pair, times in mistaken.most_common(20):
+        print(f"  {' '.join(pair)}: in {times} of {len(COPIES)} searches")
+
+
 def exponent(results: Sequence[Measured]) -> float:
-    """The power of the number of photographs that the time grows with; fitted to all results."""
-    logs = np.log([(one.photographs, one.seconds) for one in results])
+    """The power of the number of photographs that processor time grows with, fitted."""
+    logs = np.log([(one.photographs, one.processor) for one in results])
     return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
 
 
 def main(_: Sequence[str]) -> None:
     """Measures and prints."""
+    if _CASES.value:
+        measure_real(_CASES.value, _IMAGE_DIR.value or "")
+        return
     results = []
     for count in map(int, _COUNTS.value):
         made = made_thumbnails(count)
@@ -148,13 +208,13 @@ def main(_: Sequence[str]) -> None:
             results.append(pool.submit(measure, *made).result())
         one = results[-1]
         print(
-            f"{one.photographs} photographs: {one.seconds:.1f} s, {one.megabytes:.0f} MiB, "
-            f"{one.mistaken} pairs mistaken"
+            f"{one.photographs} photographs: {one.seconds:.1f} s ({one.processor:.1f} s of "
+            f"processor time), {one.megabytes:.0f} MiB, {one.mistaken} pairs mistaken"
         )
         for kind, (hits, total) in one.found.items():
             print(f"  {kind}: {hits} of {total} found ({hits / total:.1%})")
     if len(results) > 1:
-        print(f"seconds grow with the number to the power of {exponent(results):.2f}")
+        print(f"processor time grows with the number to the power of {exponent(results):.2f}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ grows as n log n, and a pair that shares several landmarks stands out among thou
 pairs that share one.
 """
 
-from typing import Callable, Iterable, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 from scipy import fft, ndimage
@@ -17,7 +17,7 @@ from scipy import fft, ndimage
 from preprocessing.duplicates.thumbnails import SIDE
 
 _SIGMAS = tuple(1.26**step for step in range(8))  # pixels
-_MOST = 20  # landmarks of a photograph
+_MOST = 14  # landmarks of a photograph
 _LEAST_CONTRAST = 0.01  # Of a landmark, in units of the local contrast.
 _GRID = 8  # A description samples this many places along each side of the patch,
 _STEP = 1.3  # this far apart, in units of the landmark's sigma.
@@ -29,19 +29,19 @@ _LEAST_EVIDENCE = 0.1  # Sum of the squares of likenesses, each from 0 (the leas
 _CANDIDATES = 4  # of a photograph, at most
 _AT_ONCE = 1 << 15
 _BLACK = 24  # Grey levels of a rim, at most.
-_RIM = 3  # How far its edge reaches, pixels.
+_RIM = 4  # How far its edge reaches, pixels.
 _LARGEST_RIM = 0.5  # Share of a picture; more black than that is no rim.
 
 
-def gaussian(sigma: float) -> np.ndarray:
-    """Returns float32 [SIDE, SIDE], which smooths along one axis when it is multiplied with."""
-    at = np.arange(SIDE)
+def gaussian(sigma: float, side: int = SIDE) -> np.ndarray:
+    """Returns float32 [side, side], which smooths along one axis when it is multiplied with."""
+    at = np.arange(side)
     weights = np.exp(-0.5 * ((at[:, None] - at) / sigma) ** 2)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def smooth(pictures: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Smooths float32 [N, SIDE, SIDE] along both axes with a matrix of `gaussian`."""
+    """Smooths float32 [N, S, S] along both axes with a matrix of `gaussian`."""
     return matrix @ pictures @ matrix.T
 
 
@@ -108,26 +108,32 @@ def _sample(
     return upper * (1 - y) + lower * y
 
 
+def _rank(group: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Returns the rank of each entry within its group, 0 for the largest score."""
+    order = np.lexsort((-score, group))
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    lengths = np.diff(np.append(starts, len(order)))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(starts, lengths)
+    return rank
+
+
 def _extrema(contrast: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Finds the strongest places of [N, S, SIDE, SIDE]: int [L, 4], and float32 [L, 3].
+    """Finds the strongest places of [S, N, SIDE, SIDE]: int [L, 4], and float32 [L, 3].
 
     Returns:
-      (picture, level, row, column), and parts of a pixel or level by which the parabola
-      through the neighbours has its extremum aside.
+      (level, picture, row, column), and the parts of a level, row and column by which the
+      parabola through the neighbours has its extremum aside.
     """
-    strength = abs(contrast)
-    most = strength
-    for axis in (1, 2, 3):
-        most = ndimage.maximum_filter1d(most, 3, axis=axis, mode="constant")
-    peak = np.where(strength >= most, strength, 0)
-    peak[:, [0, -1]] = peak[:, :, [0, -1]] = peak[..., [0, -1]] = 0
-    scores = peak.reshape(len(peak), -1)
-    strongest = np.argpartition(scores, -_MOST, axis=1)[:, -_MOST:]
-    picture, slot = np.nonzero(np.take_along_axis(scores, strongest, 1) > _LEAST_CONTRAST)
-    at = np.unravel_index(strongest[picture, slot], peak.shape[1:])
-    places = np.stack([picture, *at], axis=1)
+    most = abs(contrast)
+    inner = most[1:-1, :, 1:-1, 1:-1]
+    for axis in (0, 2, 3):
+        line = most.swapaxes(0, axis)
+        most = np.maximum(np.maximum(line[:-2], line[2:]), line[1:-1]).swapaxes(0, axis)
+    places = np.stack(np.nonzero((inner >= most) & (inner > _LEAST_CONTRAST)), axis=1)
+    places = places[_rank(places[:, 1], inner[tuple(places.T)]) < _MOST] + (1, 0, 1, 1)
     aside = []
-    for axis in (1, 2, 3):
+    for axis in (0, 2, 3):
         step = np.eye(4, dtype=int)[axis]
         before, here, after = (contrast[tuple((places + n * step).T)] for n in (-1, 0, 1))
         bend = before - 2 * here + after
@@ -161,15 +167,15 @@ def find(thumbnails: np.ndarray, begin: int = 0) -> Landmarks:
     values /= np.sqrt(smooth(values * values, gaussian(6.0)) + 1)
     values[rims(thumbnails)] = 0
     levels = np.stack([smooth(values, gaussian(sigma)) for sigma in _SIGMAS])
-    places, aside = _extrema((levels[1:] - levels[:-1]).swapaxes(0, 1))
+    places, aside = _extrema(levels[1:] - levels[:-1])
     count = len(thumbnails)
-    scale = np.float32(1.26) ** (places[:, 1] + aside[:, 0])
+    scale = np.float32(1.26) ** (places[:, 0] + aside[:, 0])
     place = np.stack([places[:, 3] + aside[:, 2], places[:, 2] + aside[:, 1], scale], axis=1)
     whole = np.full((count, 3), (SIDE - 1) / 2)
     whole[:, 2] = SIDE / _GRID / _STEP
     place = np.concatenate([place, whole]).astype(np.float32)
-    picture = np.concatenate([places[:, 0], np.arange(count)])
-    level = np.concatenate([places[:, 1] - 1, np.full(count, 2)])
+    picture = np.concatenate([places[:, 1], np.arange(count)])
+    level = np.concatenate([places[:, 0] - 1, np.full(count, 2)])
     line = (np.arange(_GRID, dtype=np.float32) - (_GRID - 1) / 2) * np.float32(_STEP)
     grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     patches = _sample(levels, level, picture, place[:, None, :2] + place[:, None, 2:] * grid)
@@ -292,14 +298,25 @@ def _strongest(
     best, total = best[total > _LEAST_EVIDENCE], total[total > _LEAST_EVIDENCE]
     kept = np.zeros(len(best), bool)
     for side in (first[best], second[best]):
-        rank = np.lexsort((-total, side))
-        begin = np.flatnonzero(np.diff(side[rank], prepend=-1))
-        place = np.arange(len(rank)) - np.repeat(begin, np.diff(np.append(begin, len(rank))))
-        kept[rank[place < _CANDIDATES]] = True
+        kept |= _rank(side, total) < _CANDIDATES
     best = best[kept]
     return Candidates(first[best], second[best], one[best], other[best])
 
 
-def join(parts: Sequence[Landmarks]) -> Landmarks:
-    """Joins landmarks of blocks of photographs."""
-    return Landmarks(*(np.concatenate(columns) for columns in zip(*parts)))
+def join(parts: Iterable[Landmarks], photographs: int) -> Landmarks:
+    """Joins landmarks of blocks of photographs as they come, so that none is held twice.
+
+    Args:
+      parts: of blocks, at least one.
+      photographs: in all blocks together.
+    """
+    most = photographs * (_MOST + 1) * 3  # Each is filed in three positions at most.
+    joined, end = None, 0
+    for part in parts:
+        if joined is None:  # Memory that is not written to is not taken.
+            joined = [np.empty((most, *column.shape[1:]), column.dtype) for column in part]
+        begin, end = end, end + len(part.first)
+        for column, values in zip(joined, part):
+            column[begin:end] = values
+    assert joined is not None
+    return Landmarks(*(column[:end] for column in joined))

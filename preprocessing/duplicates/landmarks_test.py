@@ -46,14 +46,14 @@ class LandmarksTest(parameterized.TestCase):
 
     def test_rims(self):
         line = np.arange(SIDE) - (SIDE - 1) / 2
-        outside = np.hypot(line, line[:, None]) > 17
+        outside = np.hypot(line, line[:, None]) > 25
         pictures = np.full((3, SIDE, SIDE), 120, np.uint8)
         pictures[0][outside] = 5
         pictures[1, 10:14, 10:14] = 5  # Black, but no rim.
-        pictures[2, :25] = 5  # More than half of it.
+        pictures[2, :37] = 5  # More than half of it.
         found = landmarks.rims(pictures)
         self.assertTrue(found[0][outside].all())
-        self.assertFalse(found[0][np.hypot(line, line[:, None]) < 12].any())
+        self.assertFalse(found[0][np.hypot(line, line[:, None]) < 17].any())
         self.assertFalse(found[1:].any())
 
     def test_proposes_copies_of_other_groups(self):

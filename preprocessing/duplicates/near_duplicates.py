@@ -23,20 +23,22 @@ from preprocessing.duplicates import landmarks
 from preprocessing.duplicates.landmarks import Candidates, Landmarks, gaussian, smooth
 from preprocessing.duplicates.thumbnails import SIDE
 
-MIN_CORRELATION = 0.75
+MIN_CORRELATION = 0.8
 
-_BLOCK = 256  # photographs whose landmarks are looked for at once
-_VERIFIED_AT_ONCE = 256
+_BLOCK = 64  # photographs whose landmarks are looked for at once
+_VERIFIED_AT_ONCE = 128
 # Gaussian sigmas, pixels: what is finer is left to the scaling, what is coarser is shade;
-# and the surroundings that contrast is made even with. Coarse structure leads pictures upon
-# each other, fine structure tells copies from what looks alike.
-_LEADING, _TELLING = (0.8, 2.5, 4.0), (0.5, 1.3, 3.0)
+# and the surroundings that contrast is made even with. Coarse structure, at half the size,
+# leads pictures upon each other, fine structure tells copies from what looks alike.
+_LEADING, _TELLING = (0.6, 1.9, 3.0), (0.75, 2.0, 4.5)
 _NOISE = 0.3  # Contrast below which structure is not enhanced, grey levels.
-_MIN_STRUCTURE = 0.3  # Root mean square of the fine structure, grey levels.
+_MIN_STRUCTURE = 0.15  # Root mean square of the fine structure, grey levels.
 _MIN_COMMON = 0.5  # Share of the smaller picture that must be seen in the other.
 _MIN_AREA = 0.35  # Share of the one that the other may show, at least.
-_LEADING_STEPS, _STEPS = 3, 5
-_LEAST_LEADING = (0.3, 0.55, 0.75)  # Correlation before each of these steps.
+_MOST_SCALED = 0.4  # Share by which steps may change the area.
+_LONGEST_STEP = 0.12  # In units of half a side.
+_LEAST_LEADING = (0.3, 0.55, 0.75)  # Correlation before each leading step,
+_LEAST_TELLING = (0.3, 0.3)  # and before each telling one.
 
 
 class Pair(NamedTuple):
@@ -63,54 +65,56 @@ def _structure(
     """Removes light and shade, and gives all parts of a picture the same contrast.
 
     Args:
-      values: float32 [K, SIDE, SIDE], grey levels.
-      sigmas: `_LEADING` or `_TELLING`.
+      values: float32 [K, S, S], grey levels.
       inside: float32 of the same shape, 0 where there is nothing to see.
+      sigmas: `_LEADING` or `_TELLING`.
 
     Returns:
-      The structure, and the mean square of it before contrast was made even, [K].
+      The structure, of mean 0 and norm 1 inside and 0 outside; and the mean square of it
+      before contrast was made even, [K].
     """
-    fine, coarse, around = map(gaussian, sigmas)
-    fine = (smooth(values, fine) - smooth(values, coarse)) * inside
-    power = fine * fine
-    return fine / np.sqrt(smooth(power, around) + _NOISE**2), power.mean((1, 2))
-
-
-def _normalized(values: np.ndarray, inside: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Values of mean 0 and norm 1 inside, 0 outside; and their norms before."""
+    fine, coarse, around = (gaussian(sigma, values.shape[-1]) for sigma in sigmas)
+    values = (smooth(values, fine) - smooth(values, coarse)) * inside
+    power = values * values
+    values /= np.sqrt(smooth(power, around) + _NOISE**2)
     area = np.maximum(inside.sum((1, 2), keepdims=True), 1)
-    centred = (values - (values * inside).sum((1, 2), keepdims=True) / area) * inside
-    norm = np.maximum(np.sqrt((centred**2).sum((1, 2), keepdims=True)), 1e-6)
-    return centred / norm, norm
+    values = (values - (values * inside).sum((1, 2), keepdims=True) / area) * inside
+    norm = np.sqrt((values * values).sum((1, 2), keepdims=True))
+    return values / np.maximum(norm, 1e-6), power.mean((1, 2))
+
+
+def _line(side: int) -> np.ndarray:
+    """Places of the pixels of a row, from -1 to 1."""
+    return (np.arange(side, dtype=np.float32) - (side - 1) / 2) / (side / 2)
 
 
 def _laid_upon(pictures: np.ndarray, warp: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Bilinear values of float32 [K, SIDE, SIDE] at the places that `warp` leads to.
+    """Bilinear values of float32 [K, S, S] at the places that `warp` leads to.
 
     Args:
       pictures: NaN where there is nothing to see.
-      warp: float32 [K, 2, 3], from (x, y, 1), in pixels from the middle.
+      warp: float32 [K, 2, 3], from (x, y, 1), in units of half a side from the middle.
 
     Returns:
-      float32 [K, SIDE, SIDE], 0 where nothing is seen, and float32, whether it is seen.
+      float32 [K, S, S], 0 where nothing is seen, and float32, whether it is seen.
     """
-    line = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2
+    side = pictures.shape[-1]
+    line = _line(side)
     grid = np.stack(np.broadcast_arrays(line, line[:, None], np.float32(1))).reshape(3, -1)
-    at = warp @ grid + np.float32((SIDE - 1) / 2)
-    outside = (at < -0.5).any(axis=1) | (at > SIDE - 0.5).any(axis=1)
-    at = at.clip(0, np.float32(SIDE - 1.001))
+    at = (warp @ grid) * np.float32(side / 2) + np.float32((side - 1) / 2)
+    outside = (at < -0.5).any(axis=1) | (at > side - 0.5).any(axis=1)
+    at = at.clip(0, np.float32(side - 1.001))
     corner = at.astype(np.int32)
     x, y = (at - corner).swapaxes(0, 1)
     flat = pictures.reshape(-1)
-    place = np.arange(len(pictures), dtype=np.int32)[:, None] * SIDE**2
-    place = place + corner[:, 1] * SIDE + corner[:, 0]
+    place = np.arange(len(pictures), dtype=np.int32)[:, None] * side**2
+    place = place + corner[:, 1] * side + corner[:, 0]
     upper = flat[place] * (1 - x) + flat[place + 1] * x
-    lower = flat[place + SIDE] * (1 - x) + flat[place + SIDE + 1] * x
+    lower = flat[place + side] * (1 - x) + flat[place + side + 1] * x
     values = upper * (1 - y) + lower * y
     unseen = outside | np.isnan(values)
     values[unseen] = 0
-    shape = (-1, SIDE, SIDE)
-    return values.reshape(shape), (~unseen).astype(np.float32).reshape(shape)
+    return values.reshape(pictures.shape), (~unseen).astype(np.float32).reshape(pictures.shape)
 
 
 def _filled(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -119,65 +123,90 @@ def _filled(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.where(seen > 0, values, mean)
 
 
-def aligned_correlation(
-    first: np.ndarray, second: np.ndarray, warp: np.ndarray, steps: int = _STEPS
-) -> np.ndarray:
+class _Laid(NamedTuple):
+    """Pictures laid upon each other; float32 [K, S, S].
+
+    Attributes:
+      target: structure of the first.
+      values: structure of the second.
+      inside: 1 where both are seen.
+    """
+
+    target: np.ndarray
+    values: np.ndarray
+    inside: np.ndarray
+
+
+def _compared(
+    first: np.ndarray, second: np.ndarray, warp: np.ndarray, sigmas: Tuple[float, float, float]
+) -> Tuple[np.ndarray, _Laid]:
+    """Correlates structure; -1 where pictures have too little in common, or no structure."""
+    clear = (~np.isnan(first)).astype(np.float32)
+    moved, seen = _laid_upon(second, warp)
+    inside = seen * clear
+    target, _ = _structure(_filled(np.nan_to_num(first), clear), inside, sigmas)
+    values, power = _structure(_filled(moved, seen), inside, sigmas)
+    usable = (inside.mean((1, 2)) >= _MIN_COMMON) & (power > _MIN_STRUCTURE**2)
+    correlation = (target * values).sum((1, 2))
+    return np.where(usable, correlation, -1), _Laid(target, values, inside)
+
+
+def _stepped(warp: np.ndarray, laid: _Laid) -> np.ndarray:
+    """A Gauss-Newton step (forward compositional, Baker & Matthews 2004, IJCV 56:221)."""
+    count, side = laid.values.shape[:2]
+    line = _line(side)
+    xs, ys = line[None, :], line[:, None]
+    down, across = (part * laid.inside for part in np.gradient(laid.values, 2 / side, axis=(1, 2)))
+    parts = [across * xs, across * ys, across, down * xs, down * ys, down]
+    jacobian = np.stack(parts, axis=1).reshape(count, 6, side * side)
+    error = (laid.target - laid.values).reshape(count, -1, 1)
+    normal = jacobian @ jacobian.transpose(0, 2, 1)
+    normal += 1e-3 * np.eye(6, dtype=np.float32) * normal.trace(axis1=1, axis2=2)[:, None, None]
+    change = np.linalg.solve(normal, jacobian @ error)[..., 0]
+    change = change.clip(-_LONGEST_STEP, _LONGEST_STEP).reshape(-1, 2, 3)
+    step = np.tile(np.eye(3, dtype=np.float32), (count, 1, 1))
+    step[:, :2] += change
+    return warp @ step
+
+
+def _halved(pictures: np.ndarray) -> np.ndarray:
+    return (
+        pictures.reshape(len(pictures), SIDE // 2, 2, SIDE // 2, 2).swapaxes(2, 3).mean(axis=(3, 4))
+    )
+
+
+def aligned_correlation(first: np.ndarray, second: np.ndarray, warp: np.ndarray) -> np.ndarray:
     """Correlates the fine structure of pictures after laying the second upon the first.
 
-    Gauss-Newton steps on an affine map (forward compositional, Baker & Matthews 2004,
-    IJCV 56:221). Pairs without prospects are not taken to the end.
+    Pairs without prospects are not taken to the end.
 
     Args:
       first: float32 [K, SIDE, SIDE], grey levels; NaN where there is nothing to see.
       second: likewise.
       warp: float32 [K, 2, 3], from places of the first to those of the second, (x, y) in
-        pixels from the middle.
-      steps: how many.
+        units of half a side from the middle.
 
     Returns:
       float32 [K], the largest correlation of the fine structure, over the common part; -1
       where the pictures have no prospects.
     """
     best = np.full(len(first), -1, np.float32)
-    line = (np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2) / (SIDE / 2)
-    ys, xs = line[:, None], line[None, :]
-    going, warp = np.arange(len(first)), warp.astype(np.float32).copy()
+    going, warp = np.arange(len(first)), warp.astype(np.float32)
     begun = np.linalg.det(warp[:, :, :2])
-    clear = (~np.isnan(first)).astype(np.float32)
-    first = _filled(np.nan_to_num(first), clear)
-    for step in range(steps + 1):
-        leading = step < _LEADING_STEPS
-        sigmas = _LEADING if leading else _TELLING
-        moved, seen = _laid_upon(second[going], warp[going])
-        inside = seen * clear[going]
-        target, _ = _structure(first[going], inside, sigmas)
-        target, _ = _normalized(target, inside)
-        values, power = _structure(_filled(moved, seen), inside, sigmas)
-        values, norm = _normalized(values, inside)
-        found = (target * values).sum((1, 2))
-        size = np.linalg.det(warp[going, :, :2]) / begun[going]
-        usable = (inside.mean((1, 2)) >= _MIN_COMMON) & (abs(size - 1) < 0.4)
-        usable &= power > _MIN_STRUCTURE**2 / 4
-        if leading:
-            kept = usable & (found >= _LEAST_LEADING[step])
-        else:
-            kept = usable
-            best[going] = np.where(usable, np.maximum(best[going], found), best[going])
-        if step == steps or not kept.any():
-            break
-        across = np.gradient(values, axis=2) * inside
-        down = np.gradient(values, axis=1) * inside
-        parts = [across * xs, across * ys, across, down * xs, down * ys, down]
-        jacobian = np.stack(parts, axis=1).reshape(len(going), 6, -1)[kept]
-        error = (target - values).reshape(len(going), -1, 1)[kept]
+    halves = _halved(first), _halved(second)
+    stages = [(halves, _LEADING, least) for least in _LEAST_LEADING]
+    stages += [((first, second), _TELLING, least) for least in (*_LEAST_TELLING, 1)]
+    for (one, other), sigmas, least in stages:
+        found, laid = _compared(one[going], other[going], warp, sigmas)
+        size = np.linalg.det(warp[:, :, :2]) / begun[going]
+        found = np.where(abs(size - 1) < _MOST_SCALED, found, -1)
+        if sigmas is _TELLING:
+            best[going] = np.maximum(best[going], found)
+        kept = found >= least
         going = going[kept]
-        normal = jacobian @ jacobian.transpose(0, 2, 1)
-        normal += 1e-3 * np.eye(6, dtype=np.float32) * normal.trace(axis1=1, axis2=2)[:, None, None]
-        change = np.linalg.solve(normal, jacobian @ error)[..., 0].clip(-2, 2)
-        step_by = np.zeros((len(going), 3, 3), np.float32)
-        step_by[:, :2] = change.reshape(-1, 2, 3)
-        step_by[:, :2, :2] /= SIDE / 2
-        warp[going] = warp[going] @ (np.eye(3, dtype=np.float32) + step_by)
+        if not len(going):
+            break
+        warp = _stepped(warp[kept], _Laid(*(part[kept] for part in laid)))
     return best
 
 
@@ -188,11 +217,10 @@ def _warps(found: Landmarks, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     ).transpose(0, 2, 1)
     scale = found.place[other, 2] / found.place[one, 2]
     turn = turn * scale[:, None, None]
-    middle = np.float32((SIDE - 1) / 2)
-    shift = (found.place[other, :2] - middle)[..., None] - turn @ (found.place[one, :2] - middle)[
-        ..., None
-    ]
-    return np.concatenate([turn, shift], axis=2)
+    start, end = (
+        ((found.place[side, :2] - (SIDE - 1) / 2) / (SIDE / 2))[..., None] for side in (one, other)
+    )
+    return np.concatenate([turn, end - turn @ start], axis=2).astype(np.float32)
 
 
 def _verified(
@@ -257,12 +285,12 @@ def find_pairs(thumbnails: np.ndarray, groups: Sequence[str]) -> List[Pair]:
         def look(block: np.ndarray) -> Landmarks:
             return landmarks.find(thumbnails[block], block[0])
 
-        parts = []
-        for part in workers.map(look, _blocks(count, _BLOCK)):
-            parts.append(part)
-            bar.update(min(_BLOCK, count - bar.n))
-        found = landmarks.join(parts)
-        parts.clear()
+        def looked() -> Iterator[Landmarks]:
+            for part in workers.map(look, _blocks(count, _BLOCK)):
+                yield part
+                bar.update(min(_BLOCK, count - bar.n))
+
+        found = landmarks.join(looked(), count)
         near = landmarks.propose(found, codes, workers.map)
 
         def verify(chosen: np.ndarray) -> List[Pair]:

@@ -140,7 +140,7 @@ class AlignedCorrelationTest(absltest.TestCase):
         stacked = np.stack([thumbnails.reduce(picture) for picture in (image, cut)])
         whole, part = stacked.astype(np.float32)[:, None]
         # From the part to the whole: 0.85 as large, its middle 16 and 12 pixels of 640 x 480 on.
-        right = np.array([[[0.85, 0, 0.8], [0, 0.85, 0.8]]])
+        right = np.array([[[0.85, 0, 0.05], [0, 0.85, 0.05]]])
         near = np.array([[[0.9, 0.02, 0], [0, 0.9, 0]]])
         for warp in (right, near):
             found = near_duplicates.aligned_correlation(part, whole, warp)[0]

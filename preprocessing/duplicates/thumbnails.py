@@ -9,7 +9,7 @@ import base64
 import numpy as np
 from PIL import Image
 
-SIDE = 32  # pixels
+SIDE = 48  # pixels
 
 
 def reduce(image: Image.Image) -> np.ndarray:

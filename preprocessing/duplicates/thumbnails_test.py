@@ -11,12 +11,12 @@ class ThumbnailTest(absltest.TestCase):
         pixels = np.full((64, 256, 3), 255, np.uint8)
         pixels[:, :128] = (200, 0, 0)
         found = thumbnails.reduce(Image.fromarray(pixels))
-        self.assertEqual((found.shape, found.dtype), ((32, 32), np.uint8))
-        self.assertTrue((found[:, :15] == 60).all())
-        self.assertTrue((found[:, 17:] == 255).all())
+        self.assertEqual((found.shape, found.dtype), ((48, 48), np.uint8))
+        self.assertTrue((found[:, :23] == 60).all())
+        self.assertTrue((found[:, 25:] == 255).all())
 
     def test_text_round_trip(self):
-        thumbnail = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
+        thumbnail = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
         back = thumbnails.from_text(thumbnails.to_text(thumbnail))
         np.testing.assert_array_equal(back, thumbnail)
 
