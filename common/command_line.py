@@ -183,6 +183,11 @@ def _one_line_errors() -> Iterator[None]:
         if not line:
             raise
         print(f"error: {line}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # The interpreter would try once more at its end, and make the status 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 

@@ -131,7 +131,11 @@ class RunTest(parameterized.TestCase):
         with open("/dev/full", "w") as full:
             result = subprocess.run(
                 [sys.executable, str(path)],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                    "PYTHONUNBUFFERED": "",
+                },
                 stdout=full,
                 stderr=subprocess.PIPE,
                 text=True,

@@ -161,15 +161,19 @@ def small_config(**training: Any) -> ml_collections.ConfigDict:
 def train_run(folder: str, per_split: Sequence[int] = _SHARED_SPLITS, **training: Any) -> Result:
     """Writes records to FOLDER/data and trains a small run in FOLDER/runs/small.
 
-    The run of two steps, which many tests want, is copied from the fixture where
-    there is one.
+    The run of two steps, which many tests want, has an encoder, too, and is copied
+    from the fixture where there is one.
     """
     shared = tuple(per_split) == _SHARED_SPLITS and training == _SHARED_TRAINING
     if shared and os.environ.get(FIXTURE):
         return _copy_shared_run(os.path.abspath(os.environ[FIXTURE]), pathlib.Path(folder))
     data_dir, run_dir = (os.path.join(folder, name) for name in ("data", "runs/small"))
     write_dataset(data_dir, per_split=per_split)
-    return Run(small_config(**training), data_dir, run_dir).train()
+    config = small_config(**training)
+    if shared:
+        config.encoder.base_filters = 4
+        config.loss.update({name: demo.get_config().loss[name] for name in ("kl", "code")})
+    return Run(config, data_dir, run_dir).train()
 
 
 def make_shared_run(folder: str) -> None:
