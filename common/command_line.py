@@ -232,6 +232,7 @@ def run(
         if not flags.FLAGS["verbosity"].present:
             # Libraries, TensorFlow's export above all, tell at INFO what users need not know.
             absl_logging.set_verbosity(absl_logging.WARNING)
+            absl_logging.get_absl_handler().setFormatter(logging.Formatter("note: %(message)s"))
         with _one_line_errors():
             main(argv)
             # What is printed last meets a full disk here, not at the interpreter's end.

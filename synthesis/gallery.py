@@ -14,6 +14,7 @@ from typing import Sequence
 
 from absl import flags
 
+from preprocessing.data import manifest, records
 from synthesis import run_flags
 from synthesis.figures import figure_flags, galleries, image_tables
 
@@ -30,9 +31,10 @@ def main(_: Sequence[str]) -> None:
     """Draws the gallery."""
     output = figure_flags.output()
     generator = _GENERATOR()
+    data_dir = _DATA_DIR(generator)
     table, remarks = galleries.gallery_table(
         generator,
-        _DATA_DIR(generator),
+        data_dir,
         figure_flags.conditions(generator),
         _NUM_CONDITIONS.value,
         _PER_CONDITION.value,
@@ -41,8 +43,10 @@ def main(_: Sequence[str]) -> None:
     for line in remarks:
         print(line)
     print(f"{image_tables.save(table, output)}: {len(table.groups)} conditions")
+    known = set(records.read_info(data_dir).skin_type_sources.get("crops", {}))
+    kind = "skin_type" if known - {manifest.UNKNOWN} else "size"
     print(
-        f"next: bazel run //synthesis:sweep -- --run_dir={generator.run_dir} --kind=skin_type "
+        f"next: bazel run //synthesis:sweep -- --run_dir={generator.run_dir} --kind={kind} "
         "--output=..."
     )
 

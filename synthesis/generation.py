@@ -214,7 +214,15 @@ def plan_shards(job: Job, generator: TrainedGenerator) -> List[ShardPlan]:
     ]
 
 
-_OF_A_JOB = ("crops", painting.IMAGES, "cases.csv", taxonomy.FILE_NAME, "dataset.json", MANIFEST)
+_OF_A_JOB = (
+    ".job",
+    "crops",
+    painting.IMAGES,
+    "cases.csv",
+    taxonomy.FILE_NAME,
+    "dataset.json",
+    MANIFEST,
+)
 
 
 def _check_output(job: Job, shards: Sequence[jobs.Shard], overwrite: bool) -> None:
@@ -393,12 +401,15 @@ def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
     if png:
         lines += [
             f"  {painting.IMAGES}/         PNG files",
-            "  cases.csv       their manifest, for //preprocessing:preprocess --cases=A.csv,B.csv",
+            "  cases.csv       their manifest",
         ]
     if description["difference_between_images_of_a_map"] is not None:
         lines.append(
             "  two images of one map differ by "
             f"{description['difference_between_images_of_a_map']:.1f} levels of 255 on average"
         )
-    lines.append(f"next: bazel run //preprocessing:inspect -- --data_dir={output_dir}")
+    both = f"//preprocessing:preprocess -- --cases=cases.csv,{output_dir}/cases.csv"
+    run_dir = description["generator"]["run_dir"]
+    helps = f"//evaluation:augmentation -- --run_dir={run_dir} --synthetic_dir={output_dir}"
+    lines.append(f"next: bazel run {both if png else helps}")
     return "\n".join(lines)

@@ -74,8 +74,8 @@ def select_conditions(info: records.DatasetInfo, selection: str) -> Tuple[str, .
             )
         if not number.isdigit() or not 1 <= int(number) <= len(candidates):
             raise ValueError(
-                f"conditions: {selection!r} needs a number from 1 to {len(candidates)}, "
-                "the conditions in the training split"
+                f"conditions: {selection!r} needs a number from 1 to {len(candidates)}, the "
+                "conditions in the training split; --config.data.conditions=all takes them all"
             )
         rarest = sorted(candidates, key=lambda name: (counts[name], name))[: int(number)]
         chosen = [name for name in present if name in rarest]

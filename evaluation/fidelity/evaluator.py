@@ -111,11 +111,28 @@ class Fidelity:
     examples: Tuple[Example, ...]
     notes: Tuple[str, ...]
 
+    @property
+    def verdict(self) -> str:
+        """What the numbers mean, in words; by rules of thumb, beside real crops."""
+        ours, theirs = self.roi.generated_numbers, self.roi.real_numbers
+        half_way = (ours["iou_by_chance"].value + theirs["iou"].value) / 2
+        place = "" if ours["iou"].value >= half_way else "not "
+        told = f"lesions are {place}where the map says"
+        tone = "tone was not measured"
+        if self.tone:
+            error, ceiling = self.tone.agreement["error"].value, self.tone.ceiling["error"].value
+            tone = f"the tone {'obeys' if error <= 2 * ceiling else 'does not obey'} the skin type"
+        board = self.checkerboard
+        peaks = [side["prominence"].value for side in (board.generated_numbers, board.real_numbers)]
+        seen = "no checkerboard" if peaks[0] <= 1.5 * peaks[1] else "a checkerboard"
+        return f"{told}; {tone}; {seen}"
+
     def as_dict(self) -> Dict[str, Any]:
         """Returns run, numbers and notes for JSON."""
         return {
             "run_dir": self.run_dir,
             "step": self.step,
+            "verdict": self.verdict,
             "tone": self.tone.as_dict() if self.tone else None,
             "roi": lesions.as_dict(self.roi),
             "checkerboard": checkerboard.as_dict(self.checkerboard),

@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import tempfile
+import types
 
 import numpy as np
 import pandas as pd
@@ -115,6 +116,18 @@ class FidelityEvaluationTest(absltest.TestCase):
         self.assertLess(faulty.roi.ratio["iou"].value, 0.7)
         self.assertGreater(faulty.checkerboard.ratio["share"].low, 2.0)
         self.assertLess(faulty.counterfactuals.numbers["change_inside"].value, 1.0)
+        told = "lesions are not where the map says; the tone does not obey the skin type"
+        self.assertEqual(faulty.verdict, f"{told}; no checkerboard")  # too small to stand out
+        board = types.SimpleNamespace(
+            generated_numbers={"prominence": types.SimpleNamespace(value=1.6)},
+            real_numbers={"prominence": types.SimpleNamespace(value=1.0)},
+        )
+        standing_out = dataclasses.replace(faulty, checkerboard=board)
+        self.assertEqual(standing_out.verdict, f"{told}; a checkerboard")
+        self.assertEqual(
+            self.faithful.verdict,
+            "lesions are where the map says; the tone obeys the skin type; no checkerboard",
+        )
 
     def test_repeats_exactly(self):
         again = self.evaluator.evaluate(PlantedGenerator(32))

@@ -228,8 +228,10 @@ def _fewer(numbers: Mapping[str, Optional[int]], asked: Design, photographs: int
     if not reduced:
         return ""
     reason = f"{photographs} different photographs to show"
-    alone = " (it needs two conditions)" if "questions 16 to 0" in reduced else ""
-    return f"  note: reduced, with {reason}: {', '.join(reduced)}{alone}"
+    if not asked.questions and numbers.get("questions") is None:
+        named = [one for one in reduced if not one.startswith(("questions", "images_per"))]
+        reduced = [*named, "no relevance test, which needs two conditions"]
+    return f"  note: reduced, with {reason}: {', '.join(reduced)}"
 
 
 def _summary(asked: Design, folder: str, material: Material, key: Key, fewer: str) -> str:
