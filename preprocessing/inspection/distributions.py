@@ -200,6 +200,11 @@ def _share(part: int, whole: int) -> str:
 
 def _about_conditions(looks: Sequence[Look]) -> List[str]:
     findings = []
+    if len(looks) > FEW_PATIENTS and len({look.row.patient_id for look in looks}) == len(looks):
+        findings.append(
+            "Each photograph counts as a patient. Where several show one person, say so in "
+            "patient_id: else training and test hold the same people."
+        )
     few = sorted(name for name, count in patients(looks).items() if count < FEW_PATIENTS)
     if few:
         findings.append(f"Fewer than {FEW_PATIENTS} patients: {_names(few)}.")

@@ -108,7 +108,7 @@ class FindingsTest(absltest.TestCase):
             _look(n, box, 1 + n % 6, split=split)
             for n, split in enumerate(("train", "validation", "test") * 6)
         ]
-        self.assertEqual(_findings(looks), [])
+        self.assertEqual(_findings([*looks, looks[0]]), [])  # one patient is there twice
 
     def test_says_what_lacks(self):
         looks = [_look(n, (Box(0, 0, 1, 1),), condition="Cyst") for n in range(12)]
@@ -117,6 +117,8 @@ class FindingsTest(absltest.TestCase):
         self.assertEqual(
             found,
             [
+                "Each photograph counts as a patient. Where several show one person, say so in "
+                "patient_id: else training and test hold the same people.",
                 "Fewer than 10 patients: Acne.",
                 "No train photograph: Acne.",
                 "No validation photograph: Acne, Cyst.",

@@ -164,6 +164,7 @@ def render(inspection: Inspection) -> str:
         skin_legend=[(given, _GIVEN), ("estimated from ITA", _ESTIMATED)],
         charts=_charts(inspection, given),
         agreement=_agreement(looks),
+        has_estimates=any(look.row.fitzpatrick for look in looks),
         box_count=f"{sum(len(look.boxes) for look in looks):,}",
         most_covered=f"{distributions.box_places(looks).max():.0%}",
         per_condition=inspection.per_condition,

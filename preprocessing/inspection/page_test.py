@@ -124,7 +124,9 @@ class RenderTest(absltest.TestCase):
         html = page.render(self.found._replace(pairs=None))
         self.assertIn("Not looked for.", html)
         html = page.render(self.found._replace(looks=[self.found.looks[12]], pairs=[]))
-        self.assertIn("No photograph has an annotated skin type", html)
+        self.assertIn("No photograph has an annotated skin type.", html)
+        html = page.render(self.found._replace(looks=[self.found.looks[11]], pairs=[]))
+        self.assertIn("skin type; what the manifest holds was estimated on import.", html)
 
     def test_records(self):
         crops = {"train": 5, "validation": 0, "test": 2}

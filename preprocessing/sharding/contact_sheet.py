@@ -3,7 +3,7 @@
 import base64
 import io
 import itertools
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Tuple
 
 from PIL import Image, ImageDraw
 
@@ -13,15 +13,15 @@ _CAPTION = 14
 _GAP = 6
 _TILES = 96
 _COLUMNS = 8
+_FEWEST = 32  # Tiles wanted of a data set with few combinations.
 _Key = Tuple[str, int]
 
 
-def spread(keys: Iterable[_Key], most: Optional[int] = None, shift: int = 0) -> List[_Key]:
-    """Chooses keys so that as many conditions as possible are among them.
+def spread(keys: Iterable[_Key], shift: int = 0) -> List[_Key]:
+    """Orders keys so that as many conditions as possible are among the first.
 
     Args:
       keys: (condition, skin type).
-      most: how many to choose; None for all.
       shift: where to begin; with other shifts, others come first.
 
     Returns:
@@ -37,7 +37,7 @@ def spread(keys: Iterable[_Key], most: Optional[int] = None, shift: int = 0) -> 
         by_condition.setdefault(key[0], []).append(key)
     groups = [turned(group) for group in turned(list(by_condition.values()))]
     turns = itertools.chain.from_iterable(itertools.zip_longest(*groups))
-    return [key for key in turns if key is not None][:most]
+    return [key for key in turns if key is not None]
 
 
 def _captioned(condition: str, skin_type: int, jpeg: bytes) -> Image.Image:
@@ -64,16 +64,16 @@ class ContactSheet:
     def add(self, condition: str, skin_type: int, jpeg_base64: str) -> None:
         """Adds a pair: a base64 JPEG, crop and map side by side.
 
-        Memory is bounded: a combination of condition and skin type keeps at most
-        one picture per tile of the sheet.
+        Memory is bounded: a combination of condition and skin type keeps `_FEWEST`.
         """
         kept = self._pairs.setdefault((condition, skin_type), [])
-        if len(kept) < _COLUMNS:
+        if len(kept) < _FEWEST:
             kept.append(base64.b64decode(jpeg_base64))
 
     def _chosen(self) -> List[Tuple[str, int, bytes]]:
         """Takes one pair of every combination in turn, then sorts them."""
-        turns = [(key, turn) for turn in range(_COLUMNS) for key in spread(self._pairs)]
+        of_each = max(_COLUMNS, _FEWEST // max(len(self._pairs), 1))
+        turns = [(key, turn) for turn in range(of_each) for key in spread(self._pairs)]
         there = [(key, turn) for key, turn in turns if turn < len(self._pairs[key])]
         return [(*key, self._pairs[key][turn]) for key, turn in sorted(there[:_TILES])]
 

@@ -94,7 +94,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
     written = {kind: outputs.records(kind) for kind in KINDS}
     crops: List[List[Any]] = []
     rejections: List[List[Any]] = []
-    firsts: Dict[Tuple[str, int], records.Record] = {}
+    examples: Dict[Tuple[str, int], List[records.Record]] = {}
     sources: Dict[str, Dict[str, int]] = {kind: collections.Counter() for kind in KINDS}
     for row in plan.photographs:
         done = photograph_records.process_photograph(row, plan.image_dir, plan.settings)
@@ -105,9 +105,17 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
                 data = tfrecords.frame(records.serialize(record))
                 written[kind].append(data, record.condition, record.fitzpatrick)
                 sources[kind][record.fitzpatrick_source] += 1
-        for record in done.crops:
-            firsts.setdefault((record.condition, record.fitzpatrick), record)
-    shown = contact_sheet.spread(firsts, _THUMBNAILS_PER_SHARD, _THUMBNAILS_PER_SHARD * plan.index)
+        for record in done.crops[:1]:  # Windows of one photograph look alike.
+            kept = examples.setdefault((record.condition, record.fitzpatrick), [])
+            if len(kept) < _THUMBNAILS_PER_SHARD:
+                kept.append(record)
+    turns = contact_sheet.spread(examples, shift=_THUMBNAILS_PER_SHARD * plan.index)
+    shown = [
+        (key, examples[key][turn])
+        for turn in range(_THUMBNAILS_PER_SHARD)
+        for key in turns
+        if turn < len(examples[key])
+    ][:_THUMBNAILS_PER_SHARD]
     return {
         "split": plan.split,
         "photographs": len(plan.photographs),
@@ -115,7 +123,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
         "sources": sources,
         "crops": crops,
         "rejections": rejections,
-        "thumbnails": [[*key, _side_by_side(firsts[key])] for key in shown],
+        "thumbnails": [[*key, _side_by_side(record)] for key, record in shown],
     }
 
 
