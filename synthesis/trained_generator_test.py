@@ -12,6 +12,7 @@ from preprocessing.data import records, taxonomy
 from synthesis import layouts as map_sampler
 from synthesis import trained_generator
 from training import run_directory, testing_data
+from training.configs import paper
 
 
 class TrainedGeneratorTest(absltest.TestCase):
@@ -86,7 +87,8 @@ class TrainedGeneratorTest(absltest.TestCase):
         (copy / "checkpoints").mkdir()
         source = pathlib.Path(self.result.workdir)
         (copy / "config.json").write_bytes((source / "config.json").read_bytes())
-        (copy / "checkpoints" / "ckpt-6.index").write_bytes(b"nothing")
+        for name in ("ckpt-6.index", "ckpt-6.data-00000-of-00001"):
+            (copy / "checkpoints" / name).write_bytes(b"nothing")
         with self.assertRaisesRegex(ValueError, "ckpt-6: not a usable checkpoint"):
             trained_generator.load(str(copy))
 
@@ -95,9 +97,16 @@ class OtherTaxonomyTest(absltest.TestCase):
     def test_is_refused(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
         description = {
-            "config": {"model": {}, "training": {}},
+            "config": paper.get_config().to_dict(),
             "precision": "float32",
-            "dataset": {"taxonomy": ["Acne"], "conditions": ["Acne"]},
+            "seed": 0,
+            "dataset": {
+                "directory": "data",
+                "digest": "0",
+                "image_size": 64,
+                "taxonomy": ["Acne"],
+                "conditions": ["Acne"],
+            },
         }
         (folder / "config.json").write_text(json.dumps(description))
         with taxonomy.apart():

@@ -1,5 +1,6 @@
 """What a run shows of itself: losses, speed, sample pictures; and when it must stop."""
 
+import contextlib
 import json
 import math
 import pathlib
@@ -124,6 +125,23 @@ def _tag(name: str) -> str:
     if name.endswith("_learning_rate"):
         return f"learning_rate/{name.removesuffix('_learning_rate')}"
     return f"speed/{name}" if name == "images_per_second" else f"loss/{name}"
+
+
+def last_step(workdir: str) -> int:
+    """Returns the last step in `metrics.jsonl`; 0 where there is none."""
+    path = pathlib.Path(workdir) / run_directory.METRICS
+    if not path.exists():
+        return 0
+    return max(_steps(path.read_text(encoding="utf-8", errors="replace")), default=0)
+
+
+def _steps(text: str) -> list[int]:
+    """Returns the steps of all whole lines; a kill cuts the last one short."""
+    steps = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            steps.append(int(json.loads(line)["step"]))
+    return steps
 
 
 def _drop_lines_after(path: pathlib.Path, step: int) -> None:

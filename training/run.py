@@ -9,6 +9,8 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
+import shutil
 from typing import Any, Mapping, Optional, Protocol, Sequence
 
 import ml_collections
@@ -27,7 +29,7 @@ from training import (
     record_checks,
     run_directory,
 )
-from training.monitoring import MetricsLog, Samples, check_finite, samples_path
+from training.monitoring import MetricsLog, Samples, check_finite, last_step, samples_path
 from training.optimizers import ConstantThenLinear
 from training.precision import choose_precision, make_strategy
 
@@ -200,13 +202,14 @@ class Run:
         training = self.config.training
         with self.strategy.scope():
             checkpoint = model_factory.make_checkpoint(self.model)
+        found = self._clear_checkpoints()
         self.checkpoints = tf.train.CheckpointManager(
             checkpoint,
             os.path.join(self.workdir, run_directory.CHECKPOINTS),
             max_to_keep=training.keep_checkpoints,
         )
-        if self.checkpoints.latest_checkpoint:
-            checkpoint.restore(self.checkpoints.latest_checkpoint).assert_consumed()
+        if found:
+            self._restore(checkpoint, found)
             self._extend(int(self.model.total_steps))
         elif self.source:
             taken = initial_weights.take_over(self.model, self.source, self.info.taxonomy)
@@ -221,6 +224,62 @@ class Run:
         with self.writer.as_default(step=0):
             tf.summary.text("config", f"```\n{json.dumps(self.description, indent=2)}\n```")
             hparams.hparams(_flat(self.config.to_dict()))
+
+    def _clear_checkpoints(self) -> list[tuple[int, str]]:
+        """Removes what a kill left of a checkpoint; lists those that are whole for TensorFlow.
+
+        Raises:
+          ValueError: they are gone, or the disk has no room for another.
+        """
+        folder = pathlib.Path(self.workdir, run_directory.CHECKPOINTS)
+        for path in [*folder.glob("ckpt-*_temp*"), *folder.glob("*.tmp*")]:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            logging.warning("%s: removed, left by a run that was killed", path)
+        found = run_directory.find_checkpoints(self.workdir)
+        reached = last_step(self.workdir)
+        if not found and reached > self.config.training.checkpoint_every:
+            raise ValueError(
+                f"{self.workdir}: was at step {reached:,}, but its checkpoints are gone; restore "
+                "them, or choose another --workdir"
+            )
+        if found:
+            paths = [path for _, path in found]
+            tf.compat.v1.train.update_checkpoint_state(str(folder), paths[-1], paths)
+        if not found or found[-1][0] < self.steps:
+            self._check_room()
+        return found
+
+    def _check_room(self) -> None:
+        """Raises ValueError if the disk is too full for a checkpoint and the generator."""
+        model = self.model
+        judges = [judge for several in model.discriminators.values() for judge in several]
+        trained = [model.generator, *([model.encoder] if model.encoder else []), *judges]
+        # Adam keeps two numbers for each weight, and all but discriminators have an average.
+        needed = 4 * sum(
+            network.count_params() * (3 if network in judges else 4) for network in trained
+        )
+        free = shutil.disk_usage(self.workdir).free
+        if free < 2 * needed:
+            raise ValueError(
+                f"{self.workdir}: {free / 1e6:,.0f} MB are free there, and a checkpoint takes "
+                f"{needed / 1e6:,.0f} MB beside the one before; make room, or choose another "
+                "--workdir"
+            )
+
+    def _restore(self, checkpoint: tf.train.Checkpoint, found: list[tuple[int, str]]) -> None:
+        """Restores the newest checkpoint that can be read.
+
+        Raises:
+          ValueError: none can.
+        """
+        for step, path in reversed(found):
+            try:
+                checkpoint.restore(path).assert_consumed()
+                return
+            except (tf.errors.OpError, IndexError) as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                logging.warning("%s: damaged (%s); step %d is lost", path, reason, step)
+        raise ValueError(f"{self.workdir}: none of its {len(found)} checkpoints can be read")
 
     def _extend(self, before: int) -> None:
         """Moves the end of the schedule, and says what that does to the learning rate."""

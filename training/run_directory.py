@@ -14,6 +14,7 @@ import ml_collections
 from common import files
 from model import noise
 from preprocessing.data import records
+from training.configs import paper
 
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
@@ -93,24 +94,64 @@ def read_description(run_dir: str) -> dict[str, Any]:
     """Reads `config.json` of a run.
 
     Raises:
-      ValueError: missing, or not such a file.
+      ValueError: missing, not such a file, or a field of a wrong type.
     """
     path = pathlib.Path(run_dir) / CONFIG
     if not path.is_file():
         raise ValueError(f"{run_dir}: not a run directory; it has no {CONFIG}")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-        for section, name in (
-            ("config", "model"),
-            ("config", "training"),
-            ("dataset", "taxonomy"),
-            ("dataset", "conditions"),
-        ):
-            description[section][name]
-        description["precision"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not the description of a run ({error!r})") from error
+        if not isinstance(description, dict):
+            raise ValueError("it is no object")
+        _check_types(description)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not the description of a run ({error})") from error
     return description
+
+
+def _kind(value: Any) -> str:
+    """Returns what JSON calls a value's type."""
+    for kind, types in (
+        ("true or false", (bool,)),
+        ("a number", (int, float)),
+        ("a text", (str,)),
+        ("a list", (list, tuple)),
+        ("an object", (Mapping,)),
+    ):
+        if isinstance(value, types):
+            return kind
+    return "nothing"
+
+
+def _expect(found: Any, like: Any, name: str) -> None:
+    """Checks a value against one that is right, and what is inside of objects.
+
+    Raises:
+      ValueError: missing, of another type, or not whole where it is to be.
+    """
+    if _kind(found) != _kind(like):
+        raise ValueError(f"{name} is {str(found)[:40]!r}, where {_kind(like)} is wanted")
+    if isinstance(like, int) and not isinstance(found, int):
+        raise ValueError(f"{name} is {found}, where a whole number is wanted")
+    if isinstance(like, Mapping):
+        for key, value in like.items():
+            _expect(found.get(key), value, f"{name}.{key}")
+
+
+def _check_types(description: Mapping[str, Any]) -> None:
+    """Raises ValueError for a field that is missing or of a wrong type."""
+    config = paper.get_config().to_dict()
+    dataset: dict[str, Any] = {"directory": "", "digest": "", "image_size": 0}
+    dataset.update(taxonomy=[], conditions=[])
+    like = {"config": config, "dataset": dataset, "precision": "", "seed": 0}
+    for key, value in like.items():
+        _expect(description.get(key), value, key)
+    for name in ("taxonomy", "conditions"):
+        for entry in description["dataset"][name]:
+            _expect(entry, "", f"an entry of dataset.{name}")
+    _expect(description["dataset"].get("aliases", {}), {}, "dataset.aliases")
+    for alias, condition in description["dataset"].get("aliases", {}).items():
+        _expect(condition, "", f"dataset.aliases.{alias}")
 
 
 def stored_precision(run_dir: str) -> Optional[str]:
@@ -152,6 +193,11 @@ def may_continue(
         hold what `resume` asks for.
     """
     if not (pathlib.Path(run_dir) / CONFIG).exists():
+        if find_checkpoints(run_dir):
+            raise ValueError(
+                f"{run_dir}: holds checkpoints, but no {CONFIG} that says what they are of; "
+                "restore it, or choose another --workdir"
+            )
         if resume:
             raise ValueError(f"{run_dir}: nothing to resume; it has no {CONFIG}")
         return False
@@ -220,11 +266,15 @@ def newest_run(folder: str) -> str:
 
 
 def find_checkpoints(run_dir: str) -> list[tuple[int, str]]:
-    """Returns (step, path) of a run's checkpoints, oldest first; there may be none."""
+    """Returns (step, path) of a run's whole checkpoints, oldest first; there may be none.
+
+    They are found by their files, of which the index is written last; TensorFlow's own
+    list beside them (`checkpoints/checkpoint`) may be missing.
+    """
     found = []
     for path in (pathlib.Path(run_dir) / CHECKPOINTS).glob("ckpt-*.index"):
         match = _CHECKPOINT.match(path.name)
-        if match:
+        if match and any(path.parent.glob(f"{path.stem}.data-*")):
             found.append((int(match[1]), str(path.with_suffix(""))))
     return sorted(found)
 

@@ -2,7 +2,7 @@ import json
 import pathlib
 import time
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from common import files
 from training import run_directory, testing_data
@@ -93,7 +93,7 @@ class MayContinueTest(absltest.TestCase):
             run_directory.may_continue(self.run, self._description(), None)
 
 
-class ReadingTest(absltest.TestCase):
+class ReadingTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
@@ -123,6 +123,34 @@ class ReadingTest(absltest.TestCase):
                 with self.assertRaisesRegex(ValueError, "config.json: not the description of a"):
                     read(run)
 
+    @parameterized.parameters(
+        ("seed", "7", "seed is '7', where a number is wanted"),
+        ("precision", None, "precision is 'None', where a text is wanted"),
+        ("config.model", [], r"config.model is '\[\]', where an object is wanted"),
+        ("config.model.image_size", 32.5, "image_size is 32.5, where a whole number is wanted"),
+        ("config.model.base_filters", True, "base_filters is 'True', where a number is wanted"),
+        ("config.training.xla", 1, "config.training.xla is '1', where true or false is wanted"),
+        ("config.optimizer.beta_1", {}, r"beta_1 is '\{\}', where a number is wanted"),
+        ("dataset.taxonomy", "Acne", "dataset.taxonomy is 'Acne', where a list is wanted"),
+        ("dataset.conditions", [1], "an entry of dataset.conditions is '1', where a text"),
+        ("dataset.aliases", [], "dataset.aliases is"),
+    )
+    def test_wrong_types(self, field, value, message):
+        info = testing_data.write_dataset(self.create_tempdir().full_path)
+        config = demo.get_config()
+        described = run_directory.describe(config, "data", info, ["Acne"], "float32")
+        description = json.loads(json.dumps(described))
+        *sections, name = field.split(".")
+        inner = description
+        for section in sections:
+            inner = inner[section]
+        inner[name] = value
+        files.write_json(self.folder / "config.json", description)
+        with self.assertRaisesRegex(
+            ValueError, f"config.json: not the description of a run .*{message}"
+        ):
+            run_directory.read_description(str(self.folder))
+
     def test_checkpoints(self):
         run = self._describe("{}")
         with self.assertRaisesRegex(ValueError, "no checkpoint yet"):
@@ -131,6 +159,8 @@ class ReadingTest(absltest.TestCase):
         folder.mkdir()
         for step in (20, 100):
             (folder / f"ckpt-{step}.index").touch()
+            (folder / f"ckpt-{step}.data-00000-of-00001").touch()
+        (folder / "ckpt-120.index").touch()  # without its data
         expected = [(step, str(folder / f"ckpt-{step}")) for step in (20, 100)]
         self.assertEqual(run_directory.list_checkpoints(run), expected)
 

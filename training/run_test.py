@@ -3,6 +3,7 @@ import os
 import pathlib
 import shutil
 import socket
+import subprocess
 import tempfile
 from unittest import mock
 
@@ -20,6 +21,13 @@ from training import run as runs
 from training.run import Run
 
 _SIZE = testing_data.IMAGE_SIZE
+
+
+def _ended_process():
+    """Returns the number of a process that has ended."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    return ended.pid
 
 
 class TrainedRunTest(absltest.TestCase):
@@ -108,6 +116,56 @@ class TrainedRunTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "holds a run that differs .*steps was 6, is 7"):
             self._run(steps=7).is_finished()
 
+    def _copy(self):
+        """Returns the run once more, in a copy of its directory."""
+        workdir = os.path.join(self.create_tempdir().full_path, "run")
+        shutil.copytree(self.workdir, workdir)
+        return Run(testing_data.small_config(precision="auto"), self.data_dir, workdir)
+
+    def test_checkpoints_are_found_by_their_files(self):
+        run = self._copy()
+        folder = pathlib.Path(run.workdir, "checkpoints")
+        (folder / "checkpoint").unlink()
+        (folder / "ckpt-8_temp").mkdir()
+        (folder / "ckpt-8_temp" / "part-00000-of-00001.data").write_bytes(b"half")
+        left = pathlib.Path(run.workdir, f"config.json.{_ended_process()}-00c0ffee.tmp")
+        left.write_text("{")
+        data = next(folder.glob("ckpt-6.data*"))
+        data.write_bytes(data.read_bytes()[:-1000])
+        with self.assertLogs(level="WARNING") as logged:
+            run.train()  # the steps from 4 on again
+        said = "\n".join(logged.output)
+        self.assertRegex(said, "ckpt-6: damaged .*; step 6 is lost")
+        self.assertRegex(said, "ckpt-8_temp: removed")
+        self.assertRegex(said, "00c0ffee.tmp: removed")
+        self.assertFalse(left.exists() or (folder / "ckpt-8_temp").exists())
+        state = tf.train.get_checkpoint_state(str(folder))
+        self.assertEndsWith(state.model_checkpoint_path, "ckpt-6")
+        # Its model is the one that was trained without a break.
+        one, other = (
+            tf.train.load_checkpoint(f"{of}/checkpoints/ckpt-6")
+            for of in (run.workdir, self.workdir)
+        )
+        for name in one.get_variable_to_shape_map():
+            if name.startswith("generator/") and "OBJECT" not in name:
+                np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name), name)
+
+    def test_a_folder_with_checkpoints_is_never_new(self):
+        run = self._copy()
+        described = pathlib.Path(run.workdir, "config.json")
+        content = described.read_text()
+        described.unlink()
+        for resume in (None, True, False):
+            with self.assertRaisesRegex(ValueError, "holds checkpoints, but no config.json that"):
+                run.check(resume)
+        described.write_text(content)
+        pathlib.Path(run.workdir, "metrics.jsonl").write_text('{"step": 80}\n{"step":')
+        for path in pathlib.Path(run.workdir, "checkpoints").iterdir():
+            path.unlink()
+        with self.assertRaisesRegex(ValueError, "was at step 80, but its checkpoints are gone"):
+            run.train()
+        self.assertIn("80", pathlib.Path(run.workdir, "metrics.jsonl").read_text())
+
 
 class RunTest(parameterized.TestCase):
     def setUp(self):
@@ -181,6 +239,15 @@ class RunTest(parameterized.TestCase):
     def test_nothing_to_train(self):
         with self.assertRaisesRegex(ValueError, "training.steps 0 and training.epochs 0 leave"):
             self._run(testing_data.small_config(steps=0, epochs=0))
+
+    def test_a_full_disk_is_found_before_the_training(self):
+        usage = shutil.disk_usage(self.data_dir)._replace(free=100_000)
+        with (
+            mock.patch.object(shutil, "disk_usage", return_value=usage),
+            self.assertRaisesRegex(ValueError, "run: 0 MB are free there, and a checkpoint takes"),
+        ):
+            self._train()
+        self.assertFalse(os.path.exists(os.path.join(self.workdir, "config.json")))
 
     def test_one_training_at_a_time(self):
         with locks.only_writer(self.workdir, "another"):

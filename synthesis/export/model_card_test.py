@@ -41,7 +41,10 @@ class ModelCardTest(absltest.TestCase):
 
     def test_what_is_known_and_what_is_not(self):
         card = model_card.render(self.generator)
-        self.assertIn("trained beside an encoder, which is not part of this model", card)
+        beside = "trained beside an encoder, which is not part of this model"
+        self.assertNotIn(beside, card)
+        self.generator.description["config"]["encoder"]["base_filters"] = 4
+        self.assertIn(beside, model_card.render(self.generator))
         testing_pages.check_text(card)
         self.assertIn("24 training crops", card)
         self.assertIn("| Melanoma |", card)
