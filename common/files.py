@@ -62,9 +62,14 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
     temporary = target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
-        if target.is_dir():
-            shutil.rmtree(target)
+        if not target.is_dir():
+            temporary.replace(target)
+            return
+        # A folder is never half removed under its name.
+        aside = temporary.with_name(f"{temporary.name[: -len('.tmp')]}.old.tmp")
+        target.replace(aside)
         temporary.replace(target)
+        shutil.rmtree(aside)
     except BaseException:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -73,7 +78,7 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
         raise
 
 
-_LEFT = re.compile(r"\.(\d+)(-[0-9a-f]{8})?\.tmp$")  # names of `replacing`
+_LEFT = re.compile(r"\.(\d+)(-[0-9a-f]{8})?(\.old)?\.tmp$")  # names of `replacing`
 
 
 def _is_gone(process: int) -> bool:
@@ -86,24 +91,27 @@ def _is_gone(process: int) -> bool:
     return False
 
 
-def remove_leftovers(folder: PathLike, spare: str) -> List[str]:
+def remove_leftovers(folder: PathLike, spare: str, of: str = "") -> List[str]:
     """Removes what killed writers left half written, in a folder and below.
 
     Args:
       folder: which; only its writer may call this.
       spare: name of the file by which a folder below says that it has a writer of its own.
+      of: where others write there, too: the name, before a "." or "_", of the caller's own
+        files, which are in the folder itself.
 
     Returns:
       The paths removed.
     """
     removed: List[str] = []
     for at, folders, names in os.walk(folder):
-        if at != os.fspath(folder) and spare in names:
+        if at != os.fspath(folder) and (spare in names or of):
             folders.clear()
             continue
         for name in [*folders, *names]:
             left = _LEFT.search(name)
-            if not left or not _is_gone(int(left[1])):
+            own = name.startswith((f"{of}.", f"{of}_")) if of else True
+            if not left or not own or not _is_gone(int(left[1])):
                 continue
             path = pathlib.Path(at, name)
             if path.is_dir():

@@ -174,7 +174,7 @@ class Lease:
 
 @contextlib.contextmanager
 def only_writer(
-    folder: files.PathLike, program: Optional[str] = None, name: str = FILE_NAME
+    folder: files.PathLike, program: Optional[str] = None, of: str = ""
 ) -> Iterator[Lease]:
     """Makes this process the only writer of a folder, which is made where there is none.
 
@@ -186,15 +186,16 @@ def only_writer(
     Args:
       folder: which; the lease is its file `.lock`.
       program: what to tell others; by default the name of this program.
-      name: of the lease's file, where several write to one folder, each to files of its own.
+      of: where several write to one folder, each to files of its own: the name that these
+        begin with, before a "." or "_". The lease is the file `.NAME.lock` then.
 
     Raises:
       ValueError: another process, or another part of this one, is at work there.
     """
     own = program or pathlib.Path(sys.argv[0]).stem or "python"
-    lease = Lease(pathlib.Path(folder) / name, own)
+    lease = Lease(pathlib.Path(folder) / (f".{of}.lock" if of else FILE_NAME), own)
     try:
-        for path in files.remove_leftovers(folder, spare=FILE_NAME):
+        for path in files.remove_leftovers(folder, spare=FILE_NAME, of=of):
             logging.warning("%s: removed, left half written by a run that was killed", path)
         yield lease
     finally:

@@ -36,11 +36,28 @@ def _lease(folder, **changes):
 
 class OnlyWriterTest(parameterized.TestCase):
     def test_several_writers_have_leases_of_their_own(self):
-        first = locks.only_writer(self.folder, "fid", ".fid.lock")
-        with first, locks.only_writer(self.folder, "fidelity", ".fidelity.lock"):
+        first = locks.only_writer(self.folder, "fid", of="fid")
+        with first, locks.only_writer(self.folder, "fidelity", of="fidelity"):
             refused = self.assertRaisesRegex(ValueError, "at work there: fid, process")
-            with refused, locks.only_writer(self.folder, "other", ".fid.lock"):
+            with refused, locks.only_writer(self.folder, "other", of="fid"):
                 self.fail("two at once")
+
+    def test_only_own_leftovers_are_removed(self):
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        left = f"{ended.pid}-00c0ffee"
+        (self.folder / "below").mkdir(parents=True)
+        names = (
+            *(f"fid.json.{left}.tmp", f"fid_ladder.png.{left}.tmp", f"fid.{left}.old.tmp"),
+            *(f"fidelity.json.{left}.tmp", f"below/fid.json.{left}.tmp", "fid.json.1.tmp"),
+        )
+        for name in names:
+            (self.folder / name).touch()
+        with locks.only_writer(self.folder, of="fid"):
+            pass
+        self.assertEqual(
+            [name for name in names if not (self.folder / name).exists()], [*names[:3]]
+        )
 
     def setUp(self):
         super().setUp()

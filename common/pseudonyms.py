@@ -12,6 +12,8 @@ import pathlib
 import secrets
 from typing import Union
 
+from common import files
+
 PathLike = Union[str, "os.PathLike[str]"]
 
 FILE_NAME = "pseudonyms.key"
@@ -78,7 +80,8 @@ def load_or_create(data_dir: PathLike) -> Pseudonyms:
     path = pathlib.Path(data_dir, FILE_NAME)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{FILE_NAME}.{secrets.token_hex(4)}.tmp")
+        files.remove_leftovers(path.parent, spare="", of=FILE_NAME)
+        temporary = path.with_name(f"{FILE_NAME}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(descriptor, "w", encoding="ascii") as file:

@@ -1,28 +1,30 @@
 """What an evaluation leaves behind: files of one name, and numbers of one protocol.
 
-    report = Report(output_dir, "fidelity", protocol, overwrite)  # before measuring
-    report.write_csv(frame)                               # fidelity.csv
-    report.write_figure(figure)                           # fidelity.png
-    report.write_markdown(template, rows=rows)            # fidelity.md
-    report.write_json({"tone": 3.1})                      # fidelity.json
-    report.write_scalars(step, {"fidelity/tone": 3.1})    # for TensorBoard
+    report = Report(output_dir, "fidelity", protocol, overwrite)
+    with report.alone():                                      # before measuring
+        report.write_csv(frame)                               # fidelity.csv
+        report.write_figure(figure)                           # fidelity.png
+        report.write_markdown(template, rows=rows)            # fidelity.md
+        report.write_json({"tone": 3.1})                      # fidelity.json
+        report.write_scalars(step, {"fidelity/tone": 3.1})    # for TensorBoard
     report.show("tone  3.1", "tensorboard --logdir runs")
 
 Every file appears under its name only when complete. Templates are Jinja's, for
 Markdown and for the screen alike (`render`).
 """
 
+import contextlib
 import datetime
 import json
 import math
 import pathlib
 import platform
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional
 
 import jinja2
 
-from common import files
+from common import files, locks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,14 +92,30 @@ class Report:
         self.name, self.protocol = name, dict(protocol)
         self.folder = pathlib.Path(output_dir)
         self._paths: Dict[str, None] = {}
+        self._overwrite, self._folder_flag = overwrite, folder_flag
+        self._check()
+
+    def _check(self) -> None:
         path = self._path("json")
-        if overwrite or not path.exists():
+        if self._overwrite or not path.exists():
             return
         if (self.stored() or {}).get("protocol") != json.loads(json.dumps(self.protocol)):
             raise ValueError(
-                f"{path}: holds a measurement by another protocol; choose another {folder_flag} "
-                "or pass --overwrite"
+                f"{path}: holds a measurement by another protocol; choose another "
+                f"{self._folder_flag} or pass --overwrite"
             )
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Makes this process the only writer of the report; see `locks.only_writer`.
+
+        Raises:
+          ValueError: another process measures the same, or has done so by another protocol.
+          OSError: nothing can be written to the folder.
+        """
+        with locks.only_writer(self.folder, self.name, of=self.name):
+            self._check()
+            yield
 
     def stored(self) -> Optional[Dict[str, Any]]:
         """Returns the numbers that are there; None where none are or can be read."""

@@ -45,6 +45,19 @@ class ReportTest(absltest.TestCase):
             self._report({"trials": 6}, folder_flag="--workdir")
         self._report({"trials": 6}, overwrite=True)
 
+    def test_one_measurement_at_a_time(self):
+        first, second = self._report(), self._report({"trials": 6})
+        with first.alone():
+            refused = self.assertRaisesRegex(ValueError, "run is at work there: fid, process")
+            with refused, self._report().alone():
+                self.fail("two at once")
+            with Report(str(self.folder), "fidelity", {}).alone():
+                first.write_json({"value": 1})
+        # The other checked its folder before this one wrote to it.
+        with self.assertRaisesRegex(ValueError, "measurement by another protocol"), second.alone():
+            self.fail("replaced")
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["fid.json"])
+
     def test_what_cannot_be_read_is_not_replaced(self):
         for content in ("{", "[]"):
             files.write_text(self.folder / "fid.json", content)

@@ -84,14 +84,15 @@ def main(_: Sequence[str]) -> None:
     )
     results = Report(_OUTPUT_DIR(run_dir), "fid", evaluator.describe(generator), _OVERWRITE.value)
     evaluations = []
-    for step in steps:
-        evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
-        report.write_scalars(evaluations[-1], results)
-    report.write(evaluations[-1], results)
-    if len(evaluations) > 1:
-        frame = report.training_frame(evaluations)
-        name = evaluations[-1].distance_name
-        report.write_training_curve(frame, name, results, report.EVERY_CHECKPOINT)
+    with results.alone():
+        for step in steps:
+            evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
+            report.write_scalars(evaluations[-1], results)
+        report.write(evaluations[-1], results)
+        if len(evaluations) > 1:
+            frame = report.training_frame(evaluations)
+            name = evaluations[-1].distance_name
+            report.write_training_curve(frame, name, results, report.EVERY_CHECKPOINT)
     results.show(report.table(evaluations), f"tensorboard --logdir {os.path.dirname(run_dir)}")
 
 
@@ -112,9 +113,10 @@ def _measure_features(path: str) -> None:
     results = Report(
         _OUTPUT_DIR(painted.run_dir), "fid", evaluator.describe(painted), _OVERWRITE.value
     )
-    evaluation = evaluator.evaluate(painted)
-    report.write_scalars(evaluation, results)
-    report.write(evaluation, results)
+    with results.alone():
+        evaluation = evaluator.evaluate(painted)
+        report.write_scalars(evaluation, results)
+        report.write(evaluation, results)
     results.show(report.table([evaluation]), f"tensorboard --logdir {painted.run_dir}")
 
 

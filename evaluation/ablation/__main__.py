@@ -114,9 +114,10 @@ def main(_: Sequence[str]) -> None:
         ready = study.train_models(_CONFIG.value, data_dir, models)
     measured: List[study.Measured] = []
     try:
-        for model in ready:
-            measured.append(study.measure_model(model, evaluator))
-            report.write(measured, results)  # after each: a table so far
+        with results.alone():
+            for model in ready:
+                measured.append(study.measure_model(model, evaluator))
+                report.write(measured, results)  # after each: a table so far
     except KeyboardInterrupt:
         print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
         sys.exit(130)

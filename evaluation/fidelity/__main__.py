@@ -53,8 +53,9 @@ def main(_: Sequence[str]) -> None:
     evaluator = FidelityEvaluator(_DATA_DIR(generator), generator.conditions, protocol)
     described = evaluator.describe(generator)
     results = Report(_OUTPUT_DIR(generator.run_dir), "fidelity", described, _OVERWRITE.value)
-    fidelity = evaluator.evaluate(generator)
-    examples = report.write(fidelity, results)
+    with results.alone():
+        fidelity = evaluator.evaluate(generator)
+        examples = report.write(fidelity, results)
     runs = os.path.dirname(fidelity.run_dir)
     results.show(report.table(fidelity), f"look at {examples}, or tensorboard --logdir {runs}")
 

@@ -76,6 +76,8 @@ class FidCallback:
         if self._evaluator is None:
             if self._replaced.exists() and not self._best.exists():
                 self._replaced.replace(self._best)  # stopped between two renamings
+            for left in (self._replaced, self._run / "best.tmp"):
+                shutil.rmtree(left, ignore_errors=True)
             self._evaluator = self._make_evaluator()
             record = self._best / "best.json"
             if record.exists():

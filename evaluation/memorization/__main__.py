@@ -78,11 +78,12 @@ def main(_: Sequence[str]) -> None:
         ),
     )
     results = Report(output_dir, "memorization", auditor.description, _OVERWRITE.value)
-    audit = auditor.audit()
     limit = _MAX_COPY_RATE.value
-    report.write(audit, limit, results)
-    pairs = report.closest_pairs(audit, generator, _NUM_PAIRS.value)
-    picture = results.write_figure(report.draw(audit, pairs))
+    with results.alone():
+        audit = auditor.audit()
+        report.write(audit, limit, results)
+        pairs = report.closest_pairs(audit, generator, _NUM_PAIRS.value)
+        picture = results.write_figure(report.draw(audit, pairs))
     results.show(report.table(audit, limit), f"look at the pairs in {picture}")
     reason = report.refusal(audit, limit)
     if reason:

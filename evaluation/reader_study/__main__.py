@@ -189,7 +189,8 @@ def _score() -> Main:
         study = report.score_study(key, panel, refused)
         written_to = command_line.user_path(output_dir.value or os.path.join(folder, "results"))
         written = Report(written_to, "reader_study", study.protocol, overwrite.value)
-        report.write_report(study, written)
+        with written.alone():
+            report.write_report(study, written)
         written.show(report.screen_summary(study), f"read {written.paths[0]}")
 
     return main

@@ -20,7 +20,7 @@ from typing import Any, Dict
 
 import tensorflow as tf
 
-from common import files
+from common import files, locks
 from model.serving import Painter
 from preprocessing.data import maps, taxonomy
 from synthesis.export import model_card
@@ -149,12 +149,13 @@ def export(generator: TrainedGenerator, output_dir: str, overwrite: bool = False
       `output_dir`.
 
     Raises:
-      ValueError: the folder exists.
+      ValueError: the folder exists, or another process exports to it.
     """
     target = pathlib.Path(output_dir)
-    if target.exists() and not overwrite:
-        raise ValueError(f"{target}: exists; choose another --output_dir or pass --overwrite")
-    with files.replacing(target) as temporary, tempfile.TemporaryDirectory() as folder:
+    alone = locks.only_writer(target.absolute().parent, "export", of=target.name)
+    with alone, files.replacing(target) as temporary, tempfile.TemporaryDirectory() as folder:
+        if target.exists() and not overwrite:
+            raise ValueError(f"{target}: exists; choose another --output_dir or pass --overwrite")
         asset = os.path.join(folder, ASSET)
         pathlib.Path(asset).write_text(
             json.dumps(describe_codes(generator), indent=2), encoding="utf-8"
