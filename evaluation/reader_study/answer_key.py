@@ -7,9 +7,9 @@ A study is a folder:
                                   handed out
   answers/                        what readers hand in
 
-Answers are JSON: {"content": {...}, "seal": hex}. The seal is the SHA-256 of the
-reader's token and the content, so a file that was changed, or made without the page,
-is found out. The token is in the reader's own page: the seal keeps others from writing
+Answers are JSON: {"content": {...}, "seal": hex}. The seal is the HMAC-SHA256
+of the content under the reader's token, so a file that was changed, or made without the
+page, is found out. The token is in the reader's own page: the seal keeps others from writing
 answers in a reader's name, it cannot keep readers from lying.
 """
 
@@ -207,7 +207,9 @@ class Refused(NamedTuple):
 def seal(content: Mapping[str, Any], token: str) -> str:
     """Returns the seal of a file's content, as JavaScript's `JSON.stringify` writes it."""
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(f"{token}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+    return hmac.new(
+        token.encode("utf-8"), text.encode("utf-8", "surrogatepass"), hashlib.sha256
+    ).hexdigest()
 
 
 def _choice(trial: Trial, value: Any) -> Choice:

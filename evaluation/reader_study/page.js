@@ -9,14 +9,13 @@
   const byId = (id) => document.getElementById(id);
 
   // SHA-256 (FIPS 180-4): crypto.subtle is missing on pages that come over plain HTTP.
-  function sha256(text) {
+  function sha256(bytes) {
     const primes = [];
     for (let n = 2; primes.length < 64; n++) if (primes.every((p) => n % p)) primes.push(n);
     const fraction = (x) => ((x - Math.floor(x)) * 2 ** 32) | 0;
     const hash = primes.slice(0, 8).map((p) => fraction(Math.sqrt(p)));
     const k = primes.map((p) => fraction(Math.cbrt(p)));
     const rotate = (x, n) => (x >>> n) | (x << (32 - n));
-    const bytes = new TextEncoder().encode(text);
     const padded = new Uint8Array(((bytes.length + 72) >> 6) << 6);
     padded.set(bytes);
     padded[bytes.length] = 0x80;
@@ -44,7 +43,22 @@
       }
       [a, b, c, d, e, f, g, h].forEach((x, i) => { hash[i] = (hash[i] + x) | 0; });
     }
-    return hash.map((x) => (x >>> 0).toString(16).padStart(8, "0")).join("");
+    const digest = new DataView(new ArrayBuffer(32));
+    hash.forEach((x, i) => digest.setInt32(4 * i, x));
+    return new Uint8Array(digest.buffer);
+  }
+
+  // HMAC-SHA256 (RFC 2104), hex; the key is at most 64 bytes long.
+  function hmac(key, text) {
+    const encoder = new TextEncoder();
+    const pad = (filler, bytes) => {
+      const padded = new Uint8Array(64 + bytes.length).fill(filler, 0, 64);
+      encoder.encode(key).forEach((x, i) => { padded[i] ^= x; });
+      padded.set(bytes, 64);
+      return padded;
+    };
+    const digest = sha256(pad(0x5c, sha256(pad(0x36, encoder.encode(text)))));
+    return Array.from(digest, (x) => x.toString(16).padStart(2, "0")).join("");
   }
 
   // What is kept and, at the end, handed in. Integers and texts only: the seal is over
@@ -56,7 +70,7 @@
   const answerTo = (trial) => state.answers.find((answer) => answer.trial === trial.id);
   const now = () => new Date().toISOString().slice(0, 19) + "Z";
   const plural = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
-  const sealed = () => ({ content: state, seal: sha256(`${study.token}\n${JSON.stringify(state)}`) });
+  const sealed = () => ({ content: state, seal: hmac(study.token, JSON.stringify(state)) });
 
   // --- Images: within the page, or sent after it by the server, in the order in which they
   // are needed.
