@@ -8,14 +8,17 @@ are kept at one size on disk.
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
 import pathlib
+import zipfile
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
+from common import files
 from preprocessing.data import records, taxonomy
 from preprocessing.data.manifest import SPLITS
 from synthesis import generation
@@ -127,21 +130,32 @@ def read_images(
     what = "synthetic" if synthetic else "photographs"
     stem = pathlib.Path(cache_dir) / f"{digest[:16]}_{kind}_{split}_{size}_{what}"
     table, pixels = stem.with_suffix(".npz"), stem.with_suffix(".uint8")
-    if not table.exists():
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        temporary = stem.with_suffix(f".{os.getpid()}.tmp")
+    if table.exists():
         try:
-            columns = _decode_to_file(data_dir, kind, split, size, synthetic, temporary)
-            if not len(columns["digests"]):
-                what = "synthetic image" if synthetic else "photograph"
-                raise ValueError(f"{data_dir}: no {what} in {kind}/{split}")
-            temporary.replace(pixels)
-        finally:
-            temporary.unlink(missing_ok=True)
-        with open(temporary, "wb") as file:
-            np.savez(file, **columns)
-        temporary.replace(table)
-    columns = dict(np.load(table))
+            return _read_cached(table, pixels, size)
+        except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            logging.warning("%s: damaged (%s); the images are decoded again", table, error)
+    with files.replacing(pixels) as temporary:
+        columns = _decode_to_file(data_dir, kind, split, size, synthetic, temporary)
+        if not len(columns["digests"]):
+            what = "synthetic image" if synthetic else "photograph"
+            raise ValueError(f"{data_dir}: no {what} in {kind}/{split}")
+    file = io.BytesIO()
+    np.savez(file, **columns, kept=files.sha256_of(pixels))
+    files.write_bytes(table, file.getvalue())
+    return _read_cached(table, pixels, size)
+
+
+def _read_cached(table: pathlib.Path, pixels: pathlib.Path, size: int) -> Images:
+    """Reads decoded images.
+
+    Raises:
+      ValueError, OSError, EOFError, KeyError, TypeError, BadZipFile: they are not what was kept.
+    """
+    with np.load(table) as kept:
+        columns = dict(kept)
+    if files.sha256_of(pixels) != str(columns.pop("kept")):
+        raise ValueError(f"the digest of {pixels.name} is another")
     shape = (len(columns["digests"]), size, size, 3)
     return Images(pixels=np.memmap(pixels, np.uint8, "r", shape=shape), **columns)
 

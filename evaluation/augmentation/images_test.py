@@ -57,6 +57,25 @@ class ImagesTest(absltest.TestCase):
             self._read(size=16, cache=cache)
         self.assertEmpty(list(pathlib.Path(cache).glob("*.tmp")))
 
+    def test_a_damaged_cache_is_made_again(self):
+        cache = pathlib.Path(self.create_tempdir().full_path)
+        first = self._read(cache=cache)
+        for suffix, damage in (
+            (".npz", lambda content: content[:-100]),
+            (".npz", lambda content: b""),
+            (".uint8", lambda content: content[:-100]),
+            (".uint8", lambda content: content[:-1] + bytes([content[-1] ^ 1])),
+        ):
+            (path,) = cache.glob(f"*{suffix}")
+            content = damage(path.read_bytes())
+            path.unlink()  # `first` looks at it still
+            path.write_bytes(content)
+            with self.assertLogs(level="WARNING") as logged:
+                again = self._read(cache=cache)
+            self.assertRegex(logged.output[0], "npz: damaged .*; the images are decoded again")
+            np.testing.assert_array_equal(first.pixels, again.pixels)
+            np.testing.assert_array_equal(first.digests, again.digests)
+
     def test_sizes(self):
         self.assertEqual(self._read(size=20).pixels.shape, (8, 20, 20, 3))
 

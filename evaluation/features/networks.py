@@ -13,12 +13,14 @@ import json
 import os
 import pathlib
 import tempfile
+import zipfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_gan as tfgan
 import tensorflow_hub as hub
+from absl import logging
 
 from common import files, progress
 from evaluation.features.image_sets import ImageSet
@@ -248,14 +250,12 @@ class FeatureExtractor:
         """
         key = {**self.protocol, "images": images.digest}
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-        path = pathlib.Path(self.cache_dir or ".") / f"{name}.npy"
+        path = pathlib.Path(self.cache_dir or ".") / f"{name}.npz"
         if self.cache_dir and path.exists():
             try:
-                cached = np.load(path)
-                if len(cached) == len(images):
-                    return cached
-            except (ValueError, OSError, EOFError):
-                pass  # cut short; computed again
+                return _read_cached(path, len(images))
+            except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+                logging.warning("%s: damaged (%s); the features are computed again", path, error)
         features = self._compute(images)
         bad = int((~np.isfinite(features).all(axis=1)).sum())
         if bad:
@@ -264,7 +264,7 @@ class FeatureExtractor:
             )
         if self.cache_dir:
             file = io.BytesIO()
-            np.save(file, features)
+            np.savez(file, features=features, digest=_digest_of_features(name, features))
             files.write_bytes(path, file.getvalue())
         return features
 
@@ -285,6 +285,28 @@ class FeatureExtractor:
                 if batch_size == 1:
                     raise
                 batch_size //= 2
+
+
+def _digest_of_features(name: str, features: np.ndarray) -> str:
+    """Identifies features of the images and the protocol that a file's name stands for."""
+    digest = hashlib.sha256(f"{name} {features.dtype} {features.shape}".encode())
+    digest.update(np.ascontiguousarray(features).tobytes())
+    return digest.hexdigest()
+
+
+def _read_cached(path: pathlib.Path, number: int) -> np.ndarray:
+    """Reads features that were kept.
+
+    Raises:
+      ValueError, OSError, EOFError, KeyError, BadZipFile: they are not what was kept.
+    """
+    with np.load(path) as kept:
+        features = kept["features"]
+        if len(features) != number or str(kept["digest"]) != _digest_of_features(
+            path.stem, features
+        ):
+            raise ValueError("its digest does not fit")
+    return features
 
 
 def _largest_batch() -> int:

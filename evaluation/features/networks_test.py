@@ -171,10 +171,32 @@ class ExtractTest(parameterized.TestCase):
         extractor = FeatureExtractor(self.network, cache_dir=folder)
         first = extractor.extract(_images())
         (name,) = os.listdir(folder)
-        with open(os.path.join(folder, name), "r+b") as file:
-            file.truncate(50)
-        again = extractor.extract(_images())
-        np.testing.assert_array_equal(first, again)
+        path = os.path.join(folder, name)
+        with np.load(path) as kept:
+            digest = kept["digest"]
+
+        def cut():
+            with open(path, "r+b") as file:
+                file.truncate(50)
+
+        def keep(features):
+            return lambda: np.savez(path, features=features, digest=digest)
+
+        for damage in (
+            *(cut, keep(first[:, :3]), keep(first[::-1]), keep(first + 1), keep(first * np.nan)),
+            lambda: np.savez(path, features=first),
+        ):
+            damage()
+            with self.assertLogs(level="WARNING") as logged:
+                again = extractor.extract(_images())
+            self.assertRegex(logged.output[0], "npz: damaged .*; the features are computed again")
+            np.testing.assert_array_equal(first, again)
+        # Another's features, under this name.
+        extractor.extract(_images(seed=1))
+        (other,) = set(os.listdir(folder)) - {name}
+        os.replace(os.path.join(folder, other), path)
+        with self.assertLogs(level="WARNING"):
+            np.testing.assert_array_equal(first, extractor.extract(_images()))
 
     def test_nan_is_an_error_and_not_cached(self):
         folder = self.create_tempdir().full_path

@@ -103,6 +103,10 @@ def extrapolated_frechet_distance(
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Returns the unbiased squared MMD with the cubic kernel (KID), by tf-gan.
 
+    tf-gan's is the mean of the unbiased estimates of equal blocks of at most 1,000 of each
+    side; with more images it differs a little from the estimate over all pairs at once
+    (0.0447 and 0.0439 were seen of the same images).
+
     Args:
       first: [N, d].
       second: [M, d].
