@@ -40,10 +40,12 @@ class ModelCardTest(absltest.TestCase):
         path.write_text(json.dumps({"protocol": protocol, **content}))
 
     def test_what_is_known_and_what_is_not(self):
+        encoder = self.generator.description["config"]["encoder"]
+        encoder["base_filters"] = 0
         card = model_card.render(self.generator)
         beside = "trained beside an encoder, which is not part of this model"
         self.assertNotIn(beside, card)
-        self.generator.description["config"]["encoder"]["base_filters"] = 4
+        encoder["base_filters"] = 4
         self.assertIn(beside, model_card.render(self.generator))
         testing_pages.check_text(card)
         self.assertIn("24 training crops", card)
