@@ -88,6 +88,11 @@ def _print_report(report: importing.Report, input_dir: str, output: str, rejecte
     _print_labels(report)
     for title, counts in (("ROIs", report.roi_sources), ("skin type", report.skin_type_sources)):
         print(f"{title}: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+    annotated = sum(row.monk is not None for row in report.photographs)
+    if annotated:
+        print(
+            f"Monk skin tone: {annotated} annotated, {len(report.photographs) - annotated} unknown"
+        )
     both, equal, near = report.agreement
     if both:
         print(

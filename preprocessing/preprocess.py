@@ -103,6 +103,9 @@ def _print_summary(info: records.DatasetInfo, output_dir: str) -> None:
             print(f"{count} crops of unknown skin type: in no comparison by skin type")
         elif manifest.is_estimated(source):
             print(f"{count} crops of a skin type that is an estimate from their colour ({source})")
+    annotated = sum(info.monk.get("crops", {}).values())
+    if annotated:
+        print(f"{annotated} crops have an annotated Monk skin tone")
     partial = info.notes["crops_showing_part_of_roi"]
     if partial:
         print(f"{partial} crops show part of their ROI: it is longer than the photograph is high")

@@ -21,6 +21,7 @@ from preprocessing.data import taxonomy
 REQUIRED_COLUMNS = (
     *("case_id", "patient_id", "image_id", "image", "condition", "fitzpatrick", "rois"),
 )
+MONK_TONES = tuple(range(1, 11))
 _OPTIONAL_COLUMNS = ("split", "synthetic", "fitzpatrick_source", "ita", "monk")
 SPLITS = ("train", "validation", "test")
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
@@ -229,6 +230,15 @@ def parse_fitzpatrick(text: str) -> Optional[int]:
     return _parse_step("fitzpatrick", text, taxonomy.FITZPATRICK_TYPES[-1])
 
 
+def parse_monk(text: str, column: str = "monk") -> Optional[int]:
+    """Parses a Monk skin tone; empty is unknown, "3" and "3.0" are tone 3.
+
+    Raises:
+      ValueError: anything else; it names the column.
+    """
+    return _parse_step(column, text, MONK_TONES[-1])
+
+
 def _parse_synthetic(text: str) -> bool:
     """Parses "1", "true", "0", "false" or nothing."""
     if text.lower() not in ("", "0", "1", "false", "true"):
@@ -279,7 +289,7 @@ def _parse_row(cells: Dict[str, str], row: int, folder: pathlib.Path) -> Photogr
         synthetic=synthetic,
         fitzpatrick_source=source,
         ita=_parse_number("ita", cells.get("ita", ""), -180, 180),
-        monk=_parse_step("monk", cells.get("monk", ""), 10),
+        monk=parse_monk(cells.get("monk", "")),
         extra={key: value for key, value in cells.items() if key not in known},
         row=row,
     )

@@ -370,6 +370,7 @@ class DatasetInfo:
         show their lesion only in part.
       skin_type_sources: examples by kind and who says their skin type, one of
         `manifest.SKIN_TYPE_SOURCES`.
+      monk: examples by kind and annotated Monk skin tone (as text).
     """
 
     image_size: int
@@ -382,6 +383,7 @@ class DatasetInfo:
     notes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     skin_type_sources: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    monk: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         """Returns the text of `dataset.json`."""

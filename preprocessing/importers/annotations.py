@@ -96,15 +96,15 @@ def _heaviest(totals: Mapping[str, float], names: Sequence[str]) -> List[str]:
     return sorted(name for name in names if totals.get(name, 0.0) > most - _TIE)
 
 
-def median_skin_type(types: Sequence[int]) -> Optional[int]:
-    """Returns the median Fitzpatrick type, or None without any.
+def median_step(steps: Sequence[int]) -> Optional[int]:
+    """Returns the median of Fitzpatrick types or Monk skin tones, or None without any.
 
-    The median of an even number may lie between two types; the darker counts, as at
+    The median of an even number may lie between two steps; the darker counts, as at
     the thresholds of `skin.fitzpatrick_from_ita`.
     """
-    if not types:
+    if not steps:
         return None
-    return math.floor(float(np.median(types)) + 0.5)
+    return math.floor(float(np.median(steps)) + 0.5)
 
 
 @dataclasses.dataclass(frozen=True, order=True)

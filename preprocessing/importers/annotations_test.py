@@ -62,7 +62,7 @@ class SkinTypeTest(parameterized.TestCase):
         ([2, 4], 3),
     )
     def test_median_and_the_darker_of_two(self, types, expected):
-        self.assertEqual(annotations.median_skin_type(types), expected)
+        self.assertEqual(annotations.median_step(types), expected)
 
 
 class BoxesTest(parameterized.TestCase):

@@ -278,7 +278,7 @@ def _types(said: Iterable[Union[Image, Marking]]) -> List[int]:
 def _skin_types(sheet: Sheet) -> Dict[str, int]:
     """Returns the skin type that each annotator gave: the median over their boxes."""
     medians = {
-        annotator: annotations.median_skin_type(_types(markings))
+        annotator: annotations.median_step(_types(markings))
         for annotator, markings in sheet.by_annotator().items()
     }
     return {annotator: median for annotator, median in medians.items() if median}
@@ -311,7 +311,7 @@ def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[
         image_id=name,
         image=path,
         condition=condition,
-        fitzpatrick=annotations.median_skin_type(
+        fitzpatrick=annotations.median_step(
             _types(sheet.images) or list(_skin_types(sheet).values())
         ),
         rois=rois,

@@ -14,14 +14,15 @@ the winner's share of the weight, 0..1.
 
 The skin type is the median of the dermatologists' estimates (the darker of two),
 which say how the skin looks; else the person's own answer about sunburn and tan, of
-source "self_reported".
+source "self_reported". The Monk skin tone is the median of what annotators in India and
+in the US said.
 """
 
 import ast
 import pathlib
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from preprocessing.data import taxonomy
+from preprocessing.data import manifest, taxonomy
 from preprocessing.data.manifest import Photograph, Rejection
 from preprocessing.importers import annotations, files, formats
 from preprocessing.importers.formats import Contents, Entry, Format
@@ -31,6 +32,7 @@ _DERMATOLOGISTS = ("1", "2", "3")
 _IMAGES = ("image_1_path", "image_2_path", "image_3_path")
 _GRADABLE = "dermatologist_gradable_for_skin_condition_"
 _SKIN_TYPE = "dermatologist_fitzpatrick_skin_type_label_"
+_MONK = ("monk_skin_tone_label_india", "monk_skin_tone_label_us")
 _NAMES = "dermatologist_skin_condition_on_label_name"
 _CONFIDENCES = "dermatologist_skin_condition_confidence"
 _WEIGHTS = "weighted_skin_condition_label"
@@ -127,8 +129,13 @@ def _skin_type(cells: Mapping[str, str]) -> Tuple[Optional[int], str]:
     estimates = [formats.parse_skin_type(cells[_SKIN_TYPE + number]) for number in _DERMATOLOGISTS]
     known = [value for value in estimates if value]
     if known:
-        return annotations.median_skin_type(known), formats.ANNOTATED
+        return annotations.median_step(known), formats.ANNOTATED
     return formats.parse_skin_type(cells["fitzpatrick_skin_type"]), formats.SELF_REPORTED
+
+
+def _monk(cells: Mapping[str, str]) -> Optional[int]:
+    labels = [manifest.parse_monk(cells.get(column, ""), column) for column in _MONK]
+    return annotations.median_step([label for label in labels if label])
 
 
 def _parse(cells: Mapping[str, str], row: int, mapping: LabelMapping) -> List[Entry]:
@@ -147,6 +154,7 @@ def _parse(cells: Mapping[str, str], row: int, mapping: LabelMapping) -> List[En
                 image=cells[column],
                 condition=condition,
                 fitzpatrick=skin_type,
+                monk=_monk(cells),
                 extra={"condition_share": f"{share:.2f}", **formats.extra_columns(cells)},
                 row=row,
             ),

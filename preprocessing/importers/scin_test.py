@@ -79,6 +79,16 @@ class ScinTest(parameterized.TestCase):
         contents = self._read([_case(**(case or {}))], [_label(**label)], overrides)
         return contents.entries, " | ".join(one.reason for one in contents.rejections)
 
+    @parameterized.parameters(("3.0", "4.0", 4), ("2", "", 2), ("", "", None), ("1", "9", 5))
+    def test_monk(self, india, us, expected):
+        labels = {"monk_skin_tone_label_india": india, "monk_skin_tone_label_us": us}
+        contents = self._read([_case()], [{**_label(), **labels}])
+        self.assertEqual(contents.entries[0].photograph.monk, expected)
+
+    def test_a_monk_skin_tone_that_is_none(self):
+        contents = self._read([_case()], [{**_label(), "monk_skin_tone_label_us": "11"}])
+        self.assertIn("monk_skin_tone_label_us: '11' is not 1..10", contents.rejections[0].reason)
+
     def test_a_case_of_three_photographs(self):
         contents = self._read(
             [_case("x"), _case(images=("11", "12", "13"))], [_label(), _label("x")]

@@ -138,6 +138,14 @@ def estimated_types(looks: Sequence[Look]) -> Histogram:
     return _by_type([look.estimated_type for look in looks])
 
 
+def monk_tones(looks: Sequence[Look]) -> Histogram:
+    """Photographs by annotated Monk skin tone 1 to 10."""
+    tones = [look.row.monk for look in looks]
+    return Histogram(
+        list(map(str, manifest.MONK_TONES)), list(map(tones.count, manifest.MONK_TONES))
+    )
+
+
 def angles(looks: Sequence[Look]) -> Histogram:
     """Counts photographs by ITA, bins of 5 degrees from -90 to 90."""
     values = [look.ita for look in looks if look.ita is not None]

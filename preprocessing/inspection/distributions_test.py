@@ -65,6 +65,10 @@ class SkinTest(absltest.TestCase):
         table = distributions.type_agreement(looks)
         self.assertEqual(np.argwhere(table).tolist(), [[0, 1], [2, 2]])
 
+    def test_monk(self):
+        looks = [_look(), _look(monk=2), _look(monk=10), _look(monk=2)]
+        self.assertEqual(distributions.monk_tones(looks).counts, [0, 2, *[0] * 7, 1])
+
     def test_marks_lie_between_the_types(self):
         types = distributions.angle_types()
         for mark, kind in zip(distributions.angle_marks(), range(1, 6)):

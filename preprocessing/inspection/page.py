@@ -115,6 +115,12 @@ def _charts(inspection: Inspection, given: str) -> Dict[str, charts.Chart]:
         ),
         "places": charts.heat_map("Where ROI boxes lie", distributions.box_places(looks)),
     }
+    if any(look.row.monk for look in looks):
+        found["monk"] = simple(
+            "Photographs by annotated Monk skin tone",
+            distributions.monk_tones(looks),
+            "Monk skin tone",
+        )
     if not inspection.from_records:
         found["sides"] = simple(
             "Photographs by their shorter side",

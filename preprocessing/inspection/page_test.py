@@ -128,6 +128,13 @@ class RenderTest(absltest.TestCase):
         html = page.render(self.found._replace(looks=[self.found.looks[11]], pairs=[]))
         self.assertIn("skin type; what the manifest holds was estimated on import.", html)
 
+    def test_monk_skin_tones_where_they_are_annotated(self):
+        self.assertNotIn("Monk", self.html)
+        first = self.found.looks[0]
+        row = dataclasses.replace(first.row, monk=7)
+        looks = [first._replace(row=row), *self.found.looks[1:]]
+        self.assertIn("Annotated Monk skin tone", page.render(self.found._replace(looks=looks)))
+
     def test_records(self):
         crops = {"train": 5, "validation": 0, "test": 2}
         html = page.render(self.found._replace(from_records=True, crops=crops))

@@ -68,6 +68,7 @@ def write_dataset_files(
     digest = hashlib.sha256()
     sheet = contact_sheet.ContactSheet()
     sources: Dict[str, Dict[str, int]] = {}
+    monk: Dict[str, Dict[str, int]] = {}
     rejected = partial = enlarged = 0
     size_column = shards.CROP_COLUMNS.index("size")
     for name, done in zip(names, job.results(names)):
@@ -75,6 +76,7 @@ def write_dataset_files(
             digest.update(f"{kind}/{name} {done['outputs'][f'{kind}/{name}']['sha256']}\n".encode())
             add_counts(counts[kind].setdefault(done["split"], {}), done["counts"][kind])
         add_counts(sources, done["sources"])
+        add_counts(monk, done["monk"])
         for thumbnail in done["thumbnails"]:
             sheet.add(*thumbnail)
         rejected += len(done["rejections"])
@@ -110,6 +112,7 @@ def write_dataset_files(
             "crops_enlarged": enlarged,
         },
         skin_type_sources=sources,
+        monk=monk,
     )
     files.write_text(folder / "dataset.json", info.to_json())
     return info

@@ -21,6 +21,7 @@ def _shard(name, split, visible):
         "photographs": 3,
         "counts": {"crops": {"Acne": {"3": 2}}, "full": {"Acne": {"3": 1, "0": 1}}},
         "sources": {"crops": {"pair": 2}, "full": {"pair": 1, "unknown": 1}},
+        "monk": {"crops": {"7": 2}, "full": {"7": 1}},
         "crops": [[split, "i", 0, 0, 9, 1, 0.0, visible]] * 2,
         "rejections": [[7, "i", "i.jpg", "crop", "why"]],
         "thumbnails": [["Acne", 3, thumbnail]],
@@ -61,6 +62,7 @@ class WriteDatasetFilesTest(absltest.TestCase):
         )
         sources = {"crops": {"pair": 6}, "full": {"pair": 3, "unknown": 3}}
         self.assertEqual(info.skin_type_sources, sources)
+        self.assertEqual(info.monk, {"crops": {"7": 6}, "full": {"7": 3}})
         lines = "".join(f"crops/{n} c{n}\nfull/{n} f{n}\n" for n in "abc")
         self.assertEqual(info.digest, hashlib.sha256(lines.encode()).hexdigest())
         self.assertEqual(records.read_info(str(work)), info)

@@ -13,8 +13,8 @@ from preprocessing.sharding.plans import Settings
 
 # The share of background needs no fine mask.
 _MASK_SIDE = 48
-# Longer side, pixels, that a JPEG is decoded at for its thumbnail: of 1600x1200 that
-# takes half of the time, and two of the hash's 64 bits differ at most (of 120, one 4).
+# Longer side, pixels, that a JPEG is decoded at for its thumbnail, at least: of 1600x1200
+# that takes half of the time.
 _SIDE_FOR_THUMBNAIL = 128
 
 

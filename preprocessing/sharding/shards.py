@@ -86,6 +86,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
       split, photographs: of the plan, the latter as their number.
       counts: of records, by kind, condition and skin type.
       sources: of their skin types, counted by kind.
+      monk: Monk skin tones, where annotated, counted by kind.
       crops: rows of `crops.csv`.
       rejections: `manifest.Rejection` fields.
       thumbnails: [condition, skin type, base64 JPEG of crop and map side by side].
@@ -96,6 +97,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
     rejections: List[List[Any]] = []
     examples: Dict[Tuple[str, int], List[records.Record]] = {}
     sources: Dict[str, Dict[str, int]] = {kind: collections.Counter() for kind in KINDS}
+    monk: Dict[str, Dict[str, int]] = {kind: collections.Counter() for kind in KINDS}
     for row in plan.photographs:
         done = photograph_records.process_photograph(row, plan.image_dir, plan.settings)
         rejections.extend(list(rejection) for rejection in done.rejections)
@@ -105,6 +107,8 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
                 data = tfrecords.frame(records.serialize(record))
                 written[kind].append(data, record.condition, record.fitzpatrick)
                 sources[kind][record.fitzpatrick_source] += 1
+                if record.monk:
+                    monk[kind][str(record.monk)] += 1
         for record in done.crops[:1]:  # Windows of one photograph look alike.
             kept = examples.setdefault((record.condition, record.fitzpatrick), [])
             if len(kept) < _THUMBNAILS_PER_SHARD:
@@ -121,6 +125,7 @@ def write_records(fields: Mapping[str, Any], outputs: Outputs) -> Content:
         "photographs": len(plan.photographs),
         "counts": {kind: file.counts for kind, file in written.items()},
         "sources": sources,
+        "monk": monk,
         "crops": crops,
         "rejections": rejections,
         "thumbnails": [[*key, _side_by_side(record)] for key, record in shown],
