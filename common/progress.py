@@ -9,6 +9,28 @@ from typing import Any, Callable, Iterable, Iterator, Optional
 import tqdm
 
 
+class _Bar(tqdm.tqdm):
+    """A bar whose rate and remaining time leave out what came before the first items.
+
+    Workers that start, networks that load and compile are no measure of what is to come.
+    """
+
+    n: float
+    initial: float
+    _begun = False
+
+    def update(self, n: float = 1) -> Optional[bool]:
+        """Counts `n` more; returns whether that was shown."""
+        if self.disable or not n or self._begun:
+            return super().update(n)
+        self._begun = True
+        self.n = self.initial = self.last_print_n = self.n + n
+        self.last_print_t = self._time()
+        if self.last_print_t < self.start_t + self.delay:
+            return None
+        return self.refresh()
+
+
 def bar(
     items: Optional[Iterable[Any]] = None,
     total: Optional[int] = None,
@@ -26,7 +48,7 @@ def bar(
       **options: further ones of tqdm.
     """
     options = {"disable": None, "smoothing": 0.1, **options}
-    return tqdm.tqdm(items, total=total, desc=what, unit=f" {unit}" if unit else "it", **options)
+    return _Bar(items, total=total, desc=what, unit=f" {unit}" if unit else "it", **options)
 
 
 @contextlib.contextmanager
@@ -62,7 +84,11 @@ def watching(
             ended = shown.disable
             while not ended:
                 ended = stop.wait(0.5)
-                shown.update(count() - shown.n)
+                more = count() - shown.n
+                if more:
+                    shown.update(more)
+                else:
+                    shown.refresh()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

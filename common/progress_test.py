@@ -28,6 +28,17 @@ class ProgressTest(absltest.TestCase):
             self.assertEqual(list(items), [2, 3])
         self.assertRegex(self.terminal.getvalue(), r"drawing: 100%.*3/3 .* photographs/s")
 
+    def test_what_comes_before_the_first_item_is_in_no_estimate(self):
+        clock = [0.0]
+        with self._on(self.terminal), mock.patch("tqdm.std.time", lambda: clock[0]):
+            bar = progress.bar(total=101, unit="images")
+            for seconds in (1000, 1, 1):  # One compiles for long.
+                clock[0] += seconds
+                bar.update()
+            self.assertRegex(self.terminal.getvalue(), r"1/101 \[16:40<\?, +\? images/s\]")
+            self.assertRegex(self.terminal.getvalue(), r"3/101 \[16:42<01:38, .*1.00.* images")
+            bar.close()
+
     def test_says_what_is_done_until_it_is(self):
         with self._on(self.terminal):
             with progress.doing("saving"):

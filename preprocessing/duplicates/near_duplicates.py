@@ -280,7 +280,7 @@ def find_pairs(thumbnails: np.ndarray, groups: Sequence[str]) -> List[Pair]:
         return []
     pairs: List[Pair] = []
     workers = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-    with workers, progress.bar(None, 2 * count, "near-duplicates", "photographs", delay=2) as bar:
+    with workers, progress.bar(None, 2 * count, "comparing photographs", "steps", delay=2) as bar:
 
         def look(block: np.ndarray) -> Landmarks:
             return landmarks.find(thumbnails[block], block[0])
