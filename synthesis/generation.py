@@ -408,7 +408,10 @@ def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
             "  two images of one map differ by "
             f"{description['difference_between_images_of_a_map']:.1f} levels of 255 on average"
         )
-    both = f"//preprocessing:preprocess -- --cases=cases.csv,{output_dir}/cases.csv"
+    both = (
+        f"//preprocessing:preprocess -- --cases=cases.csv,{output_dir}/cases.csv "
+        f"--image_dir=PHOTOGRAPHS,{output_dir} --output_dir=..."
+    )
     run_dir = description["generator"]["run_dir"]
     helps = f"//evaluation:augmentation -- --run_dir={run_dir} --synthetic_dir={output_dir}"
     lines.append(f"next: bazel run {both if png else helps}")
