@@ -183,7 +183,8 @@ def part_page(html: str) -> Tuple[bytes, List[bytes]]:
       and the images, JPEG files of one length.
 
     Raises:
-      ValueError, KeyError, TypeError: not such a page.
+      ValueError, KeyError, TypeError: not such a page, or one whose script another version
+        of this program has written: browsers would not run it.
     """
     before, _, rest = html.partition(_DATA_START)
     text, _, after = rest.partition(_DATA_END)
@@ -192,6 +193,8 @@ def part_page(html: str) -> Tuple[bytes, List[bytes]]:
     sizes = {len(one) for one in images}
     if len(sizes) > 1:
         raise ValueError(f"images of {len(sizes)} lengths")
+    if jinja2.utils.markupsafe.escape(content_security_policy()) not in before:
+        raise ValueError("made by another version of this program; build the study again")
     data["images"] = {"count": len(images), "bytes": max(sizes, default=0)}
     text = jinja2.utils.htmlsafe_json_dumps(data)
     return f"{before}{_DATA_START}{text}{_DATA_END}{after}".encode(), images

@@ -81,6 +81,15 @@ class ServerTest(parameterized.TestCase):
         for wrong in (f"{count}-{count + 1}", "2-1", "-1-2", "0", "a-b"):
             self.assertEqual(self._ask("GET", f"{self._address()}/images/{wrong}")[0].status, 404)
 
+    def test_a_page_whose_script_browsers_would_not_run_is_named(self):
+        path = answer_key.page_path(self.folder, "reader_02")
+        html = path.read_text()
+        other = html.replace("script-src &#39;sha256-", "script-src &#39;sha256-A")
+        self.assertNotEqual(other, html)
+        path.write_text(other)
+        with self.assertRaisesRegex(ValueError, "reader_02.html: .*another version"):
+            server.Study(self.key, self.folder, self.store)
+
     def test_a_page_that_is_none_is_named(self):
         path = answer_key.page_path(self.folder, "reader_02")
         path.write_text("<html></html>")
