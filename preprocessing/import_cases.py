@@ -37,8 +37,8 @@ _OUTPUT = flags.DEFINE_string(
 _ESTIMATE = flags.DEFINE_bool(
     "estimate_skin_type",
     False,
-    "Fill unknown Fitzpatrick types from the typology angle (ITA) of the skin outside the lesion, "
-    "marked as estimated. Agreement with dermatologists is moderate.",
+    "Fill unknown Fitzpatrick types from the colour of the skin outside the lesion, marked as "
+    "estimated, and measure its typology angle (ITA). Agreement with dermatologists is low.",
 )
 _MAPPING = flags.DEFINE_string(
     "mapping",

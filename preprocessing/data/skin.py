@@ -8,21 +8,31 @@ coloured light and in dermoscopy.
 The individual typology angle (Chardon et al. 1991, Int. J. Cosmet. Sci. 13:191),
 ITA = atan2(L* - 50, b*) in degrees, with the usual thresholds 55, 41, 28, 10 and
 -30 between the types (Del Bino & Bernerd 2013, Br. J. Dermatol. 169 Suppl. 3:33;
-used for skin photographs by Kinyanjui et al. 2020, MICCAI). The agreement of such
-estimates with the Fitzpatrick types that dermatologists give is only moderate
-(Groh et al. 2021, CVPR workshops): light, camera and tan shift the angle.
+used for skin photographs by Kinyanjui et al. 2020, MICCAI). The agreement of types
+from it with those that dermatologists give is only moderate (Groh et al. 2021, CVPR
+workshops): light, camera and tan shift the angle. On phone photographs it is close to none
+(docs/results/collections.md), so types are estimated from what melanin does to the colours
+of several patches of skin, and not at all where there is none, or where the patches
+disagree.
 """
 
-from typing import Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 from preprocessing.data.manifest import Box
 
 ITA_THRESHOLDS: Tuple[float, ...] = (55.0, 41.0, 28.0, 10.0, -30.0)
 MASK_SIDE = 96
 _MIN_SEEDS = 24
+_PATCH = 12  # Side of a patch of the reduced photograph, pixels.
+_LEAST_SHARE = 0.01  # Of a photograph that must be skin for an estimate.
+# The type is a + b log(G / B) + c log(G) of linear light: melanin takes more of the blue
+# than of the green, and of both. Made by `python -m benchmarks.skin_type_benchmark`.
+CALIBRATION = (0.064, 2.805, -1.139)
+MOST_APART = 2.0  # Types; half of the patches lie within it, or the type is unknown.
 # Of the model of skin, in L* and relative chroma.
 _LEAST_SPREAD = np.array([11.0, 4.5, 4.5], np.float32)
 _MOST_SPREAD = np.array([20.0, 9.0, 9.0], np.float32)
@@ -62,6 +72,11 @@ def lab(image: np.ndarray) -> np.ndarray:
     xyz = _LINEAR[image] @ _TO_XYZ.T
     cubed = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16.0 / 116.0)
     return cubed @ _TO_LAB.T + _LAB_OFFSET
+
+
+def log_light(image: np.ndarray) -> np.ndarray:
+    """Returns the logarithm of linear light, float [..., 3], of sRGB, uint8 [..., 3]."""
+    return np.log(_LINEAR[image] + 1e-4)
 
 
 def reduce(image: Image.Image) -> Tuple[np.ndarray, float]:
@@ -192,10 +207,54 @@ def fitzpatrick_from_ita(degrees: float) -> int:
     return 1 + sum(degrees <= threshold for threshold in ITA_THRESHOLDS)
 
 
-def estimate_fitzpatrick(
+class Tone(NamedTuple):
+    """The colour of the skin outside the lesions.
+
+    Attributes:
+      ita: degrees.
+      patches: float [K, 2], log(G / B) and log(G) of linear light of patches of skin,
+        medians over the middle half of lightness of each.
+    """
+
+    ita: float
+    patches: np.ndarray
+
+    def types(self, calibration: Sequence[float] = CALIBRATION) -> np.ndarray:
+        """Returns the skin type of each patch, float [K], not limited to 1..6."""
+        return calibration[0] + self.patches @ np.array(calibration[1:])
+
+    @property
+    def fitzpatrick(self) -> Optional[int]:
+        """The skin type, 1..6; None where the patches disagree."""
+        low, middle, high = np.percentile(self.types(), (25, 50, 75))
+        if high - low > MOST_APART:
+            return None
+        return int(np.clip(np.rint(middle), 1, 6))
+
+
+def _patches(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """See `Tone`; all skin is one patch where none is covered enough."""
+    found: List[np.ndarray] = []
+    light = log_light(image)
+    height, width = seen.shape
+    places = [
+        np.s_[y : y + _PATCH, x : x + _PATCH]
+        for y in range(0, height, _PATCH)
+        for x in range(0, width, _PATCH)
+    ]
+    for place in [one for one in places if seen[one].sum() >= _PATCH**2 // 2] or [np.s_[:, :]]:
+        colors = light[place][seen[place]]
+        low, high = np.percentile(colors[:, 1], (25, 75))
+        middle = colors[(colors[:, 1] >= low) & (colors[:, 1] <= high)]
+        _, green, blue = np.median(middle, axis=0)
+        found.append(np.array([green - blue, green]))
+    return np.stack(found)
+
+
+def measure_tone(
     image: Image.Image, boxes: Sequence[Box] = (), lesion: Optional[Image.Image] = None
-) -> Optional[Tuple[int, float]]:
-    """Estimates the skin type of a photograph from the skin outside its lesions.
+) -> Optional[Tone]:
+    """Measures the skin of a photograph that hangs together with its lesions.
 
     Args:
       image: RGB photograph.
@@ -204,10 +263,16 @@ def estimate_fitzpatrick(
         whose corners show skin even where a lesion fills the photograph.
 
     Returns:
-      (skin type 1..6, ITA in degrees), or None where too little skin is visible.
+      The tone, or None where too little is seen that is coloured like skin.
     """
     small, scale = reduce(image)
     skin = skin_mask(small, boxes, scale)
+    # A floor or a glove may be like the skin, but apart from it.
+    labels, count = ndimage.label(skin)
+    inside = _inside(boxes, scale, skin.shape, 0.0)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    kept = np.unique(labels[inside]) if boxes else [np.argmax(sizes[1:]) + 1 if count else 0]
+    skin &= np.isin(labels, kept) & _generic(small)
     if lesion is None:
         choices = [_inside(boxes, scale, skin.shape, margin) for margin in (0.1, 0.0)]
     else:
@@ -216,10 +281,24 @@ def estimate_fitzpatrick(
         choices = [np.asarray(resized.filter(ImageFilter.MaxFilter(5))) > 0]
         choices.append(np.asarray(resized) > 0)
     for excluded in choices:
-        degrees = ita(small, skin & ~excluded)
-        if degrees is not None:
-            return fitzpatrick_from_ita(degrees), degrees
+        seen = skin & ~excluded
+        degrees = ita(small, seen)
+        if degrees is not None and seen.mean() >= _LEAST_SHARE:
+            return Tone(degrees, _patches(small, seen))
     return None
+
+
+def estimate_fitzpatrick(
+    image: Image.Image, boxes: Sequence[Box] = (), lesion: Optional[Image.Image] = None
+) -> Optional[Tuple[Optional[int], float]]:
+    """Estimates the skin type of a photograph; see `measure_tone`.
+
+    Returns:
+      (skin type 1..6, or None where patches of skin disagree; ITA in degrees), or None
+      where too little skin is visible.
+    """
+    tone = measure_tone(image, boxes, lesion)
+    return tone and (tone.fitzpatrick, tone.ita)
 
 
 def skin_box(image: Image.Image) -> Box:

@@ -103,6 +103,28 @@ class ItaTest(parameterized.TestCase):
             skin.estimate_fitzpatrick(Image.fromarray(hairy), _LESION)[1], plain, delta=2.0
         )
 
+    @parameterized.parameters((40, 80, 200), (128, 128, 128), (20, 20, 20), (250, 250, 250))
+    def test_unknown_where_nothing_is_coloured_like_skin(self, *color):
+        image = np.full((96, 96, 3), color, np.uint8)
+        image[36:60, 36:60] = (150, 60, 60)
+        self.assertIsNone(skin.estimate_fitzpatrick(Image.fromarray(image), _LESION))
+
+    def test_unknown_where_patches_disagree(self):
+        image = _skin(_TONES[4])
+        image[:, 48:] = _skin(_TONES[6])[:, 48:]
+        image[36:60, 36:60] = (90, 40, 40)
+        tone = skin.measure_tone(Image.fromarray(image), _LESION)
+        apart = tone._replace(patches=np.array([[0.3, -0.5], [0.3, -0.5], [0.5, -4], [0.5, -4]]))
+        self.assertIsNone(apart.fitzpatrick)
+
+    @parameterized.parameters((110, 80, 60), (60, 45, 35))
+    def test_a_floor_apart_from_the_skin_does_not_count(self, *floor):
+        image = _skin(_TONES[2], noise=2.0)
+        alone = skin.estimate_fitzpatrick(Image.fromarray(image[:, :70]), _LESION)
+        image[:, 70:76] = (235, 240, 245)
+        image[:, 76:] = floor
+        self.assertEqual(skin.estimate_fitzpatrick(Image.fromarray(image), _LESION), alone)
+
     def test_a_mask_shows_skin_where_the_box_fills_the_photograph(self):
         image = _skin(_TONES[3])
         lesion = np.zeros((96, 96), np.uint8)

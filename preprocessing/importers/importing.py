@@ -141,7 +141,7 @@ def import_photographs(
     Args:
       format_name: a key of `FORMATS`.
       input_dir: the collection's folder, unpacked.
-      estimate_skin_type: fill unknown skin types from the ITA of the skin.
+      estimate_skin_type: fill unknown skin types from the colour of the skin.
       overrides: condition by label, which win over the collection's own mapping.
       workers: processes; 0 takes one per core.
 
@@ -182,7 +182,7 @@ def import_photographs(
             ]
             kept.append(completed)
             labels[entry.label, row.condition] += 1
-            if row.fitzpatrick and found.estimate:
+            if row.fitzpatrick and found.estimate and found.estimate[0]:
                 skin_types.append((row.fitzpatrick, found.estimate[0]))
     if not kept:
         where = f"{contents.table} row {rejections[0].row}: " if contents.table else ""

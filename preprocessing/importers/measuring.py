@@ -23,13 +23,14 @@ class Measured(NamedTuple):
     Attributes:
       rois: boxes in pixels, inside the photograph.
       roi_source: "boxes" that people drew, "mask" or "skin".
-      estimate: (skin type, ITA in degrees), or None.
+      estimate: (skin type or None, ITA in degrees), or None; see
+        `skin.estimate_fitzpatrick`.
       unusable: why boxes that people drew are not among them.
     """
 
     rois: Tuple[Box, ...]
     roi_source: str
-    estimate: Optional[Tuple[int, float]]
+    estimate: Optional[Tuple[Optional[int], float]]
     unusable: Tuple[str, ...] = ()
 
 

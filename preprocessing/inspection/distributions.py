@@ -134,7 +134,7 @@ def annotated_types(looks: Sequence[Look]) -> Histogram:
 
 
 def estimated_types(looks: Sequence[Look]) -> Histogram:
-    """Photographs by skin type estimated from the ITA, then those without skin to see."""
+    """Photographs by estimated skin type, then those of which it cannot be said."""
     return _by_type([look.estimated_type for look in looks])
 
 

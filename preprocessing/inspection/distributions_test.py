@@ -1,7 +1,7 @@
 import numpy as np
 from absl.testing import absltest
 
-from preprocessing.data import manifest
+from preprocessing.data import manifest, skin
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.inspection import distributions
 from preprocessing.inspection.sources import Inspection, Look
@@ -10,7 +10,8 @@ from preprocessing.inspection.sources import Inspection, Look
 def _look(n=0, boxes=(), skin_type=3, ita=35.0, size=(400, 200), split="train", **fields):
     fields = {"condition": "Acne", **fields}
     row = Photograph("c", f"p{n}", f"i{n}", "", fitzpatrick=skin_type, **fields)
-    return Look(row, split, size, boxes, ita, np.zeros((32, 32), np.uint8))
+    estimated = None if ita is None else skin.fitzpatrick_from_ita(ita)
+    return Look(row, split, size, boxes, ita, np.zeros((48, 48), np.uint8), estimated)
 
 
 def _findings(looks, pairs=None):

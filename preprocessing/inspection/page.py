@@ -167,7 +167,7 @@ def render(inspection: Inspection) -> str:
         **_counts(looks),
         patient_count=f"{len({look.row.patient_id for look in looks}):,}",
         tones=_TONES,
-        skin_legend=[(given, _GIVEN), ("estimated from ITA", _ESTIMATED)],
+        skin_legend=[(given, _GIVEN), ("estimated from colour", _ESTIMATED)],
         charts=_charts(inspection, given),
         agreement=_agreement(looks),
         has_estimates=any(look.row.fitzpatrick for look in looks),

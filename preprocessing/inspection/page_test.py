@@ -21,7 +21,8 @@ def _look(n, condition, skin_type, **fields):
     row = Photograph("c", f"p{n}", f"i{n}", f"{n}.jpg", condition, skin_type, **fields)
     angle = _ANGLES[skin_type - 1] if skin_type else None
     boxes = (Box(0.25, 0.25, 0.75, 0.5),) if skin_type else ()
-    return Look(row, _SPLITS[n % 4], (400, 300), boxes, angle, np.zeros((32, 32), np.uint8))
+    thumbnail = np.zeros((48, 48), np.uint8)
+    return Look(row, _SPLITS[n % 4], (400, 300), boxes, angle, thumbnail, skin_type)
 
 
 def _inspection():

@@ -39,6 +39,7 @@ class Look(NamedTuple):
       boxes: ROIs in shares of width and height, 0..1.
       ita: typology angle of the skin outside the ROIs, degrees; None: not visible.
       thumbnail: see `thumbnails`.
+      estimated_type: skin type estimated from the skin's colour; None: cannot be said.
     """
 
     row: Photograph
@@ -47,11 +48,7 @@ class Look(NamedTuple):
     boxes: Tuple[Box, ...]
     ita: Optional[float]
     thumbnail: np.ndarray
-
-    @property
-    def estimated_type(self) -> Optional[int]:
-        """The skin type that the angle stands for."""
-        return None if self.ita is None else skin.fitzpatrick_from_ita(self.ita)
+    estimated_type: Optional[int] = None
 
     @property
     def has_annotated_type(self) -> bool:
@@ -137,9 +134,8 @@ def _look(
     shares = tuple(Box(b.x0 / width, b.y0 / height, b.x1 / width, b.y1 / height) for b in boxes)
     x, y = image.size
     scaled = [Box(b.x0 * x, b.y0 * y, b.x1 * x, b.y1 * y) for b in shares]
-    estimate = skin.estimate_fitzpatrick(image, scaled)
-    ita = estimate[1] if estimate else None
-    return Look(row, split, size, shares, ita, thumbnails.reduce(image))
+    estimated, ita = skin.estimate_fitzpatrick(image, scaled) or (None, None)
+    return Look(row, split, size, shares, ita, thumbnails.reduce(image), estimated)
 
 
 def _pairs(looks: Sequence[Look]) -> List[near_duplicates.Pair]:
