@@ -5,7 +5,7 @@ Stanford's research use agreement, not for commercial use. The table's first
 column, without name, is `DDI_ID` - 1 and is left out. It names no patients.
 
 `skin_tone` is a pair of Fitzpatrick types: 12, 34 or 56. A map needs one. With
-`--estimate_skin_type` it is the type of the pair that is nearest to the ITA's
+`--estimate_skin_type` it is the type of the pair that is nearest to the estimate
 (`fitzpatrick_source` "pair_estimated"); without, or where no skin can be measured,
 the darker (source "pair"), as at every half between two types.
 """
