@@ -166,7 +166,8 @@ def measure_real(cases: str, image_dir: str) -> None:
         made = list(pool.map(_real_thumbnails, range(len(paths)), paths, chunksize=16))
     sources = [n for n, one in enumerate(made) if len(one) > 1]
     patients = [row.patient_id for row in rows]
-    hits, mistaken = collections.Counter(), collections.Counter()
+    hits: Dict[str, int] = collections.Counter()
+    mistaken: Dict[Tuple[str, ...], int] = collections.Counter()
     begun = time.process_time()
     for turn in range(len(COPIES)):
         kinds = [(turn + k) % len(COPIES) for k in range(len(sources))]
@@ -185,8 +186,8 @@ def measure_real(cases: str, image_dir: str) -> None:
     for kind in COPIES:
         print(f"  {kind}: {hits[kind]} of {len(sources)} found ({hits[kind] / len(sources):.1%})")
     print(f"pairs of different patients, not planted: {len(mistaken)}")
-    for pair, times in mistaken.most_common(20):
-        print(f"  {' '.join(pair)}: in {times} of {len(COPIES)} searches")
+    for ids, times in sorted(mistaken.items(), key=lambda item: -item[1])[:20]:
+        print(f"  {' '.join(ids)}: in {times} of {len(COPIES)} searches")
 
 
 def exponent(results: Sequence[Measured]) -> float:

@@ -83,7 +83,7 @@ def _interval(types: np.ndarray, rounds: List[np.ndarray], patients: np.ndarray)
     """95 % of the kappas of drawn patients, each the mean over all rounds."""
     rng = np.random.default_rng(0)
     rows = [np.flatnonzero(patients == one) for one in range(patients.max() + 1)]
-    kappas = []
+    kappas: List[float] = []
     for _ in range(_REPLICATES):
         drawn = np.concatenate([rows[n] for n in rng.integers(0, len(rows), len(rows))])
         kappas.append(_kappa(types[drawn], rounds[len(kappas) % len(rounds)][drawn]))
@@ -121,14 +121,14 @@ def main(_: Sequence[str]) -> None:
                 [os.path.join(folder, mask) if mask else None for mask in masks],
             )
         )
-    seen = [n for n, tone in enumerate(found) if tone]
-    told = [n for n in seen if found[n].fitzpatrick]
+    told = [(row, tone) for row, tone in zip(rows, found) if tone and tone.fitzpatrick]
+    unseen = sum(tone is None for tone in found)
     print(
-        f"{len(rows)} annotated photographs: no skin is seen in {len(rows) - len(seen)}, patches "
-        f"disagree in {len(seen) - len(told)}"
+        f"{len(rows)} annotated photographs: no skin is seen in {unseen}, patches disagree in "
+        f"{len(rows) - unseen - len(told)}"
     )
-    tones, types = [found[n] for n in told], np.array([rows[n].fitzpatrick for n in told])
-    patients = np.unique([rows[n].patient_id for n in told], return_inverse=True)[1]
+    tones, types = [tone for _, tone in told], np.array([row.fitzpatrick for row, _ in told])
+    patients = np.unique([row.patient_id for row, _ in told], return_inverse=True)[1]
     rounds = [_crossed(tones, types, patients, seed) for seed in range(_ROUNDS)]
     _print(f"estimated, {_FOLDS}-fold by patient, {_ROUNDS} times", types, rounds, patients)
     angles = np.array([skin.fitzpatrick_from_ita(tone.ita) for tone in tones])

@@ -31,7 +31,7 @@ _PATCH = 12  # Side of a patch of the reduced photograph, pixels.
 _LEAST_SHARE = 0.01  # Of a photograph that must be skin for an estimate.
 # The type is a + b log(G / B) + c log(G) of linear light: melanin takes more of the blue
 # than of the green, and of both. Made by `python -m benchmarks.skin_type_benchmark`.
-CALIBRATION = (0.064, 2.805, -1.139)
+CALIBRATION = (0.065, 2.802, -1.139)
 MOST_APART = 2.0  # Types; half of the patches lie within it, or the type is unknown.
 # Of the model of skin, in L* and relative chroma.
 _LEAST_SPREAD = np.array([11.0, 4.5, 4.5], np.float32)
@@ -242,7 +242,9 @@ def _patches(image: np.ndarray, seen: np.ndarray) -> np.ndarray:
         for y in range(0, height, _PATCH)
         for x in range(0, width, _PATCH)
     ]
-    for place in [one for one in places if seen[one].sum() >= _PATCH**2 // 2] or [np.s_[:, :]]:
+    for place in [one for one in places if seen[one].sum() >= _PATCH**2 // 2] or [
+        np.s_[0:height, 0:width]
+    ]:
         colors = light[place][seen[place]]
         low, high = np.percentile(colors[:, 1], (25, 75))
         middle = colors[(colors[:, 1] >= low) & (colors[:, 1] <= high)]
@@ -271,7 +273,8 @@ def measure_tone(
     labels, count = ndimage.label(skin)
     inside = _inside(boxes, scale, skin.shape, 0.0)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    kept = np.unique(labels[inside]) if boxes else [np.argmax(sizes[1:]) + 1 if count else 0]
+    largest = np.argsort(sizes[1:])[-1:] + 1
+    kept = np.unique(labels[inside]) if boxes else largest
     skin &= np.isin(labels, kept) & _generic(small)
     if lesion is None:
         choices = [_inside(boxes, scale, skin.shape, margin) for margin in (0.1, 0.0)]
