@@ -42,7 +42,8 @@ def main(_: Sequence[str]) -> None:
     )
     for line in remarks:
         print(line)
-    print(f"{image_tables.save(table, output)}: {len(table.groups)} conditions")
+    number = len(table.groups)
+    print(f"{image_tables.save(table, output)}: {number} condition{'s' if number > 1 else ''}")
     known = set(records.read_info(data_dir).skin_type_sources.get("crops", {}))
     kind = "skin_type" if known - {manifest.UNKNOWN} else "size"
     print(

@@ -55,26 +55,25 @@ def table(fidelity: Fidelity) -> str:
 
 def draw(fidelity: Fidelity) -> pyplot.Figure:
     """Draws all headline numbers beside those of photographs."""
-    figure, axes = pyplot.subplots(2, 3, figsize=(13.5, 8.2))
+    rows = 2 if fidelity.tone else 1
+    figure, axes = pyplot.subplots(rows, 3, figsize=(13.5, 4.1 * rows))
     if fidelity.tone:
-        _draw_tone(axes[0, 0], fidelity.tone)
-        _draw_types(axes[0, 1], fidelity.tone)
-        _draw_type_change(axes[1, 1], fidelity)
+        (tone, types, lesion), (spectrum, type_change, move) = axes
+        _draw_tone(tone, fidelity.tone)
+        _draw_types(types, fidelity.tone)
+        _draw_type_change(type_change, fidelity)
     else:
-        for one in (axes[0, 0], axes[0, 1], axes[1, 1]):
-            one.set_axis_off()
-        words = "Tone was not measured:\nskin types are unknown"
-        axes[0, 0].text(0.5, 0.5, words, ha="center", va="center", transform=axes[0, 0].transAxes)
-    _draw_lesion(axes[0, 2], fidelity)
-    _draw_spectrum(axes[1, 0], fidelity)
-    _draw_move(axes[1, 2], fidelity)
+        lesion, spectrum, move = axes
+    _draw_lesion(lesion, fidelity)
+    _draw_spectrum(spectrum, fidelity)
+    _draw_move(move, fidelity)
     for one in axes.ravel():
         one.title.set_fontsize(10)
         figures.finish(one, grid=None)
     protocol = fidelity.protocol
     figure.suptitle(
         f"step {fidelity.step:,}; {protocol['num_images']:,} {protocol['map_split']} maps; "
-        f"{protocol['interval']}",
+        f"{protocol['interval']}{'' if fidelity.tone else '; tone was not measured'}",
         fontsize=10,
     )
     figure.tight_layout()
@@ -257,7 +256,7 @@ def draw_examples(fidelity: Fidelity) -> pyplot.Figure:
             one.set_xticks([])
             one.set_yticks([])
         _draw_example(line, example, types)
-    titles = ["boxes: asked for,\nfound", *map(taxonomy.type_name, types), "boxes moved"]
+    titles = ["asked for (solid),\nfound (dashed)", *map(taxonomy.type_name, types), "boxes moved"]
     for one, title in zip(axes[0], titles):
         one.set_title(title, fontsize=8)
     figure.tight_layout(pad=0.4)

@@ -237,10 +237,11 @@ def _fewer(numbers: Mapping[str, Optional[int]], asked: Design, photographs: int
 def _summary(asked: Design, folder: str, material: Material, key: Key, fewer: str) -> str:
     real = sum(not one.synthetic for one in material.pictures.values())
     first_page = answer_key.page_path(folder, next(iter(key.readers)))
+    conditions = len(key.made_from["conditions"])
     lines: List[str] = [
         f"Reader study {key.study}: {len(key.readers)} readers, {real} photographs and "
         f"{len(material.pictures) - real} synthetic images, "
-        f"{len(key.made_from['conditions'])} conditions"
+        f"{conditions} condition{'s' if conditions > 1 else ''}"
     ]
     if asked.real:
         shown = f"{asked.real} + {asked.synthetic} pictures, {asked.repeats} shown twice"
