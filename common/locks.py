@@ -96,10 +96,11 @@ def _create(path: pathlib.Path, lease: Dict[str, Any]) -> None:
     """
     while True:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "x", encoding="utf-8") as file:
                 json.dump(lease, file)
             return
-        except FileExistsError:
+        except (FileExistsError, FileNotFoundError):  # held, or its empty folder just removed
             pass
         try:
             found = _read(path)
@@ -136,7 +137,7 @@ class Lease:
         }
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._made_folder = not path.parent.exists()
         _create(path, self._lease)
         self._thread.start()
 
@@ -165,11 +166,14 @@ class Lease:
             raise ValueError(f"{self._path.parent}: another run has taken over there")
 
     def release(self) -> None:
-        """Gives the lease back, unless somebody has taken over."""
+        """Gives the lease back, unless somebody has taken over; leaves no empty folder."""
         self._stop.set()
         self._thread.join()
         if self._held():
             self._path.unlink()
+            if self._made_folder:
+                with contextlib.suppress(OSError):  # somebody wrote there
+                    self._path.parent.rmdir()
 
 
 @contextlib.contextmanager

@@ -82,7 +82,18 @@ class OnlyWriterTest(parameterized.TestCase):
             with self.assertRaises(KeyboardInterrupt), locks.only_writer(self.folder) as lease:
                 lease.check()
                 raise KeyboardInterrupt
-            self.assertEqual(os.listdir(self.folder), [])
+            self.assertFalse(os.path.exists(self.folder))
+
+    def test_leaves_no_folder_that_it_made_for_nothing(self):
+        made, there, written = (pathlib.Path(self.create_tempdir().full_path, n) for n in "abc")
+        there.mkdir()
+        for folder in (made, there, written):
+            with locks.only_writer(folder):
+                if folder is written:
+                    (folder / "result").touch()
+        self.assertFalse(made.exists())
+        self.assertTrue(there.exists())
+        self.assertEqual(os.listdir(written), ["result"])
 
     def test_not_twice_in_one_process(self):
         with locks.only_writer(self.folder, program="train"):

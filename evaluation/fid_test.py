@@ -37,7 +37,7 @@ class FidProgramTest(absltest.TestCase):
         for name in ("fid.png", "fid_every_checkpoint.csv", "fid_every_checkpoint.png"):
             self.assertGreater((output / name).stat().st_size, 0)
         self.assertLen(list(output.glob("test/events.*")), 2)
-        features = list(pathlib.Path(self.folder, "dermgan", "features").glob("*.npy"))
+        features = list(pathlib.Path(self.folder, "dermgan", "features").glob("*.npz"))
         self.assertLen(features, 5)  # photographs, and two sets of two checkpoints
 
         # Again: out of the cache, the same numbers; another protocol is refused.

@@ -56,6 +56,11 @@ def take_steps(model: DermGAN, steps: int = 3) -> list[dict[str, float]]:
 def assert_same_compiled(name: str, precision: str) -> None:
     """Takes steps compiled by XLA and not, and compares the losses within rounding.
 
+    The losses of the first step are of the same variables. Those of later steps are not to
+    the same precision: Adam's first update has the size of the learning rate and the sign of the
+    gradient, so that gradients that are zero but for rounding move a variable either way
+    (measured in float32: 1e-6 at the first step, up to 2.4e-3 at the third).
+
     Raises:
       AssertionError: they differ.
     """
@@ -63,8 +68,11 @@ def assert_same_compiled(name: str, precision: str) -> None:
         take_steps(build(reduced_config(name, precision=precision, xla=xla)))
         for xla in (False, True)
     )
-    tolerance = 1e-4 if precision == "float32" else 0.05
-    for one, other in zip(plain, compiled):
+    for step, (one, other) in enumerate(zip(plain, compiled)):
+        if precision == "float32":
+            tolerance = 5e-3 if step else 1e-5
+        else:
+            tolerance = 0.05
         for loss, value in one.items():
             # An accuracy jumps by one patch where a logit is near the boundary.
             absolute = 0.05 if loss.startswith("accuracy") else 1e-6
