@@ -48,6 +48,7 @@ MODULES = (
     "model.serving",
     "preprocessing.data.manifest",
     "preprocessing.data.maps",
+    "preprocessing.data.photographs",
     "preprocessing.data.png_encoding",
     "preprocessing.data.records",
     "preprocessing.data.taxonomy",

@@ -19,7 +19,7 @@ import tensorflow as tf
 from absl import logging
 
 from common import files
-from preprocessing.data import records, taxonomy
+from preprocessing.data import photographs, records, taxonomy
 from preprocessing.data.manifest import SPLITS
 from synthesis import generation
 from synthesis.trained_generator import TrainedGenerator
@@ -88,7 +88,10 @@ def _batches(
         decoded = records.stream([shard]).map(decode, tf.data.AUTOTUNE)
         with records.naming(shard, kind):
             for batch in decoded.batch(_BATCH).prefetch(2):
-                yield shard, {name: value.numpy() for name, value in batch.items()}
+                columns = {name: value.numpy() for name, value in batch.items()}
+                marked = [photographs.says_generated(one) for one in columns["image/encoded"]]
+                columns["synthetic"] = columns["synthetic"].astype(bool) | marked
+                yield shard, columns
 
 
 def _decode_to_file(
@@ -99,7 +102,7 @@ def _decode_to_file(
     with open(path, "wb") as file:
         for shard, batch in _batches(data_dir, kind, split, size):
             records.check_synthetic(shard, split, bool(batch["synthetic"].any()))
-            kept = batch["synthetic"].astype(bool) == synthetic
+            kept = batch["synthetic"] == synthetic
             file.write(batch["pixels"][kept].tobytes())
             encoded = batch["image/encoded"][kept]
             columns["digests"] += [hashlib.sha256(one).hexdigest() for one in encoded]

@@ -8,7 +8,7 @@ from absl.testing import absltest
 
 from evaluation.augmentation import images
 from preprocessing.data import records, taxonomy
-from synthesis import trained_generator
+from synthesis import provenance, trained_generator
 from training import testing_data
 
 
@@ -90,6 +90,18 @@ class ImagesTest(absltest.TestCase):
         self._rewrite("test", {"synthetic": True})
         with self.assertRaisesRegex(ValueError, "holds synthetic images; a test split"):
             self._read()
+
+    def test_the_mark_in_an_image_counts_without_the_field(self):
+        marked = provenance.stamp(
+            testing_data.png(np.zeros((32, 32, 3), np.uint8)), provenance.Provenance("0" * 64, 1)
+        )
+        self._rewrite("train", {"image_png": marked})
+        self.assertEqual(self._read("train", synthetic=True).image_ids.tolist(), ["image"])
+        self._rewrite("test", {"image_png": marked})
+        with self.assertRaisesRegex(ValueError, "holds synthetic images; a test split"):
+            self._read()
+        with self.assertRaisesRegex(ValueError, "holds synthetic images; a test split"):
+            list(records.read(self.folder, "full", "test"))
 
     def test_records_that_cannot_be_read(self):
         path = pathlib.Path(records.list_shards(self.folder, "full", "test")[0])

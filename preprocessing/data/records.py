@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, 
 import numpy as np
 from PIL import Image
 
-from preprocessing.data import taxonomy, tfrecords
+from preprocessing.data import photographs, taxonomy, tfrecords
 from preprocessing.data.manifest import SPLITS, Box
 
 if TYPE_CHECKING:
@@ -224,7 +224,11 @@ def naming(path: str, kind: str) -> Iterator[None]:
 def read_file(
     path: str, kind: str, images: bool = True, at_once: int = _READ_AT_ONCE
 ) -> Iterator[Record]:
-    """Yields the records of a file in their order, `at_once` parsed together; see `read`."""
+    """Yields the records of a file in their order, `at_once` parsed together; see `read`.
+
+    An image whose own metadata say that a program made it is synthetic, whatever the record
+    says.
+    """
     import tensorflow as tf
 
     left_out = {"condition/code"}
@@ -247,8 +251,9 @@ def read_file(
             ends = boxes[_BOX_SIDES[0]].row_splits
             columns["boxes"] = _pixel_boxes(shares.numpy(), ends.numpy(), *size)
             for values in zip(*columns.values()):
-                record = dict(zip(columns, values))
-                yield Record(**{"image_png": b"", "map_png": b"", **record})
+                fields = {"image_png": b"", "map_png": b"", **dict(zip(columns, values))}
+                fields["synthetic"] |= photographs.says_generated(fields["image_png"])
+                yield Record(**fields)
 
 
 def _pixel_boxes(

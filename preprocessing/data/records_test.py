@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from preprocessing.data import records, taxonomy, tfrecords
 from preprocessing.data.manifest import Box
 
 
-def _png(array):
+def _png(array, **options):
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG")
+    Image.fromarray(array).save(buffer, "PNG", **options)
     return buffer.getvalue()
 
 
@@ -110,6 +110,18 @@ class ReadTest(_FilesTest):
         self._write(written)
         self._write(written, name="test-00000-of-00001.tfrecord")
         self.assertEqual(self._read(), [written])
+        with self.assertRaisesRegex(ValueError, "test-00000.*: holds synthetic images; a test"):
+            self._read(split="test")
+
+    def test_the_mark_in_an_image_counts_too(self):
+        mark = PngImagePlugin.PngInfo()
+        said = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+        mark.add_itxt("XML:com.adobe.xmp", f'<x Iptc4xmpExt:DigitalSourceType="{said}"/>')
+        written = _record(image_png=_png(_PIXELS, pnginfo=mark))
+        self._write(_record(), written)
+        self.assertEqual([one.synthetic for one in self._read()], [False, True])
+        self.assertEqual([one.synthetic for one in self._read(images=False)], [False, False])
+        self._write(written, name="test-00000-of-00001.tfrecord")
         with self.assertRaisesRegex(ValueError, "test-00000.*: holds synthetic images; a test"):
             self._read(split="test")
 
