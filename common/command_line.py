@@ -48,6 +48,9 @@ _PACKAGES = (
 )
 
 
+LARGEST_SEED = 2**31 - 1  # of those that people give; images' own are 64 bits
+
+
 def user_path(path: str) -> str:
     """Returns a path given on the command line as an absolute path.
 
@@ -71,6 +74,21 @@ def exclude(given: str, others: Sequence[str]) -> None:
         group = f"{name.partition('.')[0]}." if "." in name else name
         if group in others and flags.FLAGS[name].present:
             raise ValueError(f"--{given} and --{name} exclude each other")
+
+
+def whole_numbers(flag: "flags.FlagHolder[List[str]]", least: int, most: int) -> List[int]:
+    """Returns the numbers of a list flag.
+
+    Raises:
+      ValueError: one is no whole number, or is out of its limits.
+    """
+    for text in flag.value:
+        if not re.fullmatch("-?[0-9]{1,18}", text) or not least <= int(text) <= most:
+            raise ValueError(
+                f"--{flag.name}={','.join(flag.value)}: {text!r} is not an integer in the range "
+                f"[{least}, {most}]"
+            )
+    return [int(text) for text in flag.value]
 
 
 _NEEDED = "must have a value other than None"  # what absl says of a required flag

@@ -27,9 +27,11 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "The records, where they are no longer where the program was made."
 )
 _NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", 0, "Images to paint; by default twice the test photographs."
+    "num_images", 0, "Images to paint; by default twice the test photographs.", 0, 1_000_000
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and later of trials.")
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Of maps, images and later of trials.", 0, command_line.LARGEST_SEED
+)
 _REAL_SPLIT = flags.DEFINE_string("real_split", "test", "Photographs to compare with.")
 _MAP_SPLIT = flags.DEFINE_string("map_split", "validation", "Where the maps come from.")
 _HALVES = flags.DEFINE_bool(

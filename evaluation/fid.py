@@ -35,20 +35,28 @@ from training import run_directory
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
 _OUTPUT_DIR = run_flags.define_evaluation_dir()
-_TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.")
+_TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.", 1, 10_000)
 _IMAGES_PER_TRIAL = flags.DEFINE_integer(
-    "images_per_trial", 0, "N; by default nine tenths of half the test photographs."
+    "images_per_trial", 0, "N; by default nine tenths of half the test photographs.", 0, 1_000_000
 )
 _NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", 0, "Images to paint; by default twice the test photographs."
+    "num_images", 0, "Images to paint; by default twice the test photographs.", 0, 1_000_000
 )
 _PARTINGS = flags.DEFINE_integer(
-    "partings", TrialProtocol.partings, "Random partings of the test patients, which take turns."
+    "partings",
+    TrialProtocol.partings,
+    "Random partings of the test patients, which take turns.",
+    1,
+    1000,
 )
 _SMALLEST_GROUP = flags.DEFINE_integer(
-    "smallest_group", TrialProtocol.smallest_group, "Images a condition or skin type needs."
+    "smallest_group",
+    TrialProtocol.smallest_group,
+    "Images a condition or skin type needs.",
+    1,
+    1_000_000,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and trials.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and trials.", 0, command_line.LARGEST_SEED)
 _REAL_SPLIT = flags.DEFINE_string("real_split", "test", "Photographs to compare with.")
 _MAP_SPLIT = flags.DEFINE_string("map_split", "validation", "Where the maps come from.")
 _EVERY_CHECKPOINT = flags.DEFINE_bool(

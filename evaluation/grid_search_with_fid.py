@@ -28,9 +28,9 @@ from training import configurations, grid_search, input_pipeline
 from training.run import Result
 from training.search.weight_search import Objective
 
-_TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
+_TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.", 1, 10_000)
 _NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", 0, "Images to paint; by default twice the validation photographs."
+    "num_images", 0, "Images to paint; by default twice the validation photographs.", 0, 1_000_000
 )
 
 

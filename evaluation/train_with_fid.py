@@ -30,8 +30,10 @@ _FID_EVERY = flags.DEFINE_integer(
     None,
     "Steps from one measurement to the next; a multiple of config.training.checkpoint_every, "
     "which is also the default.",
+    1,
+    1_000_000_000,
 )
-_TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.")
+_TRIALS = flags.DEFINE_integer("trials", 10, "Resamplings of each measurement.", 1, 10_000)
 
 
 def _make_callback(workdir: str, data_dir: str, config: ml_collections.ConfigDict) -> FidCallback:

@@ -21,9 +21,11 @@ _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None, "Folder for cases.csv and images/.", required=True
 )
 _NUM_CASES = flags.DEFINE_integer(
-    "num_cases", 240, "Number of cases, of 1 to 3 photographs each.", lower_bound=1
+    "num_cases", 240, "Number of cases, of 1 to 3 photographs each.", 1, 1_000_000
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Another seed gives other patients.", lower_bound=0)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Another seed gives other patients.", 0, command_line.LARGEST_SEED
+)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what is in output_dir.")
 
 

@@ -38,6 +38,8 @@ _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
     plans.Settings().image_size,
     "Of the crops that are to be made of --cases, pixels: would they be enlarged?",
+    16,
+    4096,
 )
 _FIND_DUPLICATES = flags.DEFINE_bool(
     "find_duplicates", True, "Look for near-duplicate photographs of different patients."

@@ -33,41 +33,71 @@ _IMAGE_DIR = flags.DEFINE_list(
     "the manifest's own.",
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a data set in --output_dir.")
-flags.DEFINE_integer("image_size", _DEFAULTS.image_size, "Rows and columns of the crops, pixels.")
 flags.DEFINE_integer(
-    "full_size", _DEFAULTS.full_size, "Longer side of the classifier's photographs, pixels."
+    "image_size", _DEFAULTS.image_size, "Rows and columns of the crops, pixels.", 16, 4096
+)
+flags.DEFINE_integer(
+    "full_size",
+    _DEFAULTS.full_size,
+    "Longer side of the classifier's photographs, pixels.",
+    16,
+    4096,
 )
 flags.DEFINE_integer(
     "crops_per_photograph",
     _DEFAULTS.crops_per_photograph,
     "Windows per photograph; groups of adjacent ROIs take turns.",
+    1,
+    1000,
 )
 flags.DEFINE_float(
-    "min_roi_share", _DEFAULTS.min_roi_share, "Smallest length of an ROI group, of the window's."
+    "min_roi_share",
+    _DEFAULTS.min_roi_share,
+    "Smallest length of an ROI group, of the window's.",
+    0,
+    1,
 )
 flags.DEFINE_float(
-    "max_roi_share", _DEFAULTS.max_roi_share, "Largest length of an ROI group, of the window's."
+    "max_roi_share",
+    _DEFAULTS.max_roi_share,
+    "Largest length of an ROI group, of the window's.",
+    0,
+    1,
 )
 flags.DEFINE_float(
     "max_enlargement",
     _DEFAULTS.max_enlargement,
     "Windows are at least --image_size divided by this, so that crops are enlarged no more; 1 "
     "enlarges none but those of photographs that are too small.",
+    1,
+    1000,
 )
-flags.DEFINE_integer("candidates", _DEFAULTS.candidates, "Random windows to choose each crop from.")
+flags.DEFINE_integer(
+    "candidates", _DEFAULTS.candidates, "Random windows to choose each crop from.", 1, 10_000
+)
 flags.DEFINE_float(
-    "background_limit", _DEFAULTS.background_limit, "Largest share of background in a crop, 0..1."
+    "background_limit",
+    _DEFAULTS.background_limit,
+    "Largest share of background in a crop, 0..1.",
+    0,
+    1,
 )
-flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of windows and splits.")
+flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of windows and splits.", 0, command_line.LARGEST_SEED)
 flags.DEFINE_list(
     "split_fractions",
     [str(share) for share in _DEFAULTS.split_fractions],
     "Shares of train, validation and test; patients are never split.",
 )
 flags.DEFINE_integer(
-    "photographs_per_shard", _DEFAULTS.photographs_per_shard, "Photographs in one record file."
+    "photographs_per_shard",
+    _DEFAULTS.photographs_per_shard,
+    "Photographs in one record file.",
+    1,
+    1_000_000,
 )
-flags.DEFINE_integer("max_pixels", _DEFAULTS.max_pixels, "Refuse larger photographs.")
+flags.DEFINE_integer(
+    "max_pixels", _DEFAULTS.max_pixels, "Refuse larger photographs.", 256, 10_000_000_000
+)
 flags.DEFINE_bool(
     "find_duplicates",
     _DEFAULTS.find_duplicates,

@@ -25,7 +25,9 @@ from synthesis import run_flags, trained_generator
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
 _COMPARE_TO = flags.DEFINE_string("compare_to", None, "A second run to show beside the first.")
-_COMPARE_STEP = flags.DEFINE_integer("compare_step", None, "Its checkpoint; the last one.")
+_COMPARE_STEP = flags.DEFINE_integer(
+    "compare_step", None, "Its checkpoint; the last one.", 0, 1_000_000_000
+)
 _PORT = flags.DEFINE_integer("port", 0, "Port; 0 takes a free one.", 0, 65535)
 _OPEN = flags.DEFINE_bool("open", True, "Open the page in the browser.")
 

@@ -20,11 +20,13 @@ from synthesis.figures import figure_flags, galleries, image_tables
 
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
-_PER_CONDITION = flags.DEFINE_integer("per_condition", 4, "Photographs of each condition.")
+_PER_CONDITION = flags.DEFINE_integer("per_condition", 4, "Photographs of each condition.", 1, 100)
 _NUM_CONDITIONS = flags.DEFINE_integer(
-    "num_conditions", 8, "Conditions at most; without --condition."
+    "num_conditions", 8, "Conditions at most; without --condition.", 1, 36
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of photographs and of the noise.")
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Of the choice of photographs and of the noise.", 0, command_line.LARGEST_SEED
+)
 
 
 def main(_: Sequence[str]) -> None:

@@ -21,13 +21,15 @@ from typing import Sequence
 
 from absl import flags
 
-from synthesis import generation, run_flags
+from synthesis import generation, run_flags, wanted
 from synthesis.wanted import Request
 
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
 _OUTPUT_DIR = run_flags.define_output_dir("Folder for the images.")
-flags.DEFINE_integer("num_images", None, "How many; with --requests it is in there.")
+flags.DEFINE_integer(
+    "num_images", None, "How many; with --requests it is in there.", 1, wanted.MOST_IMAGES
+)
 flags.DEFINE_list("condition", [], "Conditions, in equal shares.")
 flags.DEFINE_list("skin_type", [], "Fitzpatrick types 1..6 or unknown, in equal shares.")
 flags.DEFINE_list("balance", [], "Fill what training lacks: condition, skin_type or both.")
@@ -41,15 +43,17 @@ flags.DEFINE_enum(
     ["validation", "synthetic"],
     "Where boxes come from: validation maps, moved about, or the training split's statistics.",
 )
-flags.DEFINE_integer("images_per_map", 1, "Different images of each map.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of maps and images.")
+flags.DEFINE_integer("images_per_map", 1, "Different images of each map.", 1, wanted.MOST_IMAGES)
+_SEED = flags.DEFINE_integer("seed", 0, "Of maps and images.", 0, command_line.LARGEST_SEED)
 _LIKE = run_flags.define_like()
 _FORMAT = flags.DEFINE_enum(
     "format", "tfrecord", ["tfrecord", "png"], "png writes PNG files and cases.csv beside records."
 )
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images painted at once.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images painted at once.", 1, 4096)
 _OVERWRITE = run_flags.define_overwrite("another job in --output_dir")
-_IMAGES_PER_SHARD = flags.DEFINE_integer("images_per_shard", 1024, "Images in one record file.")
+_IMAGES_PER_SHARD = flags.DEFINE_integer(
+    "images_per_shard", 1024, "Images in one record file.", 1, wanted.MOST_IMAGES
+)
 
 
 def _request() -> Request:

@@ -23,7 +23,7 @@ from training import run_directory
 def define_generator() -> Callable[[], TrainedGenerator]:
     """Defines --run_dir and --step; returns what loads the generator that is asked for."""
     run_dir = flags.DEFINE_string("run_dir", None, "Run of the generator; the newest under runs/.")
-    step = flags.DEFINE_integer("step", None, "Its checkpoint; the last one.")
+    step = flags.DEFINE_integer("step", None, "Its checkpoint; the last one.", 0, 1_000_000_000)
 
     def load() -> TrainedGenerator:
         if run_dir.value:

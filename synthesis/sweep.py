@@ -31,8 +31,10 @@ _KIND = flags.DEFINE_enum(
     "kind", None, ["skin_type", "size", *sweeps.PARTS], "What changes.", required=True
 )
 _LIKE = run_flags.define_like()
-_ROWS = flags.DEFINE_integer("rows", None, "Rows; 6, or one per --condition.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of maps and of the noise.")
+_ROWS = flags.DEFINE_integer("rows", None, "Rows; 6, or one per --condition.", 1, 100)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Of the choice of maps and of the noise.", 0, command_line.LARGEST_SEED
+)
 _SPLIT = flags.DEFINE_enum(
     "split", "validation", ["validation", "test"], "Where maps come from; not with --kind=size."
 )

@@ -16,6 +16,7 @@ from preprocessing.data.manifest import Box
 
 AXES = ("condition", "skin_type")
 Cell = Tuple[str, int]
+MOST_IMAGES = 10_000_000  # of a job; what each shows is planned in memory
 _COLUMNS = ("condition", "skin_type", "count")
 _SEEDS = range(-(2**63), 2**63)
 
@@ -220,6 +221,8 @@ def read_requests(path: str, image_size: int, types_known: bool = True) -> List[
             wanted += _row_of(row, image_size, types_known)
         except ValueError as error:
             raise ValueError(f"{path}, row {line}: {error}") from error
+        if len(wanted) > MOST_IMAGES:
+            raise ValueError(f"{path}, row {line}: more than {MOST_IMAGES:,} images until here")
     if not wanted:
         raise ValueError(f"{path}: asks for nothing")
     return wanted
@@ -232,8 +235,8 @@ def _row_of(row: Mapping[str, Optional[str]], image_size: int, types_known: bool
         raise ValueError("skin_type is empty; it is 1..6 or unknown")
     skin_type = taxonomy.parse_skin_type(asked)
     text = (row["count"] or "").strip()
-    if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"count {text!r} is not a positive whole number")
+    if not re.fullmatch("[0-9]{1,18}", text) or not 1 <= int(text) <= MOST_IMAGES:
+        raise ValueError(f"count {text!r} is not a whole number from 1 to {MOST_IMAGES:,}")
     boxes = manifest.parse_rois(row.get("rois") or "")
     for box in boxes:
         if not (box.x0 >= 0 and box.y0 >= 0 and box.x1 <= image_size and box.y1 <= image_size):
@@ -334,8 +337,10 @@ class Request:
     maps: str = "validation"
 
     def __post_init__(self) -> None:
-        if self.images_per_map < 1:
-            raise ValueError(f"--images_per_map={self.images_per_map} is not positive")
+        for name in ("num_images", "images_per_map"):
+            number = getattr(self, name)
+            if number is not None and not 1 <= number <= MOST_IMAGES:
+                raise ValueError(f"--{name}={number} is not in 1..{MOST_IMAGES:,}")
         names = ("requests", "balance", "condition", "skin_type")
         given = [name for name in names if getattr(self, name)]
         if len(given) > 1 and given != ["condition", "skin_type"]:

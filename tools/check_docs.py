@@ -1,13 +1,15 @@
-"""Checks what README.md and docs/ promise: links, programs, flags, configuration fields.
+"""Checks what README.md and docs/ promise: links, programs, flags and their limits, fields.
 
     python tools/check_docs.py    # with the Python that has the project's packages
 
 A link leads to a file, and to a heading where it names one; a path in `quotes` that begins
 with a folder of the code is there. A command names a program
 that a BUILD file declares, flags that some module defines, and fields that a
-configuration has. Pages of docs/ that modules mention are there.
+configuration has. Pages of docs/ that modules mention are there. Every number that a program
+takes has a least and a greatest value, so that an absurd one ends it with one line.
 """
 
+import ast
 import importlib
 import importlib.util
 import pathlib
@@ -143,6 +145,19 @@ def lost_pages(root: pathlib.Path) -> Iterator[str]:
                 yield f"{path.relative_to(root)}: {page}: no such file"
 
 
+def flags_without_limits(root: pathlib.Path) -> Iterator[str]:
+    """Yields the numbers that programs of the rooms take without a least and a greatest value."""
+    for path in _sources(root, "*.py"):
+        if path.stem.endswith("_test") or path.is_relative_to(root / "benchmarks"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr in ("DEFINE_integer", "DEFINE_float") and len(node.args) < 5:
+                name = ast.unparse(node.args[0])
+                yield f"{path.relative_to(root)}: flag {name}: no least and greatest value"
+
+
 def main() -> int:
     """Prints what is wrong; returns the exit status."""
     fields = _fields(_ROOT)
@@ -159,7 +174,7 @@ def main() -> int:
             *unknown_names(text, *known),
         )
     ]
-    wrong += lost_pages(_ROOT)
+    wrong += [*lost_pages(_ROOT), *flags_without_limits(_ROOT)]
     for line in dict.fromkeys(wrong):
         print(line)
     return 1 if wrong else 0

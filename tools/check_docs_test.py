@@ -65,6 +65,19 @@ class CheckDocsTest(absltest.TestCase):
             list(check_docs.lost_pages(self.root)), ["a/c.py: docs/b/gone.md: no such file"]
         )
 
+    def test_finds_numbers_without_limits(self):
+        self._write("a/BUILD", "")
+        self._write(
+            "a/b.py",
+            'X = flags.DEFINE_integer("x", 1, "Text.", 0)\n'
+            'Y = flags.DEFINE_float(name, 1, "", 0, 1)\nZ = flags.DEFINE_string("z", None, "")\n',
+        )
+        self._write("a/b_test.py", 'flags.DEFINE_integer("of_a_test", 1, "")\n')
+        self.assertEqual(
+            list(check_docs.flags_without_limits(self.root)),
+            ["a/b.py: flag 'x': no least and greatest value"],
+        )
+
     def test_finds_names_that_are_not_there(self):
         text = (
             "bazel run //a/b:c -- --first=1 --nofirst --other --config.model.size=2 \\\n"

@@ -11,6 +11,25 @@ from common import command_line
 
 # Side of the images that a configuration was made for and measured with.
 MEASURED_SIZES = {"clinical": 256, "demo": 64, "paper": 256, "paper26": 256, "pix2pix": 256}
+# The least and the most that numbers may be, by field; whole numbers where these are.
+_LIMITS: Mapping[str, Tuple[float, float]] = {
+    "seed": (0, command_line.LARGEST_SEED),
+    "data.shuffle_buffer": (1, 10_000_000),
+    "model.base_filters": (1, 1024),
+    "encoder.base_filters": (0, 1024),
+    "discriminator.base_filters": (1, 1024),
+    "discriminator.moves_images": (1, 1_000_000_000),
+    "optimizer.generator_learning_rate": (0.0, 1.0),
+    "optimizer.discriminator_learning_rate": (0.0, 1.0),
+    "training.batch_size": (1, 4096),
+    "training.epochs": (0, 1_000_000),
+    "training.steps": (0, 1_000_000_000),
+    "training.log_every": (1, 1_000_000_000),
+    "training.checkpoint_every": (1, 1_000_000_000),
+    "training.keep_checkpoints": (1, 1_000_000),
+    "training.sample_every": (1, 1_000_000_000),
+    "training.num_samples": (1, 1000),
+}
 FOLDER = pathlib.Path(__file__).parent / "configs"
 
 
@@ -88,6 +107,15 @@ def _fields(config: ml_collections.ConfigDict, prefix: str = "config") -> Iterat
             yield from _fields(value, f"{prefix}.{key}")
         else:
             yield f"{prefix}.{key}", value
+
+
+def check_numbers(config: Mapping[str, Any]) -> None:
+    """Raises ValueError for a number that no training can have."""
+    for name, (least, most) in _LIMITS.items():
+        group, _, field = name.rpartition(".")
+        value = (config[group] if group else config)[field]
+        if not least <= value <= most:
+            raise ValueError(f"config.{name} {value} is not in {least:,}..{most:,}")
 
 
 def for_records(config: ml_collections.ConfigDict, image_size: int) -> ml_collections.ConfigDict:

@@ -32,7 +32,7 @@ _IMAGE_DIR = flags.DEFINE_list(
     "image_dir", [], "Of the photographs of each manifest; the manifest's own folder."
 )
 _MAX_MIB = flags.DEFINE_float(
-    "max_mib", 24.0, "Of the photographs; they are made smaller where they must."
+    "max_mib", 24.0, "Of the photographs; they are made smaller where they must.", 0, 100_000
 )
 _DRAW_WEIGHTS = flags.DEFINE_bool(
     "draw_weights",

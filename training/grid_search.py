@@ -44,7 +44,7 @@ _WEIGHTS = {
     )
     for name in losses.NAMES
 }
-_STEPS = flags.DEFINE_integer("steps", 1000, "Training steps per trial.")
+_STEPS = flags.DEFINE_integer("steps", 1000, "Training steps per trial.", 1, 1_000_000_000)
 _OBJECTIVE = flags.DEFINE_string(
     "objective",
     "l1",
@@ -55,7 +55,7 @@ _METHOD = flags.DEFINE_enum(
     "method", "grid", weight_search.METHODS, "All combinations, or random ones of them."
 )
 _MAX_TRIALS = flags.DEFINE_integer(
-    "max_trials", None, "Combinations at most; 10 by default if random, all if grid."
+    "max_trials", None, "Combinations at most; 10 by default if random, all if grid.", 1, 10_000
 )
 
 

@@ -9,7 +9,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from common import command_line
-from training import demo_data
+from training import configurations, demo_data
 
 CONFIG = config_flags.DEFINE_config_file(
     "config",
@@ -25,7 +25,12 @@ WORKDIR = flags.DEFINE_string(
 
 
 def data_dir() -> str:
-    """Returns the records to train on, after making the demo data where none are given."""
+    """Returns the records to train on, after making the demo data where none are given.
+
+    Raises:
+      ValueError: numbers that no training can have; nothing is made then.
+    """
+    configurations.check_numbers(CONFIG.value)
     if DATA_DIR.value:
         return command_line.user_path(DATA_DIR.value)
     return demo_data.make_dataset(command_line.user_path("data/demo"), CONFIG.value)

@@ -100,6 +100,7 @@ class Run:
         Raises:
           ValueError: settings that no run can have, or no such data set.
         """
+        configurations.check_numbers(config)
         self.info = records.read_info(data_dir)
         config = configurations.for_records(config, self.info.image_size)
         self.config = config = ml_collections.FrozenConfigDict(configurations.derive(config))

@@ -46,16 +46,11 @@ _VARIANTS = flags.DEFINE_list(
     "a part to leave out for. The full one comes first.",
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Of the trainings; every model is trained with each.")
-_TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.")
-_IMAGES_PER_TRIAL = flags.DEFINE_integer("images_per_trial", 0, "N; see //evaluation:fid.")
+_TRIALS = flags.DEFINE_integer("trials", TrialProtocol.trials, "Resamplings.", 1, 10_000)
+_IMAGES_PER_TRIAL = flags.DEFINE_integer(
+    "images_per_trial", 0, "N; see //evaluation:fid.", 0, 1_000_000
+)
 _OVERWRITE = run_flags.define_overwrite("a table by another protocol or of other models")
-
-
-def _seeds() -> List[int]:
-    try:
-        return [int(seed) for seed in _SEEDS.value]
-    except ValueError as error:
-        raise ValueError(f"--seeds={','.join(_SEEDS.value)}: {error}") from error
 
 
 def _choose_data_dir(given: Sequence[study.Model]) -> str:
@@ -82,25 +77,27 @@ def _given_models() -> List[study.Model]:
     )
 
 
-def _models_to_train(workdir: str) -> List[study.Model]:
+def _models_to_train(workdir: str, seeds: Sequence[int]) -> List[study.Model]:
     variants = [study.FULL]
     variants += [
         name
         for name in _VARIANTS.value or study.default_variants(_CONFIG.value)
         if name != study.FULL
     ]
-    return study.plan_models(_CONFIG.value, workdir, variants, _seeds())
+    return study.plan_models(_CONFIG.value, workdir, variants, seeds)
 
 
 def main(_: Sequence[str]) -> None:
     """Trains, measures, writes and prints."""
+    seeds = command_line.whole_numbers(_SEEDS, 0, command_line.LARGEST_SEED)
+    configurations.check_numbers(_CONFIG.value)
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     workdir = command_line.user_path(
         _WORKDIR.value or f"runs/ablation-{_CONFIG.value.name}-{stamp}"
     )
     given = _given_models() if _RUN_DIRS.value else []
     data_dir = _choose_data_dir(given)
-    models = given or _models_to_train(workdir)
+    models = given or _models_to_train(workdir, seeds)
     conditions = _conditions(data_dir, given)
     evaluator = FrechetEvaluator(
         data_dir,

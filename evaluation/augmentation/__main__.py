@@ -62,7 +62,7 @@ _RATIO = flags.DEFINE_list(
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Of the trainings; every arm has each.")
 _NUM_SYNTHETIC = flags.DEFINE_integer(
-    "num_synthetic", 20_000, "Images to generate; more where --ratio takes more."
+    "num_synthetic", 20_000, "Images to generate; more where --ratio takes more.", 1, 10_000_000
 )
 _BALANCE = flags.DEFINE_list(
     "balance",
@@ -79,15 +79,17 @@ _EXTRA_TEST = flags.DEFINE_string(
 _FROM_PREDICTIONS = flags.DEFINE_string(
     "from_predictions", None, "Stored predictions to redo the statistics of, without training."
 )
-_REPLICATES = flags.DEFINE_integer("replicates", classification.REPLICATES, "Of the bootstraps.")
+_REPLICATES = flags.DEFINE_integer(
+    "replicates", classification.REPLICATES, "Of the bootstraps.", 1, 1_000_000
+)
 _OVERWRITE = run_flags.define_overwrite("results of another experiment")
 
 
-def _numbers(flag: "flags.FlagHolder[List[str]]", kind: type) -> List:
+def _ratios() -> List[float]:
     try:
-        return [kind(text) for text in flag.value]
+        return [float(text) for text in _RATIO.value]
     except ValueError as error:
-        raise ValueError(f"--{flag.name}={','.join(flag.value)}: {error}") from error
+        raise ValueError(f"--ratio={','.join(_RATIO.value)}: {error}") from error
 
 
 def _synthetic(
@@ -114,7 +116,7 @@ def _study() -> Study:
     data_dir = _DATA_DIR(generator)
     default = os.path.join(generator.run_dir, "evaluation", "augmentation")
     workdir = command_line.user_path(_WORKDIR.value or default)
-    wanted = arms.make_arms(_ARMS.value, _numbers(_RATIO, float))
+    wanted = arms.make_arms(_ARMS.value, _ratios())
     weights = _WEIGHTS.value
     if weights not in (classifier.NO_WEIGHTS, classifier.IMAGENET):
         weights = command_line.user_path(weights)
@@ -122,7 +124,7 @@ def _study() -> Study:
         data_dir=data_dir,
         config=_CONFIG.value,
         arms=wanted,
-        seeds=_numbers(_SEEDS, int),
+        seeds=command_line.whole_numbers(_SEEDS, 0, command_line.LARGEST_SEED),
         weights=weights,
         synthetic=_synthetic(generator, data_dir, workdir, wanted),
         workdir=workdir,

@@ -24,6 +24,14 @@ STORED_SCALE = 1.25
 _GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 
 
+_MOST = {
+    "steps": 1_000_000_000,
+    "batch_size": 4096,
+    "validate_every": 1_000_000_000,
+    "learning_rate": 1,
+}
+
+
 def check_config(config: ConfigDict) -> None:
     """Raises ValueError for values of the right fields that cannot be."""
     augmentation, training = config.augmentation, config.training
@@ -32,9 +40,9 @@ def check_config(config: ConfigDict) -> None:
     for name in ("saturation", "contrast", "brightness"):
         if not 0 <= augmentation[name] <= 1:
             raise ValueError(f"augmentation.{name} {augmentation[name]} is not in 0..1")
-    for name in ("steps", "batch_size", "validate_every", "learning_rate"):
-        if not training[name] > 0:
-            raise ValueError(f"training.{name} {training[name]} is not positive")
+    for name, most in _MOST.items():
+        if not 0 < training[name] <= most:
+            raise ValueError(f"training.{name} {training[name]} is not positive, or over {most:,}")
     if training.steps % training.validate_every:
         raise ValueError(
             f"training.steps {training.steps} is not a multiple of training.validate_every "

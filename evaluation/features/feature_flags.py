@@ -21,7 +21,7 @@ _LAYER = flags.DEFINE_string("layer", None, f"Of the network; default {networks.
 _RESIZE = flags.DEFINE_enum("resize", "bilinear", networks.RESIZE_METHODS, "Resize to 299x299.")
 _ANTIALIAS = flags.DEFINE_bool("antialias", True, "Filter before making smaller.")
 _BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", 0, "Images in the feature network at once; 0 chooses by memory."
+    "batch_size", 0, "Images in the feature network at once; 0 chooses by memory.", 0, 4096
 )
 _CACHE_DIR = flags.DEFINE_string(
     "cache_dir", None, 'Where features are kept by content; "" for nowhere.'

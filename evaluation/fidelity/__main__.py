@@ -30,6 +30,8 @@ _NUM_IMAGES = flags.DEFINE_integer(
     "num_images",
     FidelityProtocol.num_images,
     "Maps, each painted in six skin types, moved, and with other noise.",
+    1,
+    1_000_000,
 )
 _REAL_SPLIT = flags.DEFINE_string(
     "real_split", FidelityProtocol.real_split, "Photographs that tell the tone of a skin type."
@@ -37,7 +39,9 @@ _REAL_SPLIT = flags.DEFINE_string(
 _MAP_SPLIT = flags.DEFINE_string(
     "map_split", FidelityProtocol.map_split, "Where maps come from, and their ceiling."
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of maps, images, changes and intervals.")
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Of maps, images, changes and intervals.", 0, command_line.LARGEST_SEED
+)
 _OVERWRITE = run_flags.define_overwrite("measurements by another protocol")
 
 

@@ -37,18 +37,30 @@ _MAX_COPY_RATE = flags.DEFINE_float(
     "max_copy_rate",
     0.05,
     "Exit status 1 unless the copy rate is shown to be at most this; negative: never.",
+    -1,
+    1,
 )
 _ALPHA = flags.DEFINE_float(
-    "alpha", AuditProtocol.alpha, "Share of held-out photographs that the threshold flags."
+    "alpha", AuditProtocol.alpha, "Share of held-out photographs that the threshold flags.", 0, 1
 )
 _NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", AuditProtocol.num_images, "Images to paint from the maps of each split."
+    "num_images",
+    AuditProtocol.num_images,
+    "Images to paint from the maps of each split.",
+    1,
+    1_000_000,
 )
 _NUM_PLANTED = flags.DEFINE_integer(
-    "num_planted", AuditProtocol.num_planted, "Copies planted to measure what is found; 0 for none."
+    "num_planted",
+    AuditProtocol.num_planted,
+    "Copies planted to measure what is found; 0 for none.",
+    0,
+    1_000_000,
 )
-_NUM_PAIRS = flags.DEFINE_integer("num_pairs", 24, "Closest pairs to draw.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of maps, images and planted copies.")
+_NUM_PAIRS = flags.DEFINE_integer("num_pairs", 24, "Closest pairs to draw.", 1, 1000)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Of maps, images and planted copies.", 0, command_line.LARGEST_SEED
+)
 _MAP_SPLIT = flags.DEFINE_list(
     "map_split",
     list(AuditProtocol.map_splits),

@@ -48,9 +48,9 @@ def _build() -> Main:
         "Records of //synthesis:generate to show, instead of painting by a run; needs --data_dir.",
     )
     condition = flags.DEFINE_list("condition", [], "Conditions to show; all of the generator.")
-    readers = flags.DEFINE_integer("readers", StudyRequest.readers, "Number of readers.", 1)
+    readers = flags.DEFINE_integer("readers", StudyRequest.readers, "Number of readers.", 1, 1000)
     numbers = {
-        name: flags.DEFINE_integer(name, None, f"{text}; by default {default}.")
+        name: flags.DEFINE_integer(name, None, f"{text}; by default {default}.", 0, 10_000)
         for name, text, default in (
             (
                 "real",
@@ -75,7 +75,8 @@ def _build() -> Main:
         "seed",
         None,
         "Of choice and order, not for readers; drawn at random and kept in the key by default.",
-        lower_bound=0,
+        0,
+        command_line.LARGEST_SEED,
     )
     title = flags.DEFINE_string("title", PageText.title, "Of the pages.")
     contact = flags.DEFINE_string("contact", "", "Whom readers can ask, on the first page.")
@@ -199,22 +200,22 @@ def _score() -> Main:
 def _power() -> Main:
     from evaluation.reader_study import power
 
-    fpr = flags.DEFINE_float("fpr", 0.30, "Synthetic images taken for real; the paper's.")
+    fpr = flags.DEFINE_float("fpr", 0.30, "Synthetic images taken for real; the paper's.", 0, 1)
     differences = flags.DEFINE_list(
         "differences", ["0", "0.1", "0.22"], "True TPR - FPR; the paper's is 0.22."
     )
     readers = flags.DEFINE_list("readers", ["5", "10", "20"], "Numbers of readers.")
     pictures = flags.DEFINE_list("pictures", ["40", "80", "160"], "Pictures of each kind.")
-    reader_sd = flags.DEFINE_float("reader_sd", 0.4, "SD of the readers' criteria and d'.")
-    picture_sd = flags.DEFINE_float("picture_sd", 0.5, "SD of the pictures' realism.")
-    studies = flags.DEFINE_integer("studies", 200, "Simulated studies per number.", 1)
-    seed = flags.DEFINE_integer("seed", 0, "Of the simulation.")
+    reader_sd = flags.DEFINE_float("reader_sd", 0.4, "SD of the readers' criteria and d'.", 0, 10)
+    picture_sd = flags.DEFINE_float("picture_sd", 0.5, "SD of the pictures' realism.", 0, 10)
+    studies = flags.DEFINE_integer("studies", 200, "Simulated studies per number.", 1, 100_000)
+    seed = flags.DEFINE_integer("seed", 0, "Of the simulation.", 0, command_line.LARGEST_SEED)
 
     def main(_: Sequence[str]) -> None:
         print(
             power.power_table(
-                [int(one) for one in readers.value],
-                [int(one) for one in pictures.value],
+                command_line.whole_numbers(readers, 1, 1000),
+                command_line.whole_numbers(pictures, 1, 10_000),
                 [float(one) for one in differences.value],
                 fpr.value,
                 reader_sd.value,

@@ -373,8 +373,8 @@ def main() -> None:
     if not args.bench and not args.output_dir:
         parser.error("--output_dir is missing")
     for name, value in vars(args).items():
-        if type(value) in (int, float) and value <= 0:
-            parser.error(f"--{name}={value} is not positive")
+        if type(value) in (int, float) and not 0 < value <= 1_000_000_000:
+            parser.error(f"--{name}={value} is not positive, or over 1,000,000,000")
     try:
         _run(args)
     except (ProgramError, OSError) as error:
