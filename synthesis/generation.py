@@ -303,6 +303,22 @@ def generate(
     return description
 
 
+def check_records(folder: str, shards: Mapping[str, str]) -> None:
+    """Raises ValueError where record files of a finished job are not as they were written.
+
+    Args:
+      folder: of the job.
+      shards: what its manifest says of them: digests by file name.
+    """
+    for name, digest in shards.items():
+        path = pathlib.Path(folder, "crops", name)
+        if not path.is_file() or files.sha256_of(path) != digest:
+            raise ValueError(
+                f"{path}: is not the file that was generated; give the command of "
+                "//synthesis:generate again, which makes anew what is damaged or missing"
+            )
+
+
 def _dataset_info(
     generator: TrainedGenerator, painted: Mapping[str, jobs.Content]
 ) -> records.DatasetInfo:

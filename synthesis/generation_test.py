@@ -209,6 +209,17 @@ class GenerateTest(absltest.TestCase):
         self.assertEqual(_digests(self.output), expected)
         self.assertEqual(paths[0].stat().st_mtime_ns, kept)
 
+    def test_a_finished_job_is_compared_by_digest_and_painted_anew_where_it_changed(self):
+        generation.generate(self._job(png=True), self.generator)
+        expected = _digests(self.output)
+        pictures = sorted(pathlib.Path(self.output, "images").iterdir())
+        contents = [path.read_bytes() for path in pictures]
+        pictures[0].write_bytes(contents[0][:-1] + b"x")  # the size is the same
+        pictures[-1].unlink()
+        generation.generate(self._job(png=True), self.generator)
+        self.assertEqual([path.read_bytes() for path in pictures], contents)
+        self.assertEqual(_digests(self.output), expected)
+
     def _painted_again(self):
         """Runs the job again; returns the number of record files that were made anew."""
         crops = pathlib.Path(self.output, "crops")

@@ -293,13 +293,15 @@ def given_images(synthetic_dir: str, data_dir: str) -> SyntheticSource:
       data_dir: the classifier's records.
 
     Raises:
-      ValueError: not such a folder, an unfinished job, or a generator of another data set.
+      ValueError: not such a folder, an unfinished job, a damaged one, or a generator of
+        another data set.
     """
     path = pathlib.Path(synthetic_dir) / generation.MANIFEST
     try:
         manifest: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         source = manifest["generator"]
         trained_on, count = source["training_data_digest"], int(manifest["images"])
+        shards = dict(manifest["shards"])
         protocol = {
             "digest": manifest["dataset_digest"],
             "images": count,
@@ -311,6 +313,7 @@ def given_images(synthetic_dir: str, data_dir: str) -> SyntheticSource:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the manifest of generated images ({error!r})") from error
+    generation.check_records(synthetic_dir, shards)
     _check_generator(trained_on, data_dir, synthetic_dir)
     return SyntheticSource(synthetic_dir, count, protocol)
 

@@ -156,6 +156,16 @@ class SyntheticSourceTest(absltest.TestCase):
         self.assertEqual(again.protocol["digest"], info.digest)
         again.prepare()  # nothing to do
 
+    def test_a_job_whose_records_changed_is_refused(self):
+        (path,) = pathlib.Path(self.made.data_dir, "crops").iterdir()
+        content = path.read_bytes()
+        self.addCleanup(path.write_bytes, content)
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with self.assertRaisesRegex(ValueError, "is not the file that was generated; give the"):
+            images.given_images(self.made.data_dir, self.data)
+        self.made.prepare()  # the same job again
+        self.assertEqual(path.read_bytes(), content)
+
     def test_a_generator_of_another_data_set_is_refused(self):
         other = self.create_tempdir().full_path
         testing_data.write_dataset(other, digest="1" * 64)
