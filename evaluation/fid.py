@@ -83,7 +83,7 @@ def main(_: Sequence[str]) -> None:
     steps = [generator.step]
     if _EVERY_CHECKPOINT.value:
         command_line.exclude("every_checkpoint", ("step",))
-        steps = [step for step, _ in run_directory.list_checkpoints(run_dir)]
+        steps = sorted(step for step, _ in run_directory.whole_checkpoints(run_dir))
     evaluator = _evaluator(
         data_dir,
         generator.conditions,

@@ -82,7 +82,7 @@ class TrainedGenerator:
         try:
             restored = tf.train.Checkpoint(**networks).restore(self._checkpoint)
             restored.assert_existing_objects_matched().expect_partial()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
+        except (tf.errors.OpError, IndexError, ValueError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"{self._checkpoint}: not a usable checkpoint ({reason})") from error
 
@@ -154,7 +154,7 @@ def load(run_dir: str, step: Optional[int] = None) -> TrainedGenerator:
 
     Args:
       run_dir: run directory.
-      step: of the checkpoint; the last one by default.
+      step: of the checkpoint; the last that is whole by default.
 
     Raises:
       ValueError: no such run, one of another taxonomy than what was read before, no
@@ -164,9 +164,10 @@ def load(run_dir: str, step: Optional[int] = None) -> TrainedGenerator:
     dataset = description["dataset"]
     own = taxonomy.Taxonomy(tuple(dataset["taxonomy"]), dataset.get("aliases", {}))
     taxonomy.adopt(own, run_dir)
-    checkpoints = dict(run_directory.list_checkpoints(run_dir))
     if step is None:
-        step = max(checkpoints)
+        step, checkpoint = run_directory.newest_checkpoint(run_dir)
+        return TrainedGenerator(run_dir, checkpoint, step, description)
+    checkpoints = dict(run_directory.list_checkpoints(run_dir))
     if step not in checkpoints:
         known = ", ".join(str(number) for number in sorted(checkpoints))
         raise ValueError(f"{run_dir}: no checkpoint of step {step}; there are {known}")

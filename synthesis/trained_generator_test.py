@@ -90,7 +90,20 @@ class TrainedGeneratorTest(absltest.TestCase):
         for name in ("ckpt-6.index", "ckpt-6.data-00000-of-00001"):
             (copy / "checkpoints" / name).write_bytes(b"nothing")
         with self.assertRaisesRegex(ValueError, "ckpt-6: not a usable checkpoint"):
+            trained_generator.load(str(copy), 6)
+        with self.assertRaisesRegex(ValueError, "none of its 1 checkpoints can be read"):
             trained_generator.load(str(copy))
+
+    def test_the_last_whole_checkpoint_is_taken(self):
+        folder = pathlib.Path(self.create_tempdir().full_path, "run")
+        shutil.copytree(self.result.workdir, folder)
+        data = folder / "checkpoints" / "ckpt-6.data-00000-of-00001"
+        data.write_bytes(data.read_bytes()[:-1000])
+        with self.assertLogs(level="WARNING") as logged:
+            self.assertEqual(trained_generator.load(str(folder)).step, 4)
+        self.assertIn("ckpt-6: damaged", logged.output[0])
+        with self.assertRaisesRegex(ValueError, "ckpt-6: not a usable checkpoint"):
+            trained_generator.load(str(folder), 6)
 
 
 class OtherTaxonomyTest(absltest.TestCase):

@@ -59,7 +59,7 @@ def main(_: Sequence[str]) -> None:
         command_line.exclude("workdir", ["config", "config.", "data_dir", "draw_weights"])
         workdir = program_flags.workdir()
         run = export.run_of(workdir)
-        checkpoint = run_directory.list_checkpoints(workdir)[-1][1]
+        checkpoint = run_directory.newest_checkpoint(workdir)[1]
     else:
         # No run is begun there: the folder is only a name.
         run = Run(program_flags.CONFIG.value, program_flags.data_dir(), tempfile.mkdtemp())

@@ -43,13 +43,13 @@ class Source:
 
 
 def find(run_dir: str) -> Source:
-    """Returns the last checkpoint of a run as a source.
+    """Returns the last whole checkpoint of a run as a source.
 
     Raises:
       ValueError: no such run, or no checkpoint.
     """
     description = run_directory.read_description(run_dir)
-    step, path = run_directory.list_checkpoints(run_dir)[-1]
+    step, path = run_directory.newest_checkpoint(run_dir)
     return Source(run_dir, step, path, tuple(description["dataset"]["taxonomy"]))
 
 

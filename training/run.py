@@ -210,7 +210,8 @@ class Run:
             max_to_keep=training.keep_checkpoints,
         )
         if found:
-            self._restore(checkpoint, found)
+            path = run_directory.newest_checkpoint(self.workdir)[1]
+            checkpoint.restore(path).assert_consumed()
             self._extend(int(self.model.total_steps))
         elif self.source:
             taken = initial_weights.take_over(self.model, self.source, self.info.taxonomy)
@@ -227,7 +228,7 @@ class Run:
             hparams.hparams(_flat(self.config.to_dict()))
 
     def _clear_checkpoints(self) -> list[tuple[int, str]]:
-        """Removes what a kill left of a checkpoint; lists those that are whole for TensorFlow.
+        """Removes what a kill left of a checkpoint; lists the others for TensorFlow.
 
         Raises:
           ValueError: they are gone, or the disk has no room for another.
@@ -266,21 +267,6 @@ class Run:
                 f"{needed / 1e6:,.0f} MB beside the one before; make room, or choose another "
                 "--workdir"
             )
-
-    def _restore(self, checkpoint: tf.train.Checkpoint, found: list[tuple[int, str]]) -> None:
-        """Restores the newest checkpoint that can be read.
-
-        Raises:
-          ValueError: none can.
-        """
-        for step, path in reversed(found):
-            try:
-                checkpoint.restore(path).assert_consumed()
-                return
-            except (tf.errors.OpError, IndexError) as error:
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                logging.warning("%s: damaged (%s); step %d is lost", path, reason, step)
-        raise ValueError(f"{self.workdir}: none of its {len(found)} checkpoints can be read")
 
     def _extend(self, before: int) -> None:
         """Moves the end of the schedule, and says what that does to the learning rate."""
@@ -360,7 +346,7 @@ class Run:
         if not os.path.exists(exported):
             return False
         run_directory.may_continue(self.workdir, self.description, resume=True)
-        return run_directory.list_checkpoints(self.workdir)[-1][0] == self.steps
+        return run_directory.newest_checkpoint(self.workdir)[0] == self.steps
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

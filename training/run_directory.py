@@ -7,9 +7,11 @@ import platform
 import re
 import subprocess
 from importlib import metadata
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Iterator, Mapping, Optional, Sequence
 
 import ml_collections
+import tensorflow as tf
+from absl import logging
 
 from common import files
 from model import noise
@@ -266,7 +268,7 @@ def newest_run(folder: str) -> str:
 
 
 def find_checkpoints(run_dir: str) -> list[tuple[int, str]]:
-    """Returns (step, path) of a run's whole checkpoints, oldest first; there may be none.
+    """Returns (step, path) of a run's checkpoints, oldest first; there may be none.
 
     They are found by their files, of which the index is written last; TensorFlow's own
     list beside them (`checkpoints/checkpoint`) may be missing.
@@ -289,3 +291,40 @@ def list_checkpoints(run_dir: str) -> list[tuple[int, str]]:
     if not found:
         raise ValueError(f"{run_dir}: no checkpoint yet; train on, or pass another --run_dir")
     return found
+
+
+def whole_checkpoints(run_dir: str) -> Iterator[tuple[int, str]]:
+    """Yields (step, path) of a run's checkpoints, newest first, but for damaged ones.
+
+    A full disk or a loss of power may cut off the newest. To know it, all of a checkpoint is
+    read, with its checksums; what is damaged is logged in a line.
+
+    Raises:
+      ValueError: there is none, or all are damaged.
+    """
+    found = list_checkpoints(run_dir)
+    whole = 0
+    for step, path in reversed(found):
+        if reason := _damage(path):
+            logging.warning("%s: damaged (%s); step %d is lost", path, reason, step)
+        else:
+            whole += 1
+            yield step, path
+    if not whole:
+        raise ValueError(f"{run_dir}: none of its {len(found)} checkpoints can be read")
+
+
+def newest_checkpoint(run_dir: str) -> tuple[int, str]:
+    """Returns the first of `whole_checkpoints`."""
+    return next(whole_checkpoints(run_dir))
+
+
+def _damage(path: str) -> str:
+    """Returns why a checkpoint cannot be read, or ""."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ""

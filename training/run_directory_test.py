@@ -2,6 +2,7 @@ import json
 import pathlib
 import time
 
+import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from common import files
@@ -163,6 +164,32 @@ class ReadingTest(parameterized.TestCase):
         (folder / "ckpt-120.index").touch()  # without its data
         expected = [(step, str(folder / f"ckpt-{step}")) for step in (20, 100)]
         self.assertEqual(run_directory.list_checkpoints(run), expected)
+        with self.assertLogs(level="WARNING"), self.assertRaisesRegex(
+            ValueError, "none of its 2 checkpoints can be read"
+        ):
+            run_directory.newest_checkpoint(run)
+
+    def test_damaged_checkpoints_are_passed_over(self):
+        run = self._describe("{}")
+        values = tf.random.stateless_uniform([5000], seed=[0, 1])
+        path = f"{run}/checkpoints/ckpt"
+        manager = tf.train.Checkpoint(values=tf.Variable(values))
+        for step in (10, 20, 30):
+            manager.write(f"{path}-{step}")
+        self.assertEqual(run_directory.newest_checkpoint(run), (30, f"{path}-30"))
+        content = pathlib.Path(f"{path}-20.data-00000-of-00001").read_bytes()
+        damaged = {
+            30: content[:-5000],  # cut off
+            20: content[:9000] + b"DAMAGED" + content[9007:],  # of the same length
+        }
+        for step, data in damaged.items():
+            pathlib.Path(f"{path}-{step}.data-00000-of-00001").write_bytes(data)
+        with self.assertLogs(level="WARNING") as logged:
+            self.assertEqual(run_directory.newest_checkpoint(run), (10, f"{path}-10"))
+        self.assertLen(logged.output, 2)
+        for step, line in zip((30, 20), logged.output):
+            self.assertRegex(line, rf"ckpt-{step}: damaged \(.*\); step {step} is lost")
+            self.assertNotIn("\n", line)
 
 
 if __name__ == "__main__":

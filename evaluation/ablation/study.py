@@ -188,7 +188,7 @@ def _check_comparable(variant: str, run_dir: str, full_dir: str) -> None:
     ours, full = map(run_directory.read_description, (run_dir, full_dir))
     if ours["dataset"]["digest"] != full["dataset"]["digest"]:
         raise ValueError(f"{run_dir}: trained on other data than {full_dir}")
-    step, full_step = (run_directory.list_checkpoints(path)[-1][0] for path in (run_dir, full_dir))
+    step, full_step = (run_directory.newest_checkpoint(path)[0] for path in (run_dir, full_dir))
     if step != full_step:
         raise ValueError(f"{run_dir}: trained for {step} steps, {full_dir} for {full_step}")
     settings = _settings(ours)

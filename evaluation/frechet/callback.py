@@ -67,7 +67,9 @@ class FidCallback:
           ValueError: too few photographs, or earlier measurements by another protocol.
         """
         measured = pd.read_csv(self._table)["step"].max() if self._table.exists() else 0
-        for step, _ in run_directory.find_checkpoints(str(self._run)):
+        run_dir = str(self._run)
+        kept = run_directory.find_checkpoints(run_dir) and run_directory.whole_checkpoints(run_dir)
+        for step, _ in sorted(kept):
             if step > measured and step % self._every == 0:
                 self._evaluate(step)
         self._ready_evaluator()

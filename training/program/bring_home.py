@@ -3,11 +3,13 @@
 import json
 import pathlib
 import shutil
+import zipfile
 from typing import Optional
 
 import ml_collections
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from common import files
 from model.serving import Painter
@@ -89,8 +91,13 @@ def _read_arrays(program: str, folder: pathlib.Path, ema_only: bool) -> dict[str
     if not found:
         hint = "; take its averaged generator with --ema_only" if average.is_file() else ""
         raise ValueError(f"{folder}: no checkpoint there{hint}")
-    with np.load(found[-1]) as arrays:
-        return dict(arrays)
+    for path in reversed(found):
+        try:
+            with np.load(path) as arrays:
+                return dict(arrays)
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+            logging.warning("%s: damaged (%s)", path, error)
+    raise ValueError(f"{folder}: none of its {len(found)} checkpoints can be read")
 
 
 def _assign(

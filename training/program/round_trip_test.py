@@ -169,6 +169,13 @@ class RoundTripTest(absltest.TestCase):
             run_directory.may_continue(painting, description, None)
         with self.assertRaisesRegex(ValueError, "averaged generator alone"):
             export.run_of(painting)
+        last = max((self.root / "whole" / "checkpoints").iterdir())
+        last.write_bytes(last.read_bytes()[:-1000])
+        with self.assertLogs(level="WARNING") as logged:
+            earlier = str(self.root / "earlier")
+            said = bring_home.import_program(self.program, str(self.root / "whole"), earlier)
+        self.assertIn("000012.npz: damaged", logged.output[0])
+        self.assertNotIn("step 12 ", said)
 
     def test_bad_input_is_one_line(self):
         occupied = self.root / "occupied"

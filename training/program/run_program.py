@@ -90,14 +90,22 @@ class Output:
         return self.folder / "ema.npz"
 
     def _restore(self, paths: list[pathlib.Path]) -> bool:
-        """Takes the last of the files; returns whether there is one."""
-        for path in paths[-1:]:
+        """Takes the last of the files that is whole; returns whether there is one.
+
+        Raises:
+          ProgramError: there are files, but none is whole.
+        """
+        for path in reversed(paths):
             try:
                 with np.load(path) as arrays:
                     self.program.restore(arrays)
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-                raise ProgramError(f"{path}: cannot be read ({error})") from error
-        return bool(paths)
+                return True
+            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                damage = f"{path}: cannot be read ({error})"
+                say(damage)
+        if paths:
+            raise ProgramError(damage)
+        return False
 
     def _write_marker(self) -> None:
         (self.folder / _MARKER).write_text(json.dumps(self._marker) + "\n")

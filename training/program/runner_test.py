@@ -163,6 +163,14 @@ class RunnerTest(absltest.TestCase):
         for output in ("asked", "large"):
             for name, value in self._checkpoint(output, 20).items():
                 np.testing.assert_array_equal(value, expected[name], name)
+        last = self.root / "device" / "checkpoints" / "step_000000020.npz"
+        last.write_bytes(last.read_bytes()[:-1000])
+        code, text = self._run("device", "--resume")
+        self.assertEqual(code, 0, text)
+        self.assertIn("step_000000020.npz: cannot be read", text)
+        self.assertIn("steps 16 to 20", text)
+        for name, value in self._checkpoint("device", 20).items():
+            np.testing.assert_array_equal(value, expected[name], name)
 
     def test_ctrl_c_saves_and_goes_on(self):
         steps = ("--steps=100000", "--log_every=1000000", "--checkpoint_every=1000000")
