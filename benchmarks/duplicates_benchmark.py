@@ -65,6 +65,19 @@ def _cropped(share: float) -> Callable[[Image.Image, np.random.Generator], Image
     return crop
 
 
+def _sheared(degrees: float) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
+    """Shears about the middle, black beside it, as tools do that make copies for training."""
+
+    def shear(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        slope = np.tan(np.radians(degrees)) * rng.choice((-1, 1))
+        matrix = (1, slope, -slope * image.height / 2, 0, 1, 0)
+        return image.transform(
+            image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC
+        )
+
+    return shear
+
+
 def _turned(how: Image.Transpose) -> Callable[[Image.Image, np.random.Generator], Image.Image]:
     return lambda image, rng: image.transpose(how)
 
@@ -83,6 +96,8 @@ COPIES: Mapping[str, Callable[[Image.Image, np.random.Generator], Image.Image]] 
     "cropped by 12 %, turned": lambda image, rng: _cropped(0.12)(image, rng).transpose(
         Image.Transpose.ROTATE_90
     ),
+    "sheared by 5 degrees": _sheared(5),
+    "sheared by 10 degrees": _sheared(10),
 }
 
 

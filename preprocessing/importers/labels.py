@@ -8,21 +8,25 @@ about 210). Rules, the same for every collection:
   Melanoma (in situ), a blue or dysplastic nevus Melanocytic Nevus (as in HAM10000's
   `nv`), keratoacanthoma SCC/SCCIS.
 - A disease of its own is Other, however alike it looks: irritant contact dermatitis,
-  lichen simplex, onychomycosis, urticaria pigmentosa.
+  lichen simplex, onychomycosis, urticaria pigmentosa, freckles (no lentigo), furuncles (no
+  folliculitis; ICD-10-CM files them under L02 and L73).
 - Milia are Cyst, being small epidermal cysts (ICD-10-CM files both under L72.0). A mucous
   cyst is Other: it has no epithelium and comes from a joint or a salivary duct. Inverted
   follicular keratosis is SK/ISK, of which it is the irritated follicular form.
 - A name that leaves open which condition it is, is not guessed; `open_because` says why.
 
 Matching forgives case and punctuation, so that `basal-cell-carcinoma` is found, then the
-plural and British spelling ("naevi"), and "'s" in a name that the table has with one.
+plural and British spelling ("naevi"), and "'s" in a name that the table has with one; then
+the order of words and blanks ("ring worm", "dermatitis, atopic"). What is not known as a
+whole is read without what names no disease: an abbreviation ("CD - ..."), "NOS", "photos",
+a place, a degree ("severe acne", "psoriasis of the scalp").
 """
 
 import csv
 import functools
 import pathlib
 import re
-from typing import Dict, Mapping, Optional, Set, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Set, Tuple
 
 from preprocessing.data import manifest, taxonomy
 
@@ -53,6 +57,10 @@ _SPELLINGS = (
     (r"rrhoe", "rrhe"),
     (r"\bhaem", "hem"),
     (r"oedema", "edema"),
+    (r"(?<=[lm])our(s?)\b", r"or\1"),
+    (r"androgenic", "androgenetic"),
+    (r"\bmoles?\b", "nevus"),
+    (r"\bcell cancer", "cell carcinoma"),
     (r"\b(nev|comedon)i\b", r"\1us"),
     (r"(?<=..om)ata\b", "a"),
     (r"(lentig)ines\b", r"\1o"),
@@ -71,14 +79,54 @@ def _plain(name: str) -> str:
     return name
 
 
+def _keys(name: str) -> Tuple[str, str]:
+    """Returns what `_plain` makes of a name without blanks, in its and in any order of words."""
+    words = _plain(name).split()
+    return "".join(words), "".join(sorted(words))
+
+
 def _plain_names(meanings: Mapping[str, object]) -> Dict[str, str]:
-    """Returns names by what `_plain` makes of them, where all of those mean the same."""
+    """Returns names by their `_keys`, where all of one key mean the same."""
     found: Dict[str, str] = {}
     for name, meaning in meanings.items():
-        other = found.setdefault(_plain(name), name)
-        if not other or meanings[other] != meaning:
-            found[_plain(name)] = ""
-    return {plain: name for plain, name in found.items() if name}
+        for key in _keys(name):
+            other = found.setdefault(key, name)
+            if not other or meanings[other] != meaning:
+                found[key] = ""
+    return {key: name for key, name in found.items() if name}
+
+
+_PLACES = (
+    "arms?|back|body|cheeks?|chest|ears?|elbows?|face|feet|foot|forehead|hands?|knees?|legs?|neck|"
+    "nose|palms?|scalp|skin|soles?|trunk|wrists?"
+)
+# Parts of a normalized name that say nothing of the disease.
+_BESIDES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r" (nos|unspecified)$",
+        r" (image|infection|lesion|patch|photo|picture|plaque|rash)(e?s)?$",
+        rf" (of|on) (the )?((left|right) )?({_PLACES})$",
+        r"^(acute|adult|childhood|chronic|early|mild|moderate|severe)\b ",
+        rf"^({_PLACES}|facial|truncal) ",
+    )
+)
+
+
+def _readings(label: str) -> Iterator[str]:
+    """Yields normalized names that a label may be, with less and less of it."""
+    name = taxonomy.normalize(label)
+    yield name
+    yield " ".join(re.sub("[^a-z0-9 ]", "", name).split())  # A name in two scripts.
+    label = re.sub(r"^\s*[A-Z][A-Z/]{0,5} - ", "", label)  # SCIN's abbreviations.
+    name = taxonomy.normalize(re.sub(r"\(e?s\)", "", label))
+    yield name
+    left = [name]
+    for pattern in _BESIDES:
+        for shorter in [pattern.sub("", one) for one in left]:
+            if shorter not in left:
+                left.append(shorter)
+                yield shorter
 
 
 class UnmappedLabelError(ValueError):
@@ -130,10 +178,7 @@ class LabelMapping:
           UnmappedLabelError: the label is not known (the message names the closest), or
             leaves the condition open.
         """
-        name = taxonomy.normalize(label)
-        if not any(name in known for known in (self._overrides, self._conditions, self._undecided)):
-            latin = " ".join(re.sub("[^a-z0-9 ]", "", name).split())  # A name in two scripts.
-            name = self._plain.get(_plain(name)) or self._plain.get(_plain(latin), name)
+        name = self._known_name(label)
         if name in self._overrides:
             self._used.add(name)
             return self._overrides[name][1]
@@ -157,6 +202,17 @@ class LabelMapping:
                 hint = f"; closest is {known!r} ({condition})"
             self._unknown[name] = f"is not known{hint}"
         raise UnmappedLabelError(f"label {label!r} {self._unknown[name]}")
+
+    def _known_name(self, label: str) -> str:
+        """Returns the name in the tables that a label stands for, or itself, normalized."""
+        tables = (self._overrides, self._conditions, self._undecided)
+        for name in filter(None, _readings(label)):
+            if any(name in known for known in tables):
+                return name
+            for key in _keys(name):
+                if key in self._plain:
+                    return self._plain[key]
+        return taxonomy.normalize(label)
 
     def unused_overrides(self) -> Tuple[str, ...]:
         """Returns the user's labels that nobody has asked for so far."""
