@@ -71,9 +71,7 @@ def _sheared(degrees: float) -> Callable[[Image.Image, np.random.Generator], Ima
     def shear(image: Image.Image, rng: np.random.Generator) -> Image.Image:
         slope = np.tan(np.radians(degrees)) * rng.choice((-1, 1))
         matrix = (1, slope, -slope * image.height / 2, 0, 1, 0)
-        return image.transform(
-            image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC
-        )
+        return image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
 
     return shear
 

@@ -164,8 +164,9 @@ class ReadingTest(parameterized.TestCase):
         (folder / "ckpt-120.index").touch()  # without its data
         expected = [(step, str(folder / f"ckpt-{step}")) for step in (20, 100)]
         self.assertEqual(run_directory.list_checkpoints(run), expected)
-        with self.assertLogs(level="WARNING"), self.assertRaisesRegex(
-            ValueError, "none of its 2 checkpoints can be read"
+        with (
+            self.assertLogs(level="WARNING"),
+            self.assertRaisesRegex(ValueError, "none of its 2 checkpoints can be read"),
         ):
             run_directory.newest_checkpoint(run)
 

@@ -74,7 +74,8 @@ class ArmResult:
       summary: numbers over all classes and by class.
       calibration: expected calibration error, mean over the trainings.
       calibration_floor: the same of a perfectly calibrated classifier of these scores.
-      skin_types: accuracy by Fitzpatrick type (0 is unknown), with its number of images.
+      skin_types: accuracy by Fitzpatrick type, with its number of images; annotated types
+        and estimated ones apart, as of `manifest.skin_type_group`.
       confusion: counts by label and prediction, summed over the trainings.
     """
 
@@ -82,7 +83,7 @@ class ArmResult:
     summary: Summary
     calibration: float
     calibration_floor: float
-    skin_types: Mapping[int, Tuple[int, Estimate]]
+    skin_types: Mapping[str, Tuple[int, Estimate]]
     confusion: np.ndarray
 
     @property
@@ -115,8 +116,8 @@ class ArmResult:
                 for code, condition in enumerate(taxonomy.conditions())
             },
             "top_1_by_skin_type": {
-                str(skin_type): {"test_images": number, **one.as_dict()}
-                for skin_type, (number, one) in self.skin_types.items()
+                group: {"test_images": number, **one.as_dict()}
+                for group, (number, one) in self.skin_types.items()
             },
             "confusion": self.confusion.tolist(),
         }  # fmt: skip
@@ -164,17 +165,18 @@ class Results:
         }
 
 
-def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[int, Tuple[int, Estimate]]:
-    types = arm.table["fitzpatrick"].to_numpy()
+def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[str, Tuple[int, Estimate]]:
+    columns = arm.table["fitzpatrick"], arm.table["fitzpatrick_source"]
+    groups = np.array([manifest.skin_type_group(*pair) for pair in zip(*columns)])
     found = {}
-    for skin_type in np.unique(types):
-        rows = types == skin_type
+    for group in np.unique(groups):
+        rows = groups == group
         number = int(rows.sum())
         estimate = Estimate(float("nan"))
         if number >= SMALLEST_GROUP:
             summary = classification.summarize_arm(arm.select(rows).predictions(), replicates)
             estimate = summary.overall["top_1"]
-        found[int(skin_type)] = number, estimate
+        found[str(group)] = number, estimate
     return found
 
 
@@ -296,7 +298,7 @@ def notes(results: Results) -> List[str]:
     if estimated:
         lines.append(
             f"the skin types of {estimated} of {len(sources)} test images are estimates from their "
-            "colour (ITA)"
+            "colour (ITA); they are told apart"
         )
     return lines
 

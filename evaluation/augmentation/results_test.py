@@ -31,8 +31,8 @@ class ResultsTest(absltest.TestCase):
         self.assertAlmostEqual(arm.calibration, abs(0.7 - said.correct.mean()), places=5)
         # Of 240 right with a chance of 0.7: mean absolute error sqrt(2 / pi * 0.21 / 240).
         self.assertAlmostEqual(arm.calibration_floor, 0.0236, delta=0.006)
-        self.assertEqual(sorted(arm.skin_types), [1, 2, 3, 4, 5])
-        number, estimate = arm.skin_types[3]
+        self.assertEqual(sorted(arm.skin_types), ["1", "2", "3", "4", "5"])
+        number, estimate = arm.skin_types["3"]
         of_type = arm.predictions.table["fitzpatrick"].to_numpy() == 3
         self.assertEqual(number, 48)
         self.assertAlmostEqual(estimate.value, said.correct[0, of_type].mean())
@@ -50,9 +50,28 @@ class ResultsTest(absltest.TestCase):
             testing.training(arm, 0),
         )
         [arm] = predictions.read_predictions(root)
-        number, estimate = results.measure_arm(arm, 50).skin_types[6]
+        number, estimate = results.measure_arm(arm, 50).skin_types["6"]
         self.assertEqual(number, 10)
         self.assertTrue(np.isnan(estimate.value))
+
+    def test_estimated_skin_types_are_told_apart(self):
+        root = self.create_tempdir().full_path
+        arm = testing.write_predictions(root, [0.5], seeds=(0,))[0]
+        table = testing.images()
+        rows = table["fitzpatrick"] == 3
+        table.loc[rows & (table.index < 120), "fitzpatrick_source"] = "estimated"
+        predictions.write_predictions(
+            predictions.path_of(root, "real", "test", 0),
+            table,
+            testing.scores(table, 0.5, 0),
+            testing.training(arm, 0),
+        )
+        found = results.compute_results("test", predictions.read_predictions(root), 50)
+        numbers = {group: number for group, (number, _) in found.arms[0].skin_types.items()}
+        estimated = int((table["fitzpatrick_source"] == "estimated").sum())
+        self.assertEqual((numbers["3"], numbers["3 (estimated)"]), (48 - estimated, estimated))
+        self.assertNotIn("2 (estimated)", numbers)
+        self.assertIn("they are told apart", results.notes(found)[-1])
 
     def test_is_json(self):
         content = self._compute([0.6] * 4).as_dict()

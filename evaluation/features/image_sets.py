@@ -56,6 +56,12 @@ class ImageSet:
         """Whether the skin type is an estimate from the image's own colour, by image."""
         return np.array([manifest.is_estimated(one) for one in self.skin_type_sources], bool)
 
+    @property
+    def skin_type_groups(self) -> np.ndarray:
+        """The group by skin type, by image; see `manifest.skin_type_group`."""
+        pairs = zip(self.skin_types.tolist(), self.skin_type_sources)
+        return np.array([manifest.skin_type_group(*pair) for pair in pairs])
+
     def notes_on_skin_types(self) -> Tuple[str, ...]:
         """Returns what a reader of numbers by skin type should know."""
         unknown, estimated = int((self.skin_types == 0).sum()), int(self.types_estimated.sum())

@@ -93,7 +93,9 @@ class Fidelity:
       run_dir: of the generator.
       step: of the checkpoint.
       protocol: everything that the numbers depend on.
-      tone: of the skin; None where photographs do not tell the tone of two types.
+      tone: of the skin, by annotated types; None where photographs do not tell the tone of
+        two types.
+      tone_estimated: the same by types that were estimated from the photographs' colour.
       roi: place and contrast of lesions.
       checkerboard: energy at upsampling frequencies.
       counterfactuals: single changes of the map.
@@ -105,11 +107,17 @@ class Fidelity:
     step: int
     protocol: Mapping[str, Any]
     tone: Optional[Tone]
+    tone_estimated: Optional[Tone]
     roi: Comparison
     checkerboard: Comparison
     counterfactuals: Counterfactuals
     examples: Tuple[Example, ...]
     notes: Tuple[str, ...]
+
+    @property
+    def tones(self) -> List[Tone]:
+        """What was measured of tone, by annotated types first."""
+        return [one for one in (self.tone, self.tone_estimated) if one]
 
     @property
     def verdict(self) -> str:
@@ -119,6 +127,8 @@ class Fidelity:
         place = "" if ours["iou"].value >= half_way else "not "
         told = f"lesions are {place}where the map says"
         tone = "tone was not measured"
+        if self.tone_estimated:
+            tone = "tone was held against estimated skin types only"
         if self.tone:
             error, ceiling = self.tone.agreement["error"].value, self.tone.ceiling["error"].value
             tone = f"the tone {'obeys' if error <= 2 * ceiling else 'does not obey'} the skin type"
@@ -134,6 +144,7 @@ class Fidelity:
             "step": self.step,
             "verdict": self.verdict,
             "tone": self.tone.as_dict() if self.tone else None,
+            "tone_estimated": self.tone_estimated.as_dict() if self.tone_estimated else None,
             "roi": lesions.as_dict(self.roi),
             "checkerboard": checkerboard.as_dict(self.checkerboard),
             "counterfactuals": self.counterfactuals.as_dict(),
@@ -147,9 +158,9 @@ class Fidelity:
             "roi": {"generated": self.roi.generated_numbers, "real": self.roi.real_numbers},
             "checkerboard": {"generated": board.generated_numbers, "real": board.real_numbers},
         }
-        if self.tone:
-            ours, theirs = self.tone.agreement, self.tone.ceiling
-            parts = {"tone": {"generated": ours, "real": theirs}, **parts}
+        for name, one in (("tone_estimated", self.tone_estimated), ("tone", self.tone)):
+            if one:
+                parts = {name: {"generated": one.agreement, "real": one.ceiling}, **parts}
         named = {
             f"{part}/{name}/{side}": one
             for part, sides in parts.items()
@@ -362,7 +373,10 @@ class FidelityEvaluator:
         """
         generator.check_dataset(self._data_dir, self._info)
         real_tone = measure_photographs_tone(self._real)
-        means, cannot = tone.measured_means(real_tone)
+        by_kind = {kind: real_tone[real_tone["estimated"] == kind] for kind in (False, True)}
+        # By annotated types, if they tell; by estimated ones apart.
+        told = {kind: tone.measured_means(rows) for kind, rows in by_kind.items()}
+        means, cannot = told[bool(told[False][1]) and not told[True][1]]
         types = () if cannot else _TYPES
         real_roi, real_spectrum = measure_photographs_lesions(self._sources)
         rows: Rows = collections.defaultdict(list)
@@ -375,11 +389,18 @@ class FidelityEvaluator:
                 examples.append(example)
         frames = {kind: pd.DataFrame(measured) for kind, measured in rows.items()}
         bootstrap = {"replicates": self._protocol.replicates, "seed": seed}
+        annotated, estimated = (
+            None
+            if told[kind][1]
+            else tone.compare_tone(rows, frames["tone"], **bootstrap, estimated=kind)
+            for kind, rows in by_kind.items()
+        )
         return Fidelity(
             run_dir=generator.run_dir,
             step=generator.step,
             protocol=self.describe(generator),
-            tone=None if cannot else tone.compare_tone(real_tone, frames["tone"], **bootstrap),
+            tone=annotated,
+            tone_estimated=estimated,
             roi=lesions.compare_lesions(
                 real_roi, frames["roi"], self._info.image_size, **bootstrap
             ),
@@ -402,14 +423,18 @@ class FidelityEvaluator:
         notes += self._real.notes_on_skin_types()
         if real_tone["estimated"].any() and not cannot:
             notes.append(
-                "photographs whose skin type was estimated from their colour are not held against "
-                "it: they would be compared with themselves"
+                "photographs whose skin type was estimated from their colour are compared apart, "
+                "and not held against it: they would be compared with themselves"
             )
         share = 0.0 if painted_tone.empty else painted_tone["ita"].isna().mean()
         if share > _MUCH_UNSEEN:
             notes.append(f"no skin is seen outside the boxes of {share:.0%} of generated images")
-        patients = real_tone.dropna().groupby("skin_type")["patient"].nunique()
-        few = [f"{one} ({count})" for one, count in patients.items() if count < _FEW_PATIENTS]
+        patients = real_tone.dropna().groupby(["estimated", "skin_type"])["patient"].nunique()
+        few = [
+            f"{one}{', estimated' if estimated else ''} ({count})"
+            for (estimated, one), count in patients.items()
+            if count < _FEW_PATIENTS
+        ]
         if few and not cannot:
             notes.append(
                 f"few {self._protocol.real_split} patients tell the tone of skin types "

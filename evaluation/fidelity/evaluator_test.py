@@ -1,10 +1,12 @@
 import collections
 import dataclasses
+import itertools
 import json
 import pathlib
 import shutil
 import tempfile
 import types
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -128,6 +130,43 @@ class FidelityEvaluationTest(absltest.TestCase):
             self.faithful.verdict,
             "lesions are where the map says; the tone obeys the skin type; no checkerboard",
         )
+
+    def _with_sources(self, sources):
+        """Evaluates where types of photographs have other sources, by turns."""
+        real_images = image_sets.real_images
+
+        def other(*args):
+            images = real_images(*args)
+            said = tuple(itertools.islice(itertools.cycle(sources), len(images)))
+            return dataclasses.replace(images, skin_type_sources=said)
+
+        with mock.patch.object(image_sets, "real_images", other):
+            evaluator = FidelityEvaluator(self.data_dir, ("Melanoma",), _PROTOCOL)
+        return evaluator.evaluate(PlantedGenerator(32))
+
+    def test_estimated_skin_types_are_told_apart(self):
+        # The crops of a patient: one of an annotated and one of an estimated type.
+        both = self._with_sources(("annotated", "estimated"))
+        self.assertEqual([one.estimated for one in both.tones], [False, True])
+        for one in both.tones:
+            self.assertEqual([row.real_images for row in one.types], [3] * 6)
+        self.assertTrue(np.isfinite(both.tone.ceiling["error"].value))
+        self.assertTrue(np.isnan(both.tone_estimated.ceiling["error"].value))
+        self.assertIn("the tone obeys the skin type", both.verdict)
+        self.assertIn("tone_estimated/error/generated", both.estimates())
+        stored = json.loads(json.dumps(both.as_dict(), allow_nan=False))
+        self.assertIsNone(stored["tone_estimated"]["real"]["error"]["value"])
+        table = report.table(both)
+        self.assertIn("Tone (degrees of ITA outside the ROI)", table)
+        self.assertIn("Tone by estimated skin types", table)
+
+    def test_estimated_skin_types_alone(self):
+        found = self._with_sources(("estimated",))
+        self.assertIsNone(found.tone)
+        self.assertIn("tone was held against estimated skin types only", found.verdict)
+        self.assertGreater(found.tone_estimated.agreement["correlation"].value, 0.98)
+        report.draw(found)
+        self.assertNotIn("Tone (degrees", report.table(found))
 
     def test_repeats_exactly(self):
         again = self.evaluator.evaluate(PlantedGenerator(32))

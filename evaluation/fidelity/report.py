@@ -26,8 +26,8 @@ def frame(fidelity: Fidelity) -> pd.DataFrame:
     rois = [";".join(" ".join(f"{x:g}" for x in box) for box in boxes) for boxes in roi["boxes"]]
     rows = roi.drop(columns=["boxes", "region", "chance"])
     others = [fidelity.checkerboard.generated, fidelity.counterfactuals.rows]
-    if fidelity.tone:
-        tones = fidelity.tone.generated.pivot(index="map", columns="skin_type", values="ita")
+    if fidelity.tones:
+        tones = fidelity.tones[0].generated.pivot(index="map", columns="skin_type", values="ita")
         others.insert(1, tones.add_prefix("ita_asked_for_type_").reset_index())
     for other in others:
         rows = rows.merge(other, on="map")
@@ -55,12 +55,12 @@ def table(fidelity: Fidelity) -> str:
 
 def draw(fidelity: Fidelity) -> pyplot.Figure:
     """Draws all headline numbers beside those of photographs."""
-    rows = 2 if fidelity.tone else 1
+    rows = 2 if fidelity.tones else 1
     figure, axes = pyplot.subplots(rows, 3, figsize=(13.5, 4.1 * rows))
-    if fidelity.tone:
+    if fidelity.tones:
         (tone, types, lesion), (spectrum, type_change, move) = axes
-        _draw_tone(tone, fidelity.tone)
-        _draw_types(types, fidelity.tone)
+        _draw_tone(tone, fidelity.tones[0])
+        _draw_types(types, fidelity.tones[0])
         _draw_type_change(type_change, fidelity)
     else:
         lesion, spectrum, move = axes
@@ -73,7 +73,7 @@ def draw(fidelity: Fidelity) -> pyplot.Figure:
     protocol = fidelity.protocol
     figure.suptitle(
         f"step {fidelity.step:,}; {protocol['num_images']:,} {protocol['map_split']} maps; "
-        f"{protocol['interval']}{'' if fidelity.tone else '; tone was not measured'}",
+        f"{protocol['interval']}{'' if fidelity.tones else '; tone was not measured'}",
         fontsize=10,
     )
     figure.tight_layout()
@@ -153,7 +153,7 @@ def _draw_types(axes: Any, tone: Tone) -> None:
             label="real crops" if side == "real" else side,
         )
     axes.set_xticks(taxonomy.FITZPATRICK_TYPES)
-    estimated = " (some are estimates)" if tone.real["estimated"].any() else ""
+    estimated = "; of real crops, estimated" if tone.estimated else ""
     axes.set_xlabel(f"Fitzpatrick skin type asked for{estimated}")
     axes.set_ylabel("ITA (degrees), mean ± 1 SD of images")
     axes.set_title("Tone by skin type")
@@ -247,7 +247,7 @@ def draw_examples(fidelity: Fidelity) -> pyplot.Figure:
     One noise per row. Green: boxes asked for; yellow: what the finder found.
     """
     rows = fidelity.examples
-    types = taxonomy.FITZPATRICK_TYPES if fidelity.tone else ()
+    types = taxonomy.FITZPATRICK_TYPES if fidelity.tones else ()
     columns = 2 + len(types)
     size = (1.5 * columns, 1.62 * len(rows))
     figure, axes = pyplot.subplots(len(rows), columns, figsize=size, squeeze=False)

@@ -5,7 +5,9 @@ skin outside the ROI boxes. A skin type is no colour, so what is "asked for" is 
 photographs of that type show: their mean ITA. Photographs of one type scatter around that
 mean, by person and by light: how much, each photograph held against the *other* patients
 of its type, is the ceiling that no generator needs to beat. One that is far below it
-paints all people of a type alike; compare the standard deviations.
+paints all people of a type alike; compare the standard deviations. Types that people
+annotated and types estimated from the photographs' colour are compared apart: of the
+latter there is no ceiling, for a photograph would be compared with itself.
 """
 
 import dataclasses
@@ -148,7 +150,8 @@ class Tone:
       agreement: mean absolute error in degrees, Pearson correlation and slope of
         measured against requested, over the generated images of skin types of which
         at least two patients were photographed.
-      ceiling: the same of the photographs.
+      ceiling: the same of the photographs; NaN where their types are estimates.
+      estimated: whether the photographs' types are estimates from their colour.
     """
 
     real: pd.DataFrame
@@ -156,6 +159,7 @@ class Tone:
     types: Tuple[TypeTone, ...]
     agreement: Dict[str, Estimate]
     ceiling: Dict[str, Estimate]
+    estimated: bool = False
 
     @property
     def missing(self) -> List[int]:
@@ -227,17 +231,19 @@ def _by_type(what: str, values: np.ndarray, skin_types: np.ndarray) -> Dict[Any,
     return {(what, one): cluster_bootstrap.mean(values[skin_types == one]) for one in _TYPES}
 
 
-def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: int) -> Tone:
+def compare_tone(
+    real: pd.DataFrame, generated: pd.DataFrame, replicates: int, seed: int, estimated: bool = False
+) -> Tone:
     """Holds generated tone against that of photographs.
 
     Args:
-      real: photographs of known type: columns patient, skin_type, ita (degrees or NaN),
-        estimated (whether the type was, from their colour: such a photograph is not
-        held against its type).
+      real: photographs of known type: columns patient, skin_type, ita (degrees or NaN).
       generated: columns map (what was painted, alike but for the type), skin_type
         (asked for), ita.
       replicates: of the bootstrap, which draws patients and maps.
       seed: of the bootstrap.
+      estimated: whether the photographs' types were, from their colour: these are not held
+        against their type.
 
     Raises:
       ValueError: `measured_means` says why.
@@ -247,15 +253,15 @@ def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, s
     means, cannot = measured_means(real)
     if cannot:
         raise ValueError(cannot)
-    estimated = real["estimated"].to_numpy(bool)
     seen = real.dropna(subset=["ita"]).groupby("skin_type")["patient"].nunique()
     # One patient is no skin type, and has no ceiling to be held against.
     comparable = np.isin(types, seen.index[seen > 1])
     owners = pd.factorize(real["patient"])[0]
 
     def of_others(rows: np.ndarray) -> np.ndarray:
-        others = _other_patients(real_ita[rows], real_types[rows], owners[rows])
-        return np.where(estimated[rows], np.nan, others)
+        if estimated:
+            return np.full(len(rows), np.nan)
+        return _other_patients(real_ita[rows], real_types[rows], owners[rows])
 
     real = real.assign(requested=of_others(np.arange(len(real))))
 
@@ -285,6 +291,7 @@ def compare_tone(real: pd.DataFrame, generated: pd.DataFrame, replicates: int, s
         types=tuple(_type_tone(one, real, generated, {**theirs, **ours}) for one in _TYPES),
         agreement={name: ours[name] for name in _AGREEMENT},
         ceiling={name: theirs[name] for name in _AGREEMENT},
+        estimated=estimated,
     )
 
 

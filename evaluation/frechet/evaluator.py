@@ -11,7 +11,7 @@ from evaluation.frechet import diversity, ladder, painting, protocol
 from evaluation.frechet.ladder import Ladder
 from evaluation.frechet.program_features import ProgramFeatures
 from evaluation.frechet.protocol import TrialProtocol, TrialScores
-from preprocessing.data import records
+from preprocessing.data import manifest, records
 from synthesis import layouts
 from synthesis.trained_generator import TrainedGenerator
 
@@ -31,7 +31,8 @@ class FrechetEvaluation:
       protocol: everything that the numbers depend on.
       overall: all images.
       conditions: by condition, where there are enough images.
-      skin_types: by skin type, where there are enough images.
+      skin_types: by skin type, where there are enough images; by annotated types ("3") and
+        by estimated ones ("3 (estimated)") of photographs.
       diversity: of the images of one map; None where it was not asked for or no
         condition has photographs of two patients.
       too_small: by group without scores, why.
@@ -153,14 +154,7 @@ class FrechetEvaluator:
         conditions, few_of_condition = protocol.run_trials_by_group(
             real, patients, self.real.conditions, generated, made_of, self._trials
         )
-        by_type = [
-            np.where(types, types.astype(str), protocol.NO_GROUP)
-            for types in (self.real.skin_types, np.array([one.skin_type for one in shown], int))
-        ]
-        skin_types, few_of_type = protocol.run_trials_by_group(
-            real, patients, by_type[0], generated, by_type[1], self._trials
-        )
-        few_of_type = {f"skin type {name}": why for name, why in few_of_type.items()}
+        skin_types, few_of_type = self._by_skin_type(generated)
         return FrechetEvaluation(
             run_dir=painted.run_dir,
             step=painted.step,
@@ -175,6 +169,32 @@ class FrechetEvaluator:
             ladder=self._ladder(overall.num_images) if self._with_ladder else None,
             examples=self._examples(painted) if self._with_ladder else {},
         )
+
+    def _by_skin_type(self, generated: np.ndarray) -> Tuple[Dict[str, TrialScores], Dict[str, str]]:
+        """Measures each skin type, against photographs of annotated and of estimated types apart.
+
+        A kind of which there is no photograph is left out.
+        """
+        known, estimated = self.real.skin_types > 0, self.real.types_estimated
+        asked = np.array([one.skin_type for one in self.painting.layouts], int)
+        scores: Dict[str, TrialScores] = {}
+        too_few: Dict[str, str] = {}
+        for source in manifest.ANNOTATED, manifest.ESTIMATED:
+            of_kind = known & (estimated == manifest.is_estimated(source))
+            if not of_kind.any():
+                continue
+            names = np.array([manifest.skin_type_group(one, source) for one in asked])
+            found, few = protocol.run_trials_by_group(
+                self._real_features,
+                self.real.patients,
+                np.where(of_kind, self.real.skin_type_groups, protocol.NO_GROUP),
+                generated,
+                np.where(asked, names, protocol.NO_GROUP),
+                self._trials,
+            )
+            scores |= found
+            too_few |= {f"skin type {name}": why for name, why in few.items()}
+        return scores, too_few
 
     def _examples(self, painted: Painted) -> Dict[int, np.ndarray]:
         """Images of the ladder: of one photograph each of as many patients, and generated ones."""

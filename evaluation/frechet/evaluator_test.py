@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -53,6 +54,20 @@ class EvaluationTest(absltest.TestCase):
             set(self.evaluation.too_small), {f"skin type {number}" for number in range(1, 7)}
         )
         self.assertEmpty(self.evaluation.skin_types)
+
+    def test_estimated_skin_types_are_told_apart(self):
+        evaluator = self._evaluator(
+            TrialProtocol(trials=2, partings=1, neighbours=1, smallest_group=2)
+        )
+        real = evaluator.real
+        sources = ["annotated" if one < 3 else "estimated" for one in real.skin_types]
+        evaluator.real = dataclasses.replace(real, skin_type_sources=tuple(sources))
+        found = evaluator.evaluate(self.generator)
+        self.assertEqual(
+            list(found.skin_types), ["1", "2", *(f"{n} (estimated)" for n in range(3, 7))]
+        )
+        self.assertIn("0 photographs", found.too_small["skin type 3"])
+        self.assertIn("skin type 3 (estimated)", report.table([found]))
 
     def test_diversity_of_the_images_of_a_map(self):
         measured = self.evaluation.diversity

@@ -21,7 +21,7 @@ from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Seq
 
 import numpy as np
 
-from preprocessing.data import taxonomy
+from preprocessing.data import manifest, taxonomy
 
 REALISM, PAIR, RELEVANCE = "realism", "pair", "relevance"
 KINDS = (REALISM, PAIR, RELEVANCE)
@@ -81,6 +81,7 @@ class Photograph:
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       patient_id: of the person.
       image_id: of the photograph, which its other crops share.
+      skin_type_source: who says the type, one of `manifest.SKIN_TYPE_SOURCES`.
     """
 
     index: int
@@ -88,6 +89,7 @@ class Photograph:
     skin_type: int
     patient_id: str
     image_id: str
+    skin_type_source: str = manifest.ANNOTATED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Picture:
       crop: its place among the crops of the test split; -1 for synthetic ones.
       source: whose it is: pictures of one source are not independent. The patient; for
         synthetic ones what they were painted from, known when they are.
+      skin_type_source: who says the type of the photograph, or of the one that it goes with.
     """
 
     picture_id: str
@@ -110,6 +113,7 @@ class Picture:
     skin_type: int
     crop: int = -1
     source: str = ""
+    skin_type_source: str = manifest.ANNOTATED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +237,10 @@ class _Builder:
         """Adds photographs."""
         return [
             self._name(
-                Picture("", False, one.condition, one.skin_type, one.index, one.patient_id),
+                Picture(
+                    *("", False, one.condition, one.skin_type, one.index, one.patient_id),
+                    one.skin_type_source,
+                ),
                 one.index,
             )
             for one in self.supply.take(number, conditions)
@@ -245,7 +252,7 @@ class _Builder:
         for place in range(number):
             turn, which = divmod(place, len(like))
             model = self.pictures[like[which]]
-            picture = Picture("", True, model.condition, model.skin_type)
+            picture = dataclasses.replace(model, synthetic=True, crop=-1, source="")
             names.append(self._name(picture, "like", model.crop, turn))
         return names
 

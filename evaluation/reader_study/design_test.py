@@ -139,6 +139,8 @@ class ChooseTest(parameterized.TestCase):
             self.assertTrue(synthetic.synthetic)
             self.assertEqual(real.condition, synthetic.condition)
             self.assertEqual(real.skin_type, synthetic.skin_type)
+            self.assertEqual(real.skin_type_source, synthetic.skin_type_source)
+            self.assertEqual((synthetic.crop, synthetic.source), (-1, ""))
 
     def test_questions_have_a_quarter_of_each_kind(self):
         self.assertLen(self.material.questions, 6)

@@ -151,7 +151,8 @@ def list_photographs(
         )
     found = [
         Photograph(
-            one.index, one.layout.condition, one.layout.skin_type, one.patient_id, one.image_id
+            *(one.index, one.layout.condition, one.layout.skin_type, one.patient_id, one.image_id),
+            one.skin_type_source,
         )
         for one in crop_choice.list_crops(data_dir, SPLIT)
         if one.layout.condition in painter.conditions

@@ -29,6 +29,7 @@ from evaluation.reader_study.answer_key import Answer, Answers, Key
 from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Trial
 from evaluation.uncertainty import cluster_bootstrap, significance
 from evaluation.uncertainty.cluster_bootstrap import Estimate
+from preprocessing.data import manifest
 
 ALL, CONDITION, SKIN_TYPE, READER = "all", "condition", "skin_type", "reader"
 # The shares of pictures chosen that a test's measures are made of: which rows.
@@ -123,6 +124,9 @@ def judged_pictures(key: Key, panel: Sequence[Answers]) -> pd.DataFrame:
                         "synthetic": picture.synthetic,
                         "condition": picture.condition,
                         "skin_type": picture.skin_type,
+                        "skin_type_group": manifest.skin_type_group(
+                            picture.skin_type, picture.skin_type_source
+                        ),
                         "source": picture.source,
                         "asked": trial.condition,
                         "relevant": picture.condition == trial.condition,
@@ -232,7 +236,7 @@ def _groups(rows: pd.DataFrame, test: str) -> Iterator[Tuple[str, str, pd.DataFr
     column = "asked" if test == RELEVANCE else "condition"
     for name, part in rows.groupby(column):
         yield CONDITION, str(name), part
-    for name, part in rows[rows["skin_type"] > 0].groupby("skin_type"):
+    for name, part in rows[rows["skin_type"] > 0].groupby("skin_type_group"):
         yield SKIN_TYPE, str(name), part
     for name, part in rows.groupby("reader"):
         yield READER, str(name), part
@@ -240,6 +244,8 @@ def _groups(rows: pd.DataFrame, test: str) -> Iterator[Tuple[str, str, pd.DataFr
 
 def score_answers(judged: pd.DataFrame, replicates: int = 1000) -> List[Score]:
     """Computes all measures, over all answers and by condition, skin type and reader.
+
+    Annotated and estimated skin types are apart; see `manifest.skin_type_group`.
 
     Args:
       judged: from `judged_pictures`. The second showing of a repeated picture is left out.

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -134,6 +135,16 @@ class ScoreTest(absltest.TestCase):
         )
         skin = self._value(found, REALISM, "tpr", "skin_type")
         self.assertEqual(sum(one.pictures for one in skin.values()), 40)
+        estimated = {
+            name: dataclasses.replace(one, skin_type_source="estimated")
+            for name, one in self.key.pictures.items()
+            if one.skin_type < 3
+        }
+        key = dataclasses.replace(self.key, pictures={**self.key.pictures, **estimated})
+        judged = scores.judged_pictures(key, _panel(key, lambda one, n: not one.synthetic))
+        apart = self._value(scores.score_answers(judged, 20), REALISM, "tpr", "skin_type")
+        names = ["1 (estimated)", "2 (estimated)", "3", "4", "5", "6"]
+        self.assertEqual(sorted(apart), names)
 
     def test_two_readers_have_no_bootstrap(self):
         judged = scores.judged_pictures(

@@ -28,8 +28,9 @@ DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 UNKNOWN = "unknown"
 # Who says a skin type: annotators; the person; a pair of types of which the darker was
 # taken, or the one nearest to the ITA; the ITA alone; who ordered a generated image.
+ANNOTATED, ESTIMATED = "annotated", "estimated"
 SKIN_TYPE_SOURCES = (
-    *("annotated", "self_reported", "pair", "pair_estimated", "estimated", "requested", UNKNOWN),
+    *(ANNOTATED, "self_reported", "pair", "pair_estimated", ESTIMATED, "requested", UNKNOWN),
 )
 # Far more lesions than anybody marks; the time to group boxes grows faster than their
 # number.
@@ -90,12 +91,20 @@ class Photograph:
         """Who says the skin type, one of `SKIN_TYPE_SOURCES`."""
         if self.fitzpatrick is None:
             return UNKNOWN
-        return self.fitzpatrick_source or ("requested" if self.synthetic else "annotated")
+        return self.fitzpatrick_source or ("requested" if self.synthetic else ANNOTATED)
 
 
 def is_estimated(source: str) -> bool:
     """Tells whether a skin type of this source was estimated from colour (ITA)."""
-    return source.endswith("estimated")
+    return source.endswith(ESTIMATED)
+
+
+def skin_type_group(skin_type: int, source: str) -> str:
+    """Names the group that results by skin type put a photograph into; 0 is unknown.
+
+    Types that people annotated and estimates are apart: "3" and "3 (estimated)".
+    """
+    return f"{skin_type}{' (estimated)' if is_estimated(source) else ''}"
 
 
 def stable_fraction(text: str) -> float:
