@@ -430,6 +430,11 @@ def read_cases(
     folder = pathlib.Path(image_dir) if image_dir else source.parent
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
+    if (separator := delimiter_of(source)) != ",":
+        raise ValueError(
+            f"{path}: its cells are separated by {separator!r}, a manifest's by ','; save it as "
+            "CSV with commas"
+        )
     rows = _rows(source)
     header = [name.strip() for name in next(rows, _Row(1, 1, [])).cells]
     _check_header(header, source)

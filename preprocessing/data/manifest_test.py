@@ -1,5 +1,6 @@
 import dataclasses
 import pathlib
+import re
 
 from absl.testing import absltest, parameterized
 
@@ -149,6 +150,12 @@ class ReadCasesTest(parameterized.TestCase):
             manifest.read_cases(self._write(header=HEADER + ",split"))
         with self.assertRaisesRegex(ValueError, "missing column .* found nothing"):
             manifest.read_cases(self._write(header=""))
+        for separator in (";", "\t"):
+            path = self._write(header=HEADER.replace(",", separator))
+            with self.assertRaisesRegex(
+                ValueError, re.escape(f"separated by {separator!r}, a manifest's by")
+            ):
+                manifest.read_cases(path)
 
     def test_not_text(self):
         path = pathlib.Path(self._write(GOOD))

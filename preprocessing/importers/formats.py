@@ -181,6 +181,16 @@ def rejection(row: int, image_id: str, image: str, error: ValueError) -> Rejecti
     return Rejection(row, image_id, image, stage, str(error))
 
 
+def of_table(rejected: Rejection, table: str) -> Rejection:
+    """Returns a rejection that says of which of several tables its row is.
+
+    Those for their label are counted by reason, and stay as they are.
+    """
+    if rejected.stage == "label":
+        return rejected
+    return rejected._replace(reason=f"{table} row {rejected.row}: {rejected.reason}")
+
+
 def reader(
     names: Sequence[str],
     columns: Sequence[str],

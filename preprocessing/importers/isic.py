@@ -59,7 +59,7 @@ def _read_tables(folder: pathlib.Path) -> Tuple[List[_Table], List[Rejection]]:
         if not id_column:
             continue
         rows, ragged = formats.rows_of(header, lines)
-        rejections += [one._replace(reason=f"{name}: {one.reason}") for one in ragged]
+        rejections += [formats.of_table(one, name) for one in ragged]
         one_hot = tuple(column for column in header if column.upper() in _ONE_HOT)
         tables.append(
             _Table(name, id_column, one_hot if len(one_hot) >= _LEAST_DIAGNOSES else (), rows)
@@ -143,9 +143,7 @@ def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
                 entry = _parse(table, {**more.get(name, {}), **cells}, mapping)
             except ValueError as error:
                 rejected = formats.rejection(line, name, "", error)
-                if rejected.stage != "label":
-                    rejected = rejected._replace(reason=f"{table.name} row {line}: {error}")
-                rejections.append(rejected)
+                rejections.append(formats.of_table(rejected, table.name))
                 continue
             entries.append(
                 formats.with_photograph(

@@ -166,10 +166,15 @@ def _parse(cells: Mapping[str, str], row: int, mapping: LabelMapping) -> List[En
     ]
 
 
-def _rejections(row: int, cells: Mapping[str, str], error: ValueError) -> List[Rejection]:
+def _rejections(
+    table: str, row: int, cells: Mapping[str, str], error: ValueError
+) -> List[Rejection]:
     """Rejects each photograph of a case, or the row if it names none."""
     paths = [cells[column] for column in _IMAGES if cells.get(column)] or [""]
-    return [formats.rejection(row, files.stem(path), path, error) for path in paths]
+    return [
+        formats.of_table(formats.rejection(row, files.stem(path), path, error), table)
+        for path in paths
+    ]
 
 
 def _by_case(
@@ -184,7 +189,7 @@ def _by_case(
             found[case] = row, cells
             continue
         where = f"is already on row {found[case][0]}" if case else "is empty"
-        rejections += _rejections(row, cells, ValueError(f"{table}: case_id: {case!r} {where}"))
+        rejections += _rejections(table, row, cells, ValueError(f"case_id: {case!r} {where}"))
     return found, rejections
 
 
@@ -199,7 +204,7 @@ def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
         rows, ragged = formats.read_table(folder, [table], ["case_id", *needed], "SCIN")
         by_case, repeated = _by_case(rows, table)
         found.append(by_case)
-        rejections += ragged + repeated
+        rejections += [*(formats.of_table(one, table) for one in ragged), *repeated]
     cases, labels = found
     entries: List[Entry] = []
     for case, (row, cells) in cases.items():
@@ -208,11 +213,11 @@ def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
                 raise ValueError(f"case_id: {case!r} is not in scin_labels.csv")
             entries += _parse({**cells, **labels[case][1]}, row, mapping)
         except ValueError as error:
-            rejections += _rejections(row, cells, error)
+            rejections += _rejections("scin_cases.csv", row, cells, error)
     for case, (row, cells) in labels.items():
         if case not in cases:
             alone = ValueError(f"case_id: {case!r} is not in scin_cases.csv")
-            rejections += _rejections(row, cells, alone)
+            rejections += _rejections("scin_labels.csv", row, cells, alone)
     return Contents(entries, rejections, _notes([cells for _, cells in labels.values()]))
 
 

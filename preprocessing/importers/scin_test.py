@@ -140,7 +140,9 @@ class ScinTest(parameterized.TestCase):
         entries, reason = self._only(**tie, confidences="[4, 4]")
         self.assertEmpty(entries)
         self.assertEqual(
-            reason, "weighted_skin_condition_label: Eczema and Tinea have the same weight"
+            reason,
+            "scin_cases.csv row 2: weighted_skin_condition_label: Eczema and Tinea have the same "
+            "weight",
         )
 
     def test_confidences_that_do_not_fit_break_no_ties(self):
@@ -242,6 +244,10 @@ class ScinTest(parameterized.TestCase):
                 (6, "", "the case has no photograph"),
                 (6, "", "'e' is not in scin_cases.csv"),
             ],
+        )
+        tables = {(one.row, one.reason.split(" row ")[0]) for one in contents.rejections}
+        self.assertContainsSubset(
+            {(4, "scin_cases.csv"), (7, "scin_labels.csv"), (6, "scin_labels.csv")}, tables
         )
 
     def test_agreement(self):
