@@ -300,6 +300,8 @@ def _entry(path: str, sheet: Sheet, mapping: LabelMapping) -> Tuple[Entry, List[
     rois, alone = _rois(sheet)
     case, patient = sheet.said("case_id"), sheet.said("patient_id")
     first = sheet.images[0]
+    if first.bad_size:
+        raise ValueError(f"its size cannot be read: {first.bad_size}")
     sizes = sorted({image.size for image in sheet.images if image.size})
     if len(sizes) > 1:
         raise ValueError(f"annotated at different sizes: {' and '.join(map(str, sizes))}")

@@ -48,6 +48,7 @@ class Image:
       position: its place in the file, from 1.
       name: `file_name` as a path with forward slashes.
       size: (width, height), or None where it is not said.
+      bad_size: what is said of it, where that is no size; else "".
       attributes: what else it says, by name in lower case with underscores.
       absolute: whether `file_name` starts at the root of somebody's computer.
       source: the name that the photograph had before a tool made copies of it, or "".
@@ -59,6 +60,7 @@ class Image:
     attributes: Mapping[str, str]
     absolute: bool = False
     source: str = ""
+    bad_size: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _id(value: Any) -> str:
     return _text(value) if isinstance(value, (int, float, str)) else ""
 
 
-_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]")
+_ABSOLUTE = re.compile(r"(?i)(file:/*)?([a-z]:|~|[\\/])")
 # Roboflow's copies: "<name>_jpg.rf.<digest>.jpg".
 _ROBOFLOW = re.compile(r"(?i)(.+?)(_(jpe?g|png|bmp|tiff?|webp|heic))?\.rf\.[0-9a-z]{8,}(\.\w+)?")
 
@@ -144,12 +146,19 @@ def _path(file_name: str) -> str:
         url = urllib.parse.urlsplit(file_name)
         inside = urllib.parse.parse_qs(url.query).get("d")  # Label Studio's local storage.
         file_name = inside[0] if inside else urllib.parse.unquote(url.path)
-    return "/".join(files.split_path(file_name))
+    return "/".join(files.split_path(re.sub("^/*[A-Za-z]:", "", file_name)))
 
 
 def _size(entry: Mapping[str, Any]) -> Optional[Tuple[int, int]]:
     size = _numbers([entry.get("width"), entry.get("height")], 2)
     return (int(size[0]), int(size[1])) if size and min(size) >= 1 else None
+
+
+def _bad_size(entry: Mapping[str, Any]) -> str:
+    """Returns a size that cannot be read; 0 and nothing say that it is not known."""
+    said = [value for value in (entry.get("width"), entry.get("height")) if value not in ("", None)]
+    bad = [value for value in said if math.isnan(_number(value)) or _number(value) < 0]
+    return f"width {entry.get('width')!r}, height {entry.get('height')!r}"[:80] if bad else ""
 
 
 def _entries(data: Mapping[str, Any], key: str) -> List[Mapping[str, Any]]:
@@ -179,7 +188,7 @@ def _export(data: Mapping[str, Any], file: str) -> Export:
         _put(names, "image", number, name)
         absolute = _ABSOLUTE.match(file_name) is not None
         attributes = _attributes(entry, _IMAGE_KEYS)
-        about = _size(entry), attributes, absolute, _source(entry, name)
+        about = _size(entry), attributes, absolute, _source(entry, name), _bad_size(entry)
         images[number] = Image(position, name, *about)
     for entry in _entries(data, "categories"):
         _put(categories, "category", _id(entry.get("id")), _text(entry.get("name")))

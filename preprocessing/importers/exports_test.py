@@ -120,6 +120,15 @@ class ExportsTest(parameterized.TestCase):
             ["result.json: image 1: image: 'a.jpg' may be x/a.jpg or y/a.jpg"],
         )
 
+    @parameterized.parameters(("480 px",), (-480,), ([480],))
+    def test_a_size_that_cannot_be_read_is_not_guessed(self, height):
+        self._pictures("a.jpg")
+        self._write("coco.json", ["a.jpg"], width="640", height=height)
+        self.assertEqual(
+            self._reasons(self._read()),
+            [f"coco.json: image 1: its size cannot be read: width '640', height {height!r}"],
+        )
+
     def test_an_image_listed_twice_is_one_photograph(self):
         self._pictures("a.jpg")
         data = _data(["a.jpg"])
@@ -129,9 +138,17 @@ class ExportsTest(parameterized.TestCase):
         self.assertEqual(self._rows(contents), {"a.jpg": ("Melanoma", (100, 80))})
         self.assertLen(contents.notes, 1)  # None about annotators.
 
-    def test_ids_do_not_hold_the_folders_of_somebodys_computer(self):
+    @parameterized.parameters(
+        "C:\\Users\\someone\\data\\valid\\",
+        "\\\\server\\someone\\",
+        "/home/someone/",
+        "~/someone/",
+        "file:///C:/Users/someone/",
+        "file:///home/someone/",
+        "D:",
+    )
+    def test_ids_do_not_hold_the_folders_of_somebodys_computer(self, home):
         self._pictures("valid/k.jpg")
-        home = "C:\\Users\\someone\\data\\valid\\"
         self._write("coco.json", [home + "k.jpg", home + "gone.jpg"])
         contents = self._read()
         (entry,) = contents.entries

@@ -17,9 +17,12 @@ def split_path(name: str) -> List[str]:
     return [part for part in re.split(r"[\\/]+", name) if part not in ("", ".", "..")]
 
 
+_SYSTEMS_OWN = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
+
+
 def is_hidden(parts: Iterable[str]) -> bool:
-    """Whether a path is no person's work: hidden, or what macOS packs beside the files."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    """Whether a path is no person's work: hidden, or what systems put beside the files."""
+    return any(part.startswith(".") or part in _SYSTEMS_OWN for part in parts)
 
 
 def _split_extension(name: str) -> Tuple[str, str]:

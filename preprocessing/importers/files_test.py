@@ -34,6 +34,8 @@ class PhotographFilesTest(absltest.TestCase):
             "notes.txt",
             ".hidden.jpg",
             "__MACOSX/one.jpg",
+            "@eaDir/one.jpg",
+            "$RECYCLE.BIN/one.jpg",
             ".ipynb_checkpoints/one.jpg",
             "nfd/La\u0308sion.jpg",
             "twice/copy.jpg",
