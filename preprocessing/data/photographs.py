@@ -187,7 +187,9 @@ def decode_photograph(
             source.load()
             image = _to_rgb(source)
     except Image.UnidentifiedImageError as error:
-        raise ValueError(f"{path}: not an image that can be read") from error
+        heic = path.lower().endswith((".heic", ".heif"))
+        advice = "; HEIC is not read, export it as JPEG" if heic else ""
+        raise ValueError(f"{path}: not an image that can be read{advice}") from error
     except _RefusalError as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # Decoders raise whatever the bytes lead them to.

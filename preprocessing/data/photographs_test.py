@@ -118,6 +118,12 @@ class ReadPhotographTest(parameterized.TestCase):
             photographs.read_photograph(str(path))
         self.assertNotIn("\n", str(caught.exception))
 
+    def test_photographs_of_iphones(self):
+        path = self.folder / "x.HEIC"
+        path.write_bytes(b"\0\0\0\x18ftypheic")
+        with self.assertRaisesRegex(ValueError, "x.HEIC: not an image .* export it as JPEG$"):
+            photographs.read_photograph(str(path))
+
     @parameterized.parameters("x.jpg", "x.png", "x.gif", "x.tif", "x.webp")
     def test_truncated(self, name):
         path = pathlib.Path(self._save(Image.fromarray(_noise((200, 200, 3))), name))

@@ -9,7 +9,11 @@ import re
 import unicodedata
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+# Of what `photographs` reads; and HEIC, so that it can say that it does not.
+_EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".jp2"}
+    | {".avif", ".heic", ".heif"}
+)
 
 
 def split_path(name: str) -> List[str]:

@@ -31,6 +31,8 @@ class PhotographFilesTest(absltest.TestCase):
             "p2/shot.jpg",
             "p2/shot.png",
             "p3/other.JPG",
+            "p4/phone.HEIC",
+            "p4/old.jfif",
             "notes.txt",
             ".hidden.jpg",
             "__MACOSX/one.jpg",
@@ -56,6 +58,8 @@ class PhotographFilesTest(absltest.TestCase):
         ):
             self.assertEqual(self.files.find(name), "images/one.jpg")
         self.assertEqual(self.files.find("p3/other.jpg"), "p3/other.JPG")
+        self.assertEqual(self.files.find("phone.heic"), "p4/phone.HEIC")
+        self.assertEqual(self.files.find("old"), "p4/old.jfif")
 
     def test_masks(self):
         self.assertEqual(self.files.mask_of("images/one.jpg"), "images/one_mask.png")
@@ -93,6 +97,7 @@ class PhotographFilesTest(absltest.TestCase):
 
     def test_photographs_that_nothing_names(self):
         named = ["images/one.jpg", "p1/shot.jpg", "p2/shot.png", "Twice/copy.jpg"]
+        named += ["p4/phone.HEIC", "p4/old.jfif"]
         self.assertCountEqual(
             self.files.unnamed(named), ["p2/shot.jpg", "p3/other.JPG", "nfd/La\u0308sion.jpg"]
         )
