@@ -188,12 +188,15 @@ def measure_real(cases: str, image_dir: str) -> None:
         pictures = np.stack([one[0] for one in made] + copies)
         origin = [*range(len(rows)), *sources]
         groups = [*patients, *(f"copy {k}" for k in range(len(copies)))]
+        strange = set()
         for pair in near_duplicates.find_pairs(pictures, groups):
             one, other = origin[pair.first], origin[pair.second]
             if one == other and pair.second >= len(rows):
                 hits[list(COPIES)[kinds[pair.second - len(rows)]]] += 1
             elif patients[one] != patients[other]:
-                mistaken[tuple(sorted((rows[one].image_id, rows[other].image_id)))] += 1
+                strange.add(tuple(sorted((rows[one].image_id, rows[other].image_id))))
+        for ids in strange:
+            mistaken[ids] += 1
     seconds = (time.process_time() - begun) / len(COPIES)
     print(f"{len(rows)} photographs and {len(sources)} copies: {seconds:.1f} s of processor time")
     for kind in COPIES:

@@ -33,7 +33,7 @@ _VERIFIED_AT_ONCE = 128
 _LEADING, _TELLING = (0.6, 1.9, 3.0), (0.75, 2.0, 4.5)
 _NOISE = 0.3  # Contrast below which structure is not enhanced, grey levels.
 _MIN_STRUCTURE = 0.15  # Root mean square of the fine structure, grey levels.
-_MIN_COMMON = 0.5  # Share of the smaller picture that must be seen in the other.
+_MIN_COMMON = 0.5  # Share of what the smaller picture shows that must be seen in the other.
 _MIN_AREA = 0.35  # Share of the one that the other may show, at least.
 _MOST_SCALED = 0.4  # Share by which steps may change the area.
 _LONGEST_STEP = 0.12  # In units of half a side.
@@ -146,7 +146,8 @@ def _compared(
     inside = seen * clear
     target, _ = _structure(_filled(np.nan_to_num(first), clear), inside, sigmas)
     values, power = _structure(_filled(moved, seen), inside, sigmas)
-    usable = (inside.mean((1, 2)) >= _MIN_COMMON) & (power > _MIN_STRUCTURE**2)
+    common = inside.sum((1, 2)) >= _MIN_COMMON * clear.sum((1, 2))
+    usable = common & (power > _MIN_STRUCTURE**2)
     correlation = (target * values).sum((1, 2))
     return np.where(usable, correlation, -1), _Laid(target, values, inside)
 

@@ -48,6 +48,9 @@ _COPIES = {
     "cropped by 6 %": lambda image: _cropped(image, 0.06),
     "cropped by 15 %": lambda image: _cropped(image, 0.15),
     "cropped by 25 %": lambda image: _cropped(image, 0.25),
+    "sheared": lambda image: image.transform(
+        image.size, Image.Transform.AFFINE, (1, 0.09, -8, 0, 1, 0), Image.Resampling.BICUBIC
+    ),
     "cropped and turned": lambda image: _cropped(image, 0.12).transpose(_TURN.ROTATE_270),
 }
 # (turned, mirrored)
@@ -69,7 +72,7 @@ class FindPairsTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.originals = [_photograph(seed) for seed in range(52)]
+        cls.originals = [_photograph(seed) for seed in range(56)]
 
     def test_finds_copies_and_nothing_else(self):
         # One photograph is copied in one way; they are looked for all at once.
@@ -108,6 +111,14 @@ class FindPairsTest(parameterized.TestCase):
             images.append(Image.fromarray(pixels))
         images.append(ImageEnhance.Brightness(images[5]).enhance(1.3))
         self.assertEqual([pair[:2] for pair in _find(images)], [(3, 20), (5, 21)])
+
+    def test_much_black_at_the_border_hides_no_copy(self):
+        images = []
+        for image in [*self.originals[:10], _jpeg(self.originals[3], 60)]:
+            pixels = np.asarray(image).copy()
+            pixels[118:] = pixels[:, :6] = 4
+            images.append(Image.fromarray(pixels))
+        self.assertEqual([pair[:2] for pair in _find(images)], [(3, 10)])
 
     def test_photographs_of_one_group_are_no_pair(self):
         image = self.originals[0]
