@@ -180,12 +180,12 @@ def _describe(export: Export, paths: Mapping[str, str], sheets: Dict[str, Sheet]
 
 
 def _collect(
-    read: Sequence[Export], located: exports.Located, mapping: LabelMapping
+    located: exports.Located, mapping: LabelMapping
 ) -> Tuple[Dict[str, Sheet], List[Rejection]]:
     """Gathers what all files say, by photograph."""
     sheets: Dict[str, Sheet] = collections.defaultdict(Sheet)
     rejections = []
-    for export, paths in zip(read, located.paths):
+    for export, paths in zip(located.exports, located.paths):
         for position in export.unnamed:
             reason = f"{export.name}: image {position} has no id or no file_name"
             rejections.append(Rejection(position, "", "", "row", reason))
@@ -364,7 +364,7 @@ def _notes(sheets: Mapping[str, Sheet], entries: Sequence[Entry]) -> Tuple[str, 
 def _read(folder: pathlib.Path, mapping: LabelMapping) -> Contents:
     read, passed_over = coco_json.read_exports(folder)
     located = exports.locate(read, files.PhotographFiles(str(folder)))
-    sheets, rejections = _collect(read, located, mapping)
+    sheets, rejections = _collect(located, mapping)
     rejections = [*located.rejections, *rejections]
     entries = []
     for path, sheet in sheets.items():

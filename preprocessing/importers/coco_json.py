@@ -92,6 +92,7 @@ class Export:
       unnamed: positions of images without `id` or `file_name`.
       annotations: in the file's order.
       label_studio: whether Label Studio wrote it.
+      digest: of the file's bytes.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Export:
     unnamed: Sequence[int]
     annotations: Sequence[Annotation]
     label_studio: bool
+    digest: str
 
 
 def _text(value: Any) -> str:
@@ -174,7 +176,7 @@ def _put(found: Dict[str, str], what: str, number: str, name: str) -> None:
         raise ValueError(f"{what} id {number!r} is {found[number]} and {name}")
 
 
-def _export(data: Mapping[str, Any], file: str) -> Export:
+def _export(data: Mapping[str, Any], file: str, digest: str) -> Export:
     images: Dict[str, Image] = {}
     names: Dict[str, str] = {}
     categories: Dict[str, str] = {}
@@ -204,15 +206,15 @@ def _export(data: Mapping[str, Any], file: str) -> Export:
     ]
     info = data.get("info")
     contributor = info.get("contributor") if isinstance(info, Mapping) else None
-    return Export(file, images, unnamed, annotations, contributor == "Label Studio")
+    return Export(file, images, unnamed, annotations, contributor == "Label Studio", digest)
 
 
 def read_exports(folder: pathlib.Path) -> Tuple[List[Export], List[str]]:
     """Reads every COCO JSON below a folder.
 
     Returns:
-      The exports, and what was passed over, a line each: files that cannot be read, and copies
-      of others. JSON files with something else in them are not worth a line.
+      The exports, and what was passed over, a line each: files that cannot be read. JSON
+      files with something else in them are not worth a line.
 
     Raises:
       ValueError: no such folder, or no such file.
@@ -221,7 +223,6 @@ def read_exports(folder: pathlib.Path) -> Tuple[List[Export], List[str]]:
         raise ValueError(f"{folder}: no such folder")
     exports: List[Export] = []
     notes = []
-    seen: Dict[bytes, str] = {}
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
         if files.is_hidden(name.split("/")):
@@ -233,15 +234,9 @@ def read_exports(folder: pathlib.Path) -> Tuple[List[Export], List[str]]:
                 data
             ):
                 continue
-            export = _export(data, name)
+            exports.append(_export(data, name, hashlib.sha256(content).hexdigest()))
         except (ValueError, RecursionError, OSError) as error:
             notes.append(f"{name}: passed over, cannot be read: {error}")
-            continue
-        same = seen.setdefault(hashlib.sha256(content).digest(), name)
-        if same == name:
-            exports.append(export)
-        else:
-            notes.append(f"{name}: passed over, a copy of {same}")
     if not exports:
         why = "".join(f"; {note}" for note in notes[:1])
         raise ValueError(

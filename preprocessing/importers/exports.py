@@ -4,14 +4,15 @@ People put one export beside another: two tasks, each with an `IMG_0001.jpg`; th
 two annotators, and one folder of photographs; train, valid and test. So a name is looked
 for in the folders that it says, then as near to its own JSON file as can be. A file that
 only lies nearer to another export, which names it too, is not taken: whose it is cannot be
-told.
+told. A file with the bytes of another, about the same photographs, is a copy of it, and not
+what a second person said.
 """
 
 import collections
 import dataclasses
 import pathlib
 import re
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from preprocessing.data.manifest import SPLITS, Rejection
 from preprocessing.importers import files
@@ -28,12 +29,14 @@ class Located:
     """Where the images of exports lie.
 
     Attributes:
-      paths: for each export, the path of each image by its `id`.
+      exports: without copies.
+      paths: for each of them, the path of each image by its `id`.
       splits: by path, where folders or names of JSON files tell different ones.
       rejections: images without a file.
-      notes: what to say about splits, a line each.
+      notes: what to say about copies and splits, a line each.
     """
 
+    exports: Sequence[Export]
     paths: Sequence[Mapping[str, str]]
     splits: Mapping[str, str]
     rejections: Sequence[Rejection]
@@ -108,39 +111,74 @@ def _choose(
     return path, next(claim for _, one, claim in ranked if one.path == path)
 
 
-def locate(exports: Sequence[Export], found: PhotographFiles) -> Located:
+class _Found(NamedTuple):
+    """Where one export's images lie.
+
+    Attributes:
+      export: it.
+      paths: by the image's `id`.
+      claims: likewise.
+      rejections: of images without a file.
+    """
+
+    export: Export
+    paths: Dict[str, str]
+    claims: Dict[str, _Claim]
+    rejections: List[Rejection]
+
+
+def _find(place: int, export: Export, files_of: PhotographFiles) -> _Found:
+    """Finds the images of one export, by themselves."""
+    stems = collections.Counter(files.stem(name) for name in _names(export))
+    found = _Found(export, {}, {}, [])
+    for number, image in export.images.items():
+        try:
+            once = stems[files.stem(image.name)] == 1
+            path, claim = _choose(place, export, image, files_of, once)
+        except ValueError as error:
+            found.rejections.append(_rejection(export, image, error))
+            continue
+        found.paths[number], found.claims[number] = path, claim
+    return found
+
+
+def _is_copy(one: _Found, other: _Found, files_of: PhotographFiles) -> bool:
+    """Whether an export has the bytes of another, and is about the same photographs."""
+    return one.export.digest == other.export.digest and all(
+        number in other.paths and files_of.digest(path) == files_of.digest(other.paths[number])
+        for number, path in one.paths.items()
+    )
+
+
+def locate(exports: Sequence[Export], files_of: PhotographFiles) -> Located:
     """Finds the file of each image of each export."""
+    kept: List[_Found] = []
+    copies: List[str] = []
+    for export in exports:
+        found = _find(len(kept), export, files_of)
+        same = next((one for one in kept if _is_copy(found, one, files_of)), None)
+        if same:
+            copies.append(f"{export.name}: passed over, a copy of {same.export.name}")
+        else:
+            kept.append(found)
     claims: Dict[str, List[_Claim]] = collections.defaultdict(list)
-    chosen: List[Dict[str, str]] = []
-    rejections = []
-    own: Dict[Tuple[int, str], _Claim] = {}
-    for place, export in enumerate(exports):
-        stems = collections.Counter(files.stem(name) for name in _names(export))
-        paths: Dict[str, str] = {}
-        for number, image in export.images.items():
-            try:
-                once = stems[files.stem(image.name)] == 1
-                path, claim = _choose(place, export, image, found, once)
-            except ValueError as error:
-                rejections.append(_rejection(export, image, error))
-                continue
-            paths[number] = path
-            claims[path].append(claim)
-            own[place, number] = claim
-        chosen.append(paths)
-    for place, (export, paths) in enumerate(zip(exports, chosen)):
+    for one in kept:
+        for number, path in one.paths.items():
+            claims[path].append(one.claims[number])
+    rejections = [rejection for one in kept for rejection in one.rejections]
+    for export, paths, own, _ in kept:
         for number, path in list(paths.items()):
-            claim = own[place, number]
-            nearer = [one for one in claims[path] if claim.yields_to(one)]
+            nearer = [one for one in claims[path] if own[number].yields_to(one)]
             if nearer:
-                whose = exports[nearer[0].export].name
+                whose = kept[nearer[0].export].export.name
                 reason = f"ambiguous: the only {files.stem(path)}.* is {path}, which {whose} names"
                 unclear = ValueError(f"{reason} and lies nearer to")
                 rejections.append(_rejection(export, export.images[number], unclear))
                 del paths[number]
-    _join_copies(chosen, found)
-    splits, notes = _splits(exports, chosen)
-    return Located(chosen, splits, rejections, notes)
+    chosen, own_exports = [one.paths for one in kept], [one.export for one in kept]
+    _join_copies(chosen, files_of)
+    splits, notes = _splits(own_exports, chosen)
+    return Located(own_exports, chosen, splits, rejections, (*copies, *notes))
 
 
 def _names(export: Export) -> Set[str]:

@@ -62,6 +62,25 @@ class ExportsTest(parameterized.TestCase):
         self.assertStartsWith(contents.notes[0], "condition: 2 cases with several annotators, 100%")
         self.assertIn("Cohen's kappa", contents.notes[0])
 
+    @parameterized.parameters("copy of coco.json", "old/coco.json", "z/annotations/coco.json")
+    def test_a_copy_of_an_export_is_not_a_second_annotator(self, name):
+        self._pictures("images/p1.jpg")
+        for path in ("coco.json", name):
+            self._write(path, ["images/p1.jpg"])
+        contents = self._read()
+        self.assertEqual(self._rows(contents), {"images/p1.jpg": ("Melanoma", (100, 80))})
+        self.assertEmpty(contents.rejections)
+        self.assertIn(f"{max('coco.json', name)}: passed over, a copy of", contents.notes[-1])
+        self.assertNotIn("annotators", str(contents.notes))
+
+    def test_the_same_said_of_other_photographs_is_no_copy(self):
+        self._pictures("fold1/images/0001.jpg", "fold2/images/0001.jpg")
+        for fold in ("fold1", "fold2"):
+            self._write(f"{fold}/coco.json", ["images/0001.jpg"])
+        self.assertEqual(
+            set(self._rows(self._read())), {"fold1/images/0001.jpg", "fold2/images/0001.jpg"}
+        )
+
     def test_each_annotator_has_a_copy_of_the_photographs(self):
         self._pictures("anna/p1.jpg", "ben/images/p1.jpg", content="the same bytes")
         self._write("anna/result.json", ["p1.jpg"])
@@ -75,6 +94,8 @@ class ExportsTest(parameterized.TestCase):
         ("task_a/result.json", "task_a/", "IMG_0001.jpg"),
         ("annotations/instances_task_a.json", "images/task_a/", "IMG_0001.jpg"),
         ("task_a.json", "task_a/", "task_a/IMG_0001.jpg"),
+        # CVAT's subsets.
+        ("annotations/instances_task_a.json", "images/task_a/", "task_a/IMG_0001.jpg"),
     )
     def test_other_photographs_of_the_same_name(self, file, pictures, name):
         def other(text):
@@ -214,6 +235,19 @@ class SplitsTest(parameterized.TestCase):
                 "Testing/c.jpg": "test",
                 "more/d.jpg": None,
             },
+        )
+
+    def test_subsets_of_cvat(self):
+        for subset in ("Train", "Validation"):
+            (self.folder / "images" / subset).mkdir(parents=True)
+            (self.folder / "images" / subset / "0001.jpg").write_text(subset)
+            path = self.folder / "annotations" / f"instances_{subset}.json"
+            testing_files.write_json(path, _data(["0001.jpg"]))
+        contents = self._read()
+        self.assertEmpty(contents.rejections)
+        self.assertEqual(
+            self._splits(contents),
+            {"images/Train/0001.jpg": "train", "images/Validation/0001.jpg": "validation"},
         )
 
     def test_one_folder_is_no_split(self):
