@@ -159,11 +159,15 @@ class Report:
         files.write_text(path, frame.to_csv(index=False, **options))
         return self._wrote(path)
 
+    def write_text(self, kind: str, text: str) -> str:
+        """Writes a text under the report's name; `kind` is "md" or "html"."""
+        path = self._path(kind)
+        files.write_text(path, text)
+        return self._wrote(path)
+
     def write_markdown(self, template: pathlib.Path, **values: Any) -> str:
         """Writes a filled-in template; arguments as of `render`."""
-        path = self._path("md")
-        files.write_text(path, render(template, **values))
-        return self._wrote(path)
+        return self.write_text("md", render(template, **values))
 
     def write_figure(self, figure: "Figure", name: str = "") -> str:
         """Writes a figure of pyplot as PNG and closes it; `name` is the report's by default."""
@@ -186,6 +190,23 @@ class Report:
             for tag, value in values.items():
                 if math.isfinite(value):
                     tf.summary.scalar(tag, value)
+            tf.summary.flush()
+
+    def write_verdict(self, step: int, verdict: str) -> None:
+        """Writes for TensorBoard the verdict in words and the figures written so far.
+
+        Args:
+          step: of the checkpoint.
+          verdict: one sentence.
+        """
+        import tensorflow as tf  # slow; not every report has scalars
+
+        figures = [path for path in map(pathlib.Path, self._paths) if path.suffix == ".png"]
+        with tf.summary.create_file_writer(str(self.folder)).as_default(step=step):
+            tf.summary.text(f"{self.name}/verdict", verdict)
+            for path in figures:
+                picture = tf.io.decode_png(path.read_bytes(), channels=3)
+                tf.summary.image(f"{self.name}/{path.stem}", picture[None])
             tf.summary.flush()
 
     def show(self, text: str, next_step: str) -> None:

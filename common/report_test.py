@@ -102,6 +102,21 @@ class ReportTest(absltest.TestCase):
         }
         self.assertEqual(found, {"fid/all": (7, 2.5)})
 
+    def test_a_verdict_with_its_pictures(self):
+        one = self._report()
+        figure, axes = figures.pyplot.subplots(figsize=(1, 1))
+        axes.plot([1, 2])
+        one.write_figure(figure)
+        one.write_json({})
+        one.write_verdict(7, "nearer than before")
+        (path,) = self.folder.glob("events.*")
+        events = [event for event in summary_iterator(str(path)) if event.summary.value]
+        self.assertEqual({event.step for event in events}, {7})
+        found = {value.tag: value.tensor for event in events for value in event.summary.value}
+        self.assertEqual(list(found), ["fid/verdict", "fid/fid"])
+        self.assertEqual(found["fid/verdict"].string_val, [b"nearer than before"])
+        self.assertStartsWith(found["fid/fid"].string_val[-1], b"\x89PNG")
+
 
 class RenderTest(absltest.TestCase):
     def _render(self, text, **values):

@@ -177,7 +177,8 @@ def write(measured: Sequence[Measured], report: Report) -> None:
     report.write_markdown(_TABLE, **_shown(measured))
     report.write_csv(pd.DataFrame(entries))
     models = [{**dataclasses.asdict(one.model), **one.evaluation.as_dict()} for one in measured]
-    report.write_json({"rows": entries, "models": models})
+    verdicts = [_verdict(row) for row in rows if row.difference is not None]
+    report.write_json({"verdicts": verdicts, "rows": entries, "models": models})
     report.write_figure(_draw(rows, measured))
 
 

@@ -45,7 +45,9 @@ def write(fidelity: Fidelity, report: Report) -> str:
     values = {f"fidelity/{name}": one.value for name, one in fidelity.estimates().items()}
     report.write_scalars(fidelity.step, values)
     report.write_figure(draw(fidelity))
-    return report.write_figure(draw_examples(fidelity), "fidelity_examples")
+    examples = report.write_figure(draw_examples(fidelity), "fidelity_examples")
+    report.write_verdict(fidelity.step, fidelity.verdict)
+    return examples
 
 
 def table(fidelity: Fidelity) -> str:

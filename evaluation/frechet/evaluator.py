@@ -41,6 +41,7 @@ class FrechetEvaluation:
         the features are of random weights, which say nothing of realism.
       examples: of the ladder, uint8 [n, S, S, 3] by the factor of resolution that is lost
         (1 for none), and of the generated images under 0, where they are at hand.
+      dimension: of the features.
     """
 
     run_dir: str
@@ -55,6 +56,16 @@ class FrechetEvaluation:
     notes: Tuple[str, ...]
     ladder: Optional[Ladder] = None
     examples: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict, compare=False)
+    dimension: int = 1
+
+    @property
+    def leading(self) -> str:
+        """The metric to look at first: the kernel distance where covariances are singular.
+
+        A Frechet distance of fewer images than dimensions is biased upwards; the kernel
+        distance is unbiased at any number (Binkowski et al. 2018).
+        """
+        return "frechet" if self.overall.smallest_set > self.dimension else "kernel"
 
     @property
     def verdict(self) -> str:
@@ -77,6 +88,11 @@ class FrechetEvaluation:
             "distance": self.distance_name,
             "protocol": dict(self.protocol),
             "overall": self.overall.summary(),
+            "leading": self.leading,
+            "frechet_by_trial": {
+                "generated": list(self.overall.generated["frechet"]),
+                "floor": list(self.overall.floor["frechet"]),
+            },
             "conditions": {name: one.summary() for name, one in self.conditions.items()},
             "skin_types": {name: one.summary() for name, one in self.skin_types.items()},
             "diversity": self.diversity.as_dict() if self.diversity else None,
@@ -168,6 +184,7 @@ class FrechetEvaluator:
             notes=self._notes(painted, overall),
             ladder=self._ladder(overall.num_images) if self._with_ladder else None,
             examples=self._examples(painted) if self._with_ladder else {},
+            dimension=self._real_features.shape[1],
         )
 
     def _by_skin_type(self, generated: np.ndarray) -> Tuple[Dict[str, TrialScores], Dict[str, str]]:

@@ -18,11 +18,15 @@ _TABLE = pathlib.Path(__file__).with_name("fid.txt.jinja")
 
 
 def write(evaluation: FrechetEvaluation, report: Report) -> None:
-    """Writes `fid.json`, `fid.png`; with a ladder `fid_ladder.png`, which shows photographs."""
+    """Writes `fid.json`, `fid.png`, and both for TensorBoard; with a ladder `fid_ladder.png`.
+
+    That and what TensorBoard shows of it hold photographs.
+    """
     report.write_json(evaluation.as_dict())
     report.write_figure(draw(evaluation))
     if evaluation.ladder:
         report.write_figure(draw_ladder(evaluation), "fid_ladder")
+    report.write_verdict(evaluation.step, evaluation.verdict)
 
 
 def write_scalars(evaluation: FrechetEvaluation, report: Report) -> None:

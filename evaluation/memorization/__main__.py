@@ -96,6 +96,7 @@ def main(_: Sequence[str]) -> None:
         report.write(audit, limit, results)
         pairs = report.closest_pairs(audit, generator, _NUM_PAIRS.value)
         picture = results.write_figure(report.draw(audit, pairs))
+        results.write_verdict(audit.step, report.verdict(audit, limit))
     results.show(report.table(audit, limit), f"look at the pairs in {picture}")
     reason = report.refusal(audit, limit)
     if reason:

@@ -104,6 +104,7 @@ def _numbers(audit: Audit, max_copy_rate: float) -> Dict[str, Any]:
     return {
         "run_dir": audit.run_dir,
         "step": audit.step,
+        "verdict": verdict(audit, max_copy_rate),
         "thresholds": dict(audit.thresholds),
         "held_out": audit.held_out.as_dict(),
         "generated": generated,

@@ -21,45 +21,6 @@ from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Design
 _DESIGN = Design(real=4, synthetic=4, repeats=2, pairs=2, questions=2, images_per_question=4)
 _LOOK = 0.3  # seconds; faster answers are taken for a second tap
 
-# Texts whose colours are too alike (WCAG 2.1, 1.4.3), and controls without a name.
-_AUDIT = """
-const problems = [];
-const channels = (color) => color.match(/[\\d.]+/g).map(Number);
-const light = (color) => {
-  const [r, g, b] = channels(color).slice(0, 3).map((c) => {
-    c /= 255;
-    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const behind = (element) => {
-  for (let at = element; at; at = at.parentElement) {
-    const color = getComputedStyle(at).backgroundColor;
-    if ((channels(color)[3] ?? 1) > 0.8) return color;
-  }
-  return "rgb(255, 255, 255)";
-};
-for (const element of document.querySelectorAll("body *")) {
-  if (!element.getClientRects().length || element.closest("script, dialog:not([open])")) continue;
-  const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-  if (own) {
-    const [a, b] = [light(getComputedStyle(element).color), light(behind(element))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < 4.5) problems.push(`contrast ${contrast}: ${element.textContent}`);
-  }
-  if (element.matches("button, input, select")) {
-    const name = element.getAttribute("aria-label") || element.textContent.trim()
-      || (element.labels && element.labels[0] && element.labels[0].textContent.trim());
-    if (!name) problems.push(`no name: ${element.outerHTML.slice(0, 80)}`);
-    const size = element.getBoundingClientRect();
-    if (Math.min(size.width, size.height) < 24) problems.push(`small: ${name} ${size.height}`);
-  }
-  if (element.tagName === "IMG" && !element.hasAttribute("alt")) problems.push("no alt");
-}
-if (document.documentElement.scrollWidth > innerWidth) problems.push("wider than the window");
-return problems;
-"""
-
 
 class StudyTest(absltest.TestCase):
     def setUp(self):
@@ -105,7 +66,7 @@ class StudyTest(absltest.TestCase):
 
     def _audit(self, driver):
         self.assertEqual(
-            driver.execute_script(_AUDIT), [], self._section(driver).get_attribute("id")
+            testing_browser.problems(driver), [], self._section(driver).get_attribute("id")
         )
 
     def _fill_in(self, driver):

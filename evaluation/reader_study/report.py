@@ -224,6 +224,7 @@ def write_report(study: ScoredStudy, report: Report) -> None:
     report.write_csv(rows)
     report.write_json(
         {
+            "findings": study.findings(),
             "readers": [
                 {"reader": one.reader, "role": one.role, "years": one.years} for one in study.panel
             ],

@@ -6,9 +6,9 @@ After Mitchell et al. 2019, "Model Cards for Model Reporting".
 import itertools
 import json
 import pathlib
-from typing import Any, Dict, Optional
+from typing import Optional
 
-from common import report
+from common import report, results
 from model import noise
 from preprocessing.data import manifest, records, taxonomy
 from synthesis import wanted
@@ -20,9 +20,11 @@ _TEMPLATE = pathlib.Path(__file__).with_name("model_card.md.jinja")
 def render(generator: TrainedGenerator) -> str:
     """Returns the model card of a generator, as Markdown.
 
-    Figures are those found in `RUN_DIR/evaluation`; where there are none, it says so.
+    Figures are those found in `RUN_DIR/evaluation`, as `//evaluation:report` tells them; where
+    there are none, it says so.
     """
     info = _read_info(generator)
+    dataset_digest = generator.description["dataset"].get("digest")
     cells = wanted.training_cells(info, generator.conditions) if info else {}
     sources = info.skin_type_sources.get("crops", {}) if info else {}
     return report.render(
@@ -31,7 +33,7 @@ def render(generator: TrainedGenerator) -> str:
         run=pathlib.Path(generator.run_dir).name,
         description=generator.description,
         config=json.dumps(generator.description["config"], indent=2, sort_keys=True),
-        dataset_digest=generator.description["dataset"].get("digest"),
+        dataset_digest=dataset_digest,
         info=info,
         demo=_is_demo(generator),
         skin_type=example_skin_type(generator),
@@ -42,7 +44,7 @@ def render(generator: TrainedGenerator) -> str:
         skin_types=list(dict.fromkeys(skin_type for _, skin_type in cells)),
         type_name=taxonomy.type_name,
         estimated=sum(n for source, n in sources.items() if manifest.is_estimated(source)),
-        **{name: _read(generator, name) for name in ("fid", "fidelity", "memorization")},
+        results=results.read(generator.run_dir, generator.digest, dataset_digest).values(),
     )
 
 
@@ -68,14 +70,3 @@ def example_skin_type(generator: TrainedGenerator) -> int:
     info = _read_info(generator)
     known = info is None or wanted.knows_types(wanted.training_cells(info, generator.conditions))
     return 3 if known else taxonomy.UNKNOWN_SKIN_TYPE
-
-
-def _read(generator: TrainedGenerator, name: str) -> Optional[Dict[str, Any]]:
-    """Reads a result of this very checkpoint."""
-    path = pathlib.Path(generator.run_dir) / "evaluation" / f"{name}.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        same = content["protocol"]["generator_digest"] == generator.digest
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return content if same else None

@@ -5,7 +5,8 @@ type, place and size are the same and the eye compares nothing but the painting.
 paper shows any two samples. Photographs are of the test split, which training never sees.
 """
 
-from typing import Dict, List, Sequence, Tuple
+import dataclasses
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -42,6 +43,7 @@ def gallery_table(
     num_conditions: int = 8,
     per_condition: int = 4,
     seed: int = 0,
+    with_photographs: bool = True,
 ) -> Tuple[Table, List[str]]:
     """Paints the maps of test crops.
 
@@ -52,6 +54,7 @@ def gallery_table(
       num_conditions: how many at most, if `conditions` is empty.
       per_condition: photographs of each, fewer where there are no more.
       seed: of the choice and of the noise.
+      with_photographs: whether the photographs are shown, too.
 
     Returns:
       The table, and lines that say what it does not show.
@@ -71,7 +74,11 @@ def gallery_table(
     chosen = choose({name: groups[name] for name in names}, per_condition, seed)
     crops = [crop for group in chosen.values() for crop in group]
     maps, images = sweeps.paint(generator, [[crop.layout] for crop in crops], seed)
-    photographs = crop_choice.read_photographs(data_dir, SPLIT, crops)
+    photographs: Sequence[Optional[np.ndarray]] = [None] * len(crops)
+    beside = ""
+    if with_photographs:
+        photographs = crop_choice.read_photographs(data_dir, SPLIT, crops)
+        beside = ", and the test photograph that has this map"
     shown = list(zip(crops, maps[:, 0], images[:, 0], photographs))
     table = Table(
         [
@@ -79,8 +86,8 @@ def gallery_table(
             for name in chosen
         ],
         titles_above=True,
-        footer=f"{image_tables.describe(generator, seed)} Each column: a map, what is painted from "
-        f"it, and the test photograph that has this map.{crop_choice.type_footnote(crops, info)}",
+        footer=f"{image_tables.describe(generator, seed)} Each column: a test map and what is "
+        f"painted from it{beside}.{crop_choice.type_footnote(crops, info)}",
     )
     remarks = []
     without = [name for name in wanted if name not in groups]
@@ -95,13 +102,14 @@ def gallery_table(
     return table, remarks
 
 
-def _group(shown: Sequence[Tuple[Crop, np.ndarray, np.ndarray, np.ndarray]], of: int) -> Group:
+def _group(
+    shown: Sequence[Tuple[Crop, np.ndarray, np.ndarray, Optional[np.ndarray]]], of: int
+) -> Group:
     crops, maps, images, photographs = zip(*shown)
     patients = len({crop.patient_id for crop in crops})
     people = f"{patients} patient{'s' if patients > 1 else ''}"
-    strips = [
-        Strip(maps, "map", small=True),
-        Strip(images, "generated"),
-        Strip(photographs, "real", [crop.type_caption for crop in crops]),
-    ]
+    strips = [Strip(maps, "map", small=True), Strip(images, "generated")]
+    if photographs[0] is not None:
+        strips.append(Strip(photographs, "real"))
+    strips[-1] = dataclasses.replace(strips[-1], captions=[crop.type_caption for crop in crops])
     return Group(crops[0].layout.condition, [f"{len(crops)} of {of} crops, {people}"], strips)
