@@ -97,7 +97,10 @@ def share(rate: Optional[Mapping[str, Any]]) -> str:
 
 
 def _by_network(protocol: Mapping[str, Any]) -> str:
-    return f"by {protocol['layer']} of {protocol['feature_network']}"
+    network = protocol["feature_network"]
+    if os.path.isabs(network):  # where it lies says nothing to others
+        network = os.path.basename(os.path.normpath(network))
+    return f"by {protocol['layer']} of {network}"
 
 
 def _fid(content: Mapping[str, Any]) -> _Said:

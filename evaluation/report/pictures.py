@@ -92,9 +92,10 @@ def paint(
     image_tables.draw(table).save(png, "PNG", optimize=True)
     below = " and the test photographs of these maps" if photographs else ""
     title = f"Maps, what is painted from them{below}"
-    return Picture(
-        title, f"Drawn by lot (seed {seed}), not picked by hand.", png.getvalue()
-    ), remarks
+    caption = f"Drawn by lot (seed {seed}), not picked by hand."
+    # What follows the ";" is advice for the gallery's own flags.
+    told = [line.partition(";")[0] for line in remarks]
+    return Picture(title, caption, png.getvalue()), told
 
 
 def left_by(result: Result, photographs: bool) -> List[Picture]:
