@@ -48,7 +48,9 @@ _RESULTS = flags.DEFINE_list(
 )
 _COMPARE = flags.DEFINE_string("compare", None, "Another run, to stand beside this one, paired.")
 _PHOTOGRAPHS = flags.DEFINE_bool("photographs", True, "Show photographs of people.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of pictures and their noise.")
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Of the choice of pictures and their noise.", 0, command_line.LARGEST_SEED
+)
 
 
 def _wanted() -> List[str]:
