@@ -1,6 +1,6 @@
 """Stored predictions: one Parquet file for each arm, seed and test set.
 
-A row is a test image: whose it is, what it shows, and the probability of each
+A row is a test image: whose it is (under pseudonyms), what it shows, and the probability of each
 condition. Statistics are functions of these files alone, so that they can be redone
 without training.
 """

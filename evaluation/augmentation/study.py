@@ -20,7 +20,7 @@ import pandas as pd
 import tensorflow as tf
 import tqdm
 
-from common import files, progress
+from common import files, progress, pseudonyms
 from evaluation.augmentation import arms, classifier, images, predictions
 from evaluation.augmentation.arms import Arm, Mixture
 from evaluation.augmentation.configs import paper
@@ -73,6 +73,12 @@ class Study:
     def predictions_dir(self) -> str:
         """The folder of stored predictions."""
         return str(pathlib.Path(self.workdir) / "predictions")
+
+    def names(self, test_set: str) -> pseudonyms.Pseudonyms:
+        """Returns the pseudonyms of a test set's people, by the key beside its records."""
+        return pseudonyms.load_or_create(
+            self.extra_test if test_set == EXTRA and self.extra_test else self.data_dir
+        )
 
     def plan(self) -> List[predictions.TrainingKey]:
         """Returns (arm, seed) of all trainings: all arms of a seed, then the next seed's."""
@@ -286,18 +292,18 @@ class _Training:
             test = self.data.tests[name]
             predictions.write_predictions(
                 self.path_of(name),
-                _table(test),
+                _table(test, self.study.names(name)),
                 classifier.predict_images(model, test, self.study.config.model.input_size),
                 {**training, "test": {"digest": test.digest, "images": len(test)}},
             )
 
 
-def _table(test: Images) -> pd.DataFrame:
+def _table(test: Images, names: pseudonyms.Pseudonyms) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "image_id": test.image_ids,
-            "case_id": test.case_ids,
-            "patient_id": test.patient_ids,
+            "image_id": [names.name("photograph", one) for one in test.image_ids.tolist()],
+            "case_id": [names.name("case", one) for one in test.case_ids.tolist()],
+            "patient_id": [names.name("patient", one) for one in test.patient_ids.tolist()],
             "condition": [taxonomy.name_of(label) for label in test.labels],
             "fitzpatrick": test.skin_types,
             "fitzpatrick_source": test.skin_type_sources,

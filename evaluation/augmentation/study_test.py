@@ -140,7 +140,10 @@ class TrainArmsTest(absltest.TestCase):
         found = predictions.read_predictions(study.predictions_dir)
         for arm in found:
             self.assertEqual(arm.scores.shape, (1, 16, 27))
-            self.assertEqual(set(arm.table["patient_id"]), {f"test{i}" for i in range(16)})
+            self.assertEqual(
+                set(arm.table["patient_id"]),
+                {study.names("test").name("patient", f"test{i}") for i in range(16)},
+            )
             self.assertIn(arm.trainings[0]["outcome"]["best_step"], (2, 4))
         protocol = found[1].trainings[0]["protocol"]
         self.assertEqual((protocol["arm"], protocol["synthetic_images"]), (

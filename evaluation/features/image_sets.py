@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
+from common import pseudonyms
 from preprocessing.data import manifest, records
 from synthesis.layouts import Layout, draw, layout_of
 from synthesis.trained_generator import TrainedGenerator
@@ -85,6 +86,14 @@ class ImageSet:
             f"{prefix}_skin_types_unknown": int((self.skin_types == 0).sum()),
             f"{prefix}_skin_types_estimated": int(self.types_estimated.sum()),
         }
+
+    def under(self, names: pseudonyms.Pseudonyms) -> "ImageSet":
+        """Returns the same images with pseudonyms of their patients and photographs."""
+        return dataclasses.replace(
+            self,
+            patients=tuple(names.name("patient", one) for one in self.patients),
+            image_ids=tuple(names.name("photograph", one) for one in self.image_ids),
+        )
 
     def pixels(self) -> np.ndarray:
         """Returns all images at once, uint8 [N, S, S, 3]."""

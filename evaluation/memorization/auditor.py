@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from common import pseudonyms
 from evaluation.features import image_sets, networks
 from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureExtractor
@@ -255,6 +256,8 @@ class Auditor:
         self._training = image_sets.real_images(data_dir, TRAINING_SPLIT, conditions)
         self._held_out = image_sets.real_images(data_dir, protocol.held_out_split, conditions)
         copies.check_patients(self._training.patients, self._held_out.patients)
+        names = pseudonyms.load_or_create(data_dir)  # results may be handed on
+        self._training, self._held_out = self._training.under(names), self._held_out.under(names)
         # Too few photographs are told now, not after minutes of painting.
         zeros = np.zeros(len(self._held_out))
         copies.calibrate_thresholds({"features": zeros, "thumbnails": zeros}, protocol.alpha)

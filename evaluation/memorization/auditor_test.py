@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from common import pseudonyms
 from evaluation.features import networks
 from evaluation.features.image_sets import ImageSet
 from evaluation.memorization import auditor, copies, plants, testing
@@ -100,8 +101,9 @@ class AuditTest(parameterized.TestCase):
         if kind == "mirrored":
             self.assertTrue(matches.mirrored[:20].all())
         rows = {row["patient_id"]: row["flagged"] for row in evaluation.patients}
+        names = pseudonyms.load_or_create(self.data_dir)
         for patient in range(5, 15):
-            self.assertGreaterEqual(rows[f"train_{patient}"], 1)
+            self.assertGreaterEqual(rows[names.name("patient", f"train_{patient}")], 1)
 
     def test_an_honest_generator_is_at_about_alpha(self):
         evaluation, _ = testing.audit(self.data_dir, self.honest, num_planted=20)
@@ -154,7 +156,9 @@ class AuditTest(parameterized.TestCase):
         testing.write_records(folder)
         evaluation, _ = testing.audit(folder, self.images["train"][:50])
         self.assertStartsWith(evaluation.notes[1], "4 held-out crops are training crops, too")
-        self.assertIn("(test0 is train0)", evaluation.notes[1])
+        names = pseudonyms.load_or_create(folder)
+        ours, theirs = (names.name("photograph", one) for one in ("test0", "train0"))
+        self.assertIn(f"({ours} is {theirs})", evaluation.notes[1])
         self.assertEqual(evaluation.generated["train"].copies.share, 1.0)
 
     def test_bad_input(self):

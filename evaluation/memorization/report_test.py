@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl.testing import absltest
 from PIL import Image
 
-from common import figures, testing_pages
+from common import figures, pseudonyms, testing_pages
 from common.report import Report
 from evaluation.memorization import report, testing
 from evaluation.uncertainty.intervals import Rate
@@ -24,6 +24,7 @@ class ReportTest(absltest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         data_dir = folder.name
         images = testing.write_records(data_dir)
+        cls.names = pseudonyms.load_or_create(data_dir)
         painted = np.concatenate([testing.patterns(30, 9), images["train"][:10, :, ::-1]])
         cls.painted, cls.training = painted, images["train"]
         cls.evaluation, cls.generator = testing.audit(
@@ -74,10 +75,9 @@ class ReportTest(absltest.TestCase):
         copies = rows[rows["index"] >= 30]
         self.assertTrue(copies["flagged"].all())
         self.assertTrue(copies["mirrored"].all())
-        self.assertEqual(
-            copies["nearest_image_id"].tolist(), [f"train{i - 30}" for i in copies["index"]]
-        )
-        self.assertEqual(copies["nearest_patient_id"].iloc[0][:6], "train_")
+        named = [self.names.name("photograph", f"train{i - 30}") for i in copies["index"]]
+        self.assertEqual(copies["nearest_image_id"].tolist(), named)
+        self.assertRegex(copies["nearest_patient_id"].iloc[0], "^patient_[0-9a-f]{16}$")
         self.assertTrue((rows["features_ratio"] <= rows["features_distance"] * 1e9).all())
 
     def test_table(self):
@@ -92,7 +92,7 @@ class ReportTest(absltest.TestCase):
         self.assertRegex(text, r"held-out \(test\) +100 ")
         self.assertRegex(text, r"excess on train maps over held-out: \+")
         self.assertRegex(text, r"planted copies found, of 10 each: exact 100.0%, mirrored 100.0%")
-        self.assertRegex(text, r"\n    train_\d+ +2 +\d+ ")
+        self.assertRegex(text, r"\n    patient_[0-9a-f]{16} +2 +\d+ ")
         self.assertRegex(text, r"note: as the thresholds come from 100 crops, an honest")
         rows = [line for line in text.splitlines() if not line.startswith("  note: ")]
         self.assertLess(max(len(line) for line in rows), 112)
@@ -134,7 +134,7 @@ class FiguresTest(absltest.TestCase):
             np.testing.assert_array_equal(pair.generated, pair.training)
             self.assertStartsWith(pair.lines[0], "0.00 by ")
             self.assertEndsWith(pair.lines[0], ", mirrored")
-            self.assertStartsWith(pair.lines[1], "train_")
+            self.assertStartsWith(pair.lines[1], "patient_")
         self.assertEqual(pairs[0].generated.dtype, np.uint8)
 
     def test_picture(self):

@@ -102,8 +102,8 @@ class Picture:
       condition: what it shows.
       skin_type: Fitzpatrick type, 1..6, or 0 for unknown.
       crop: its place among the crops of the test split; -1 for synthetic ones.
-      source: whose it is: pictures of one source are not independent. The patient; for
-        synthetic ones what they were painted from, known when they are.
+      source: whose it is: pictures of one source are not independent. The patient, under a
+        pseudonym in the key; for synthetic ones what they were painted from, known when they are.
       skin_type_source: who says the type of the photograph, or of the one that it goes with.
     """
 

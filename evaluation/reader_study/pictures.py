@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Tupl
 
 import numpy as np
 
+from common import pseudonyms
 from evaluation.features import image_sets
 from evaluation.reader_study.design import Photograph, Picture
 from preprocessing.data import records
@@ -190,7 +191,11 @@ def fetch_pictures(
     pixels = {one.picture_id: image for one, image in zip(real, photographs)}
     synthetic = [one for one in chosen if one.synthetic]
     painted, sources = painter.paint(synthetic, seed)
-    known = {one.picture_id: one for one in real}
+    names = pseudonyms.load_or_create(data_dir)
+    known = {
+        one.picture_id: dataclasses.replace(one, source=names.name("patient", one.source))
+        for one in real
+    }
     for one, image, source in zip(synthetic, painted, sources):
         known[one.picture_id] = dataclasses.replace(one, source=source)
         pixels[one.picture_id] = image
