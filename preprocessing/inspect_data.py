@@ -3,11 +3,15 @@
   bazel run //preprocessing:inspect -- --cases=cases.csv [--image_dir=D]
   bazel run //preprocessing:inspect -- --data_dir=records --output=records.html
 
+  bazel run //preprocessing:inspect -- --patient=ID --search=D
+
 Counts by condition, skin type and split; sizes and places of ROI boxes; skin types as
 given and as estimated from the skin's color; photographs of every condition; suspected
 near-duplicates across patients side by side; what is not used, and why.
 
-The page contains photographs of patients: share it only as you may share those.
+The page contains photographs of patients: share it only as you may share those. With
+--patient no page is written: it says which manifests, records, runs, programs, studies and
+results below --search hold the patient's photographs or were made with them.
 """
 
 # Bazel's target is called `inspect`. A file inspect.py in this folder would be imported
@@ -21,7 +25,7 @@ from typing import Sequence
 from absl import flags
 
 from common import files
-from preprocessing.inspection import page, sources
+from preprocessing.inspection import page, sources, whereabouts
 from preprocessing.sharding import plans
 
 _CASES = flags.DEFINE_list("cases", [], "A case manifest, cases.csv, or several, a.csv,b.csv.")
@@ -44,6 +48,8 @@ _IMAGE_SIZE = flags.DEFINE_integer(
 _FIND_DUPLICATES = flags.DEFINE_bool(
     "find_duplicates", True, "Look for near-duplicate photographs of different patients."
 )
+_PATIENT = flags.DEFINE_string("patient", None, "Look for this patient: an id, or its pseudonym.")
+_SEARCH = flags.DEFINE_string("search", ".", "Folder to look for --patient in, and below.")
 
 
 def _inspect() -> sources.Inspection:
@@ -58,7 +64,12 @@ def _inspect() -> sources.Inspection:
 
 
 def main(_: Sequence[str]) -> None:
-    """Inspects and writes the page."""
+    """Inspects and writes the page, or looks for a patient."""
+    if _PATIENT.value:
+        command_line.exclude("patient", ("cases", "data_dir", "output"))
+        folder = command_line.user_path(_SEARCH.value)
+        print(whereabouts.text(_PATIENT.value, folder, whereabouts.find(_PATIENT.value, folder)))
+        return
     if bool(_CASES.value) == bool(_DATA_DIR.value):
         raise ValueError("give either --cases or --data_dir")
     output = pathlib.Path(command_line.user_path(_OUTPUT.value))

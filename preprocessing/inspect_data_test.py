@@ -43,6 +43,11 @@ class InspectTest(absltest.TestCase):
         self.assertEqual(photographs, 2 + page.count('<li><div class="pair">') * 2)
         self.assertIn("none.jpg: no such file", page)
         self.assertEqual([path.name for path in output.parent.iterdir()], ["page.html"])
+        found = self._run("--patient=p1", f"--search={folder}")
+        self.assertEqual((found.returncode, found.stderr), (0, ""))
+        self.assertRegex(
+            found.stdout, r"^p1: 2 files.*\n  file +1.jpg: photograph of the patient\n"
+        )
         again = self._run(*args)
         self.assertEqual(again.returncode, 1)
         self.assertRegex(again.stderr.strip(), "^error: .*page.html: exists; .*pass --overwrite$")
