@@ -60,6 +60,14 @@ def path_of(value: str, folder: pathlib.Path = FOLDER) -> str:
     return f"{resolved}{colon}{argument}"
 
 
+_named: List[str] = []
+
+
+def is_named() -> bool:
+    """Tells whether the command line that was expanded had a `--config` of its own."""
+    return bool(_named)
+
+
 def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> Dict[str, Any]:
     """Replaces the value of `--config` in a command line by its file, in place.
 
@@ -84,6 +92,7 @@ def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> Dict[str, An
         if flag in ("--config", "-config") and (equals or index + 1 < len(argv)):
             given.append(value if equals else argv.pop(index + 1))
             del argv[index]
+    _named[:] = given
     path = path_of(given[0] if given else "demo", folder)
     argv.insert(1, f"--config={path}")
     if ":" in path:  # the fields may depend on the argument; the flags library checks

@@ -20,6 +20,7 @@ class ConfigurationsTest(parameterized.TestCase):
         for form in (["--config=paper"], ["--config", "paper"]):
             argv = ["train", *form, "--workdir=w"]
             fields = configurations.expand_names(argv)
+            self.assertTrue(configurations.is_named())
             self.assertEqual(fields["config.data.conditions"], "rarest:8")
             path = argv[1].partition("=")[2] or argv[2]
             self.assertTrue(path.endswith("training/configs/paper.py"))
@@ -29,6 +30,7 @@ class ConfigurationsTest(parameterized.TestCase):
     def test_overrides_are_left_alone(self):
         argv = ["train", "--config.model.image_size=32", "--config_file=x"]
         configurations.expand_names(argv)
+        self.assertFalse(configurations.is_named())
         default = f"--config={configurations.path_of('demo')}"
         self.assertEqual(
             argv, ["train", default, "--config.model.image_size=32", "--config_file=x"]

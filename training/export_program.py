@@ -56,7 +56,9 @@ def main(_: Sequence[str]) -> None:
         drawn=bool(photographs) if _DRAW_WEIGHTS.value is None else _DRAW_WEIGHTS.value,
     )
     if program_flags.WORKDIR.value:
-        command_line.exclude("workdir", ["config", "config.", "data_dir", "draw_weights"])
+        command_line.exclude("workdir", ["config.", "data_dir", "draw_weights"])
+        if configurations.is_named():
+            raise ValueError("--workdir and --config exclude each other")
         workdir = program_flags.workdir()
         run = export.run_of(workdir)
         checkpoint = run_directory.newest_checkpoint(workdir)[1]
