@@ -16,7 +16,8 @@ of times on the clock stands beside it.
 
 Then whole runs, each in a process of its own with its workers, over N and 4 N
 photographs: processor time per photograph from the difference between the two,
-start-up left out, and peak memory, which must not grow with N.
+start-up left out, and peak memory, which must not grow with N. With and without the
+search for near-duplicates, whose share of the time may be a quarter at most.
 """
 
 from common import command_line  # isort: skip  (sets the log level first)
@@ -42,7 +43,6 @@ from preprocessing.sharding import photograph_records, pipeline, plans
 _NUM_PHOTOGRAPHS = flags.DEFINE_integer("num_photographs", 300, "N.", lower_bound=16)
 _ROUNDS = flags.DEFINE_integer("rounds", 15, "Turns of floor and pipeline.", lower_bound=1)
 _WHOLE_RUNS = flags.DEFINE_bool("whole_runs", True, "Also measure whole runs over N and 4 N.")
-_FIND_DUPLICATES = flags.DEFINE_bool("find_duplicates", True, "Whether whole runs look for them.")
 _SIZES = ((800, 600), (1280, 960))
 _DISTINCT = 16
 _TONES = ((247, 222, 207), (225, 184, 153), (204, 158, 122), (186, 138, 102), (128, 86, 60))
@@ -66,14 +66,14 @@ def _texture(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def write_photographs(folder: pathlib.Path, count: int, size: Tuple[int, int]) -> str:
-    """Draws 16 textured JPEGs and a manifest that uses them `count` times.
+    """Draws textured JPEGs, no two alike, and their manifest.
 
     A lesion takes an eighth to three eighths of the photograph's height.
     """
     rng = np.random.default_rng(0)
     width, height = size
     boxes = []
-    for number in range(_DISTINCT):
+    for number in range(count):
         pixels = np.array(_TONES[number % 5]) + _texture(rng, width, height)
         across, down = rng.integers(height // 8, 3 * height // 8, 2)
         x = rng.integers(width // 8, width - across)
@@ -89,10 +89,10 @@ def write_photographs(folder: pathlib.Path, count: int, size: Tuple[int, int]) -
             f"c{n}",
             f"p{n}",
             f"i{n}",
-            f"{n % _DISTINCT}_{width}.jpg",
+            f"{n}_{width}.jpg",
             "Acne",
             1 + n % 6,
-            (boxes[n % _DISTINCT],),
+            (boxes[n],),
         )
         for n in range(count)
     ]
@@ -182,7 +182,9 @@ def _run(cases_csv: str, output: str, mode: str, find_duplicates: bool, result: 
     result.put((Seconds(processor, clock), own.ru_maxrss / 1024, children.ru_maxrss / 1024))
 
 
-def whole_run(cases_csv: str, output: str, mode: str) -> Tuple[Seconds, float, float]:
+def whole_run(
+    cases_csv: str, output: str, mode: str, find_duplicates: bool
+) -> Tuple[Seconds, float, float]:
     """Runs `pipeline.preprocess` in a process of its own.
 
     Returns:
@@ -190,27 +192,30 @@ def whole_run(cases_csv: str, output: str, mode: str) -> Tuple[Seconds, float, f
     """
     context = multiprocessing.get_context("spawn")
     result = context.Queue()
-    process = context.Process(
-        target=_run, args=(cases_csv, output, mode, _FIND_DUPLICATES.value, result)
-    )
+    process = context.Process(target=_run, args=(cases_csv, output, mode, find_duplicates, result))
     process.start()
     measured = result.get()
     process.join()
     return measured
 
 
-def _print_whole_runs(root: pathlib.Path, count: int, mode: str) -> None:
-    counts = (count, 4 * count)
-    manifests = [write_photographs(root, number, _SIZES[0]) for number in counts]
-    runs = [whole_run(cases_csv, str(root / "out"), mode) for cases_csv in manifests]
-    each = [(runs[1][0][kind] - runs[0][0][kind]) / (3 * count) for kind in (0, 1)]
-    print(f"whole runs, {mode}: {each[0] * 1e3:.2f} ms of processor time per photograph,", end=" ")
-    print(f"{1 / each[1]:.0f} photographs/s on the clock")
-    for number, (seconds, own, child) in zip(counts, runs):
-        print(
-            f"  {number:5d} photographs: {seconds.clock:.1f} s, peak memory {own:.0f} MiB, "
-            f"largest worker {child:.0f} MiB"
+def _print_whole_runs(root: pathlib.Path, manifests: Sequence[str], mode: str) -> None:
+    each = {}
+    for find_duplicates in (False, True):
+        runs = [whole_run(path, str(root / "out"), mode, find_duplicates) for path in manifests]
+        more = 3 * _NUM_PHOTOGRAPHS.value
+        each[find_duplicates], clock = (
+            (runs[1][0][kind] - runs[0][0][kind]) / more for kind in (0, 1)
         )
+        what = "with" if find_duplicates else "without"
+        print(
+            f"whole runs, {mode}, {what} the search: {each[find_duplicates] * 1e3:.2f} ms of "
+            f"processor time per photograph, {1 / clock:.0f} photographs/s on the clock"
+        )
+        for seconds, own, child in runs:
+            memory = f"{own:.0f} MiB, largest worker {child:.0f} MiB"
+            print(f"  {seconds.clock:.1f} s, peak memory {memory}")
+    print(f"  share of the search and its pass: {1 - each[False] / each[True]:.0%}")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -222,8 +227,10 @@ def main(argv: Sequence[str]) -> None:
             cases_csv = write_photographs(root, _DISTINCT, size)
             _print_steps(size, measure_steps(cases_csv, _ROUNDS.value))
         if _WHOLE_RUNS.value:
+            counts = (_NUM_PHOTOGRAPHS.value, 4 * _NUM_PHOTOGRAPHS.value)
+            manifests = [write_photographs(root, count, _SIZES[0]) for count in counts]
             for mode in ("in_memory", "multi_threading", "multi_processing"):
-                _print_whole_runs(root, _NUM_PHOTOGRAPHS.value, mode)
+                _print_whole_runs(root, manifests, mode)
 
 
 if __name__ == "__main__":
