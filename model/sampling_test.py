@@ -2,8 +2,8 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
-from model import noise, sampling
-from model.generator import GeneratorConfig, build_generator
+from model import noise, numpy_noise, sampling
+from model.generator import GeneratorConfig, build_generator, noise_inputs
 
 _NOISY = {"global_noise": 4, "pixel_noise": 2, "level_noise": 2, "dropout": 0.5}
 
@@ -58,6 +58,15 @@ class SamplingTest(absltest.TestCase):
         self.assertGreater(np.abs(plain[0] - plain[1]).max(), 5)
         np.testing.assert_allclose(compiled, plain, atol=1)
 
+    def test_noise_of_seeds_is_that_of_numpy(self):
+        generator, seeds = self._generator(), [3, -(2**40)]
+        drawn = sampling.seeded_noise(generator, tf.constant(seeds, tf.int64))
+        twins = numpy_noise.of_seeds(noise_inputs(generator), seeds)
+        self.assertSameElements(twins, drawn)
+        for name, twin in twins.items():
+            np.testing.assert_allclose(drawn[name], twin, atol=2e-6)
+        self.assertEmpty(numpy_noise.of_seeds({}, seeds))
+
     def test_training_noise_is_that_of_numpy(self):
         seed = tf.constant([7, 12], tf.int64)
         drawn = sampling.batch_noise(self._generator(), tf.constant(2), seed)
@@ -68,8 +77,8 @@ class SamplingTest(absltest.TestCase):
                 if name.startswith("dropout") == (distribution == "uniform")
             ]
             row = np.concatenate(values, axis=1)
-            stream = noise.fold_in_numpy((7, 12), index)
-            twin = noise.draw_numpy(row.shape, stream, distribution)
+            stream = numpy_noise.fold_in((7, 12), index)
+            twin = numpy_noise.draw(row.shape, stream, distribution)
             np.testing.assert_allclose(row, twin, atol=2e-6)
 
 

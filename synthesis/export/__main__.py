@@ -1,10 +1,12 @@
-"""Exports a generator as a SavedModel that needs none of this project's code.
+"""Exports a generator as a model that needs none of this project's code.
 
   bazel run //synthesis:export -- --output_dir=D                  # newest run under runs/
   bazel run //synthesis:export -- --run_dir=R --step=4000 --output_dir=D
+  bazel run //synthesis:export -- --format=onnx --output_dir=D
 
-Signatures from_map and from_request, any batch size; the taxonomy inside as an asset;
-a model card beside it, with the evaluation figures found in the run directory.
+saved_model: signatures from_map and from_request. onnx: one function, from map and noise to
+image, and noise.py, which draws the noise of a seed. Any batch size. Both have the
+taxonomy and a model card with the evaluation figures found in the run directory.
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
@@ -12,11 +14,14 @@ from common import command_line  # isort: skip  (first: sets TensorFlow's log le
 import os
 from typing import Sequence
 
+from absl import flags
+
 from synthesis import run_flags
-from synthesis.export import saved_model
+from synthesis.export import exported, model_card, saved_model
 
 _GENERATOR = run_flags.define_generator()
-_OUTPUT_DIR = run_flags.define_output_dir("Of the SavedModel.")
+_FORMAT = flags.DEFINE_enum("format", model_card.SAVED_MODEL, model_card.FORMS, "Of the model.")
+_OUTPUT_DIR = run_flags.define_output_dir("Of the model.")
 _OVERWRITE = run_flags.define_overwrite("what is in --output_dir")
 
 
@@ -24,9 +29,15 @@ def main(_: Sequence[str]) -> None:
     """Exports."""
     generator = _GENERATOR()
     output_dir = _OUTPUT_DIR()
+    if _FORMAT.value == model_card.ONNX:
+        from synthesis.export import onnx_model  # takes a second to load
+
+        print("\n".join(onnx_model.export(generator, output_dir, _OVERWRITE.value)))
+        print(f"next: give {os.path.join(output_dir, onnx_model.MODEL)} to any runtime of ONNX")
+        return
     saved_model.export(generator, output_dir, _OVERWRITE.value)
     print(f"{output_dir}: SavedModel with from_map and from_request")
-    print(os.path.join(output_dir, saved_model.CARD))
+    print(os.path.join(output_dir, exported.CARD))
     print(f"next: saved_model_cli show --dir {output_dir} --all, or serve it with TF Serving")
 
 

@@ -18,6 +18,13 @@ class ExportProgramTest(testing_programs.ProgramTestCase):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, "^error: .*out: exists; ")
 
+    def test_onnx(self):
+        done = self.run_program("--output_dir=onnx", "--format=onnx")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, "next: give .*onnx/model.onnx to any runtime of ONNX")
+        for name in ("model.onnx", "noise.py", "MODEL_CARD.md", "assets/taxonomy.json"):
+            self.assertGreater(os.path.getsize(os.path.join(self.folder, "onnx", name)), 0)
+
     def test_unknown_step(self):
         done = self.run_program("--output_dir=other", "--step=3")
         self.assertEqual(done.returncode, 1)

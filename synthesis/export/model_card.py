@@ -14,11 +14,13 @@ from preprocessing.data import manifest, records, taxonomy
 from synthesis import wanted
 from synthesis.trained_generator import TrainedGenerator
 
+FORMS = SAVED_MODEL, ONNX = "saved_model", "onnx"
+
 _TEMPLATE = pathlib.Path(__file__).with_name("model_card.md.jinja")
 
 
-def render(generator: TrainedGenerator) -> str:
-    """Returns the model card of a generator, as Markdown.
+def render(generator: TrainedGenerator, form: str) -> str:
+    """Returns the model card of a generator that is exported in one of `FORMS`, as Markdown.
 
     Figures are those found in `RUN_DIR/evaluation`, as `//evaluation:report` tells them; where
     there are none, it says so.
@@ -35,10 +37,11 @@ def render(generator: TrainedGenerator) -> str:
         config=json.dumps(generator.description["config"], indent=2, sort_keys=True),
         dataset_digest=dataset_digest,
         info=info,
+        form=form,
         demo=_is_demo(generator),
         skin_type=example_skin_type(generator),
         code=taxonomy.code(generator.conditions[0]),
-        box=[share * generator.image_size for share in (0.25, 0.25, 0.75, 0.75)],
+        box=[generator.image_size // 4] * 2 + [3 * generator.image_size // 4] * 2,
         noise=noise.GENERATOR,
         cells=cells,
         skin_types=list(dict.fromkeys(skin_type for _, skin_type in cells)),

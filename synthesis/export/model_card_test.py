@@ -40,14 +40,17 @@ class ModelCardTest(absltest.TestCase):
         (self.run_dir / "evaluation").mkdir(exist_ok=True)
         (self.run_dir / "evaluation" / f"{name}.json").write_text(json.dumps(made))
 
+    def _card(self):
+        return model_card.render(self.generator, model_card.SAVED_MODEL)
+
     def test_what_is_known_and_what_is_not(self):
         encoder = self.generator.description["config"]["encoder"]
         encoder["base_filters"] = 0
-        card = model_card.render(self.generator)
+        card = self._card()
         beside = "trained beside an encoder, which is not part of this model"
         self.assertNotIn(beside, card)
         encoder["base_filters"] = 4
-        self.assertIn(beside, model_card.render(self.generator))
+        self.assertIn(beside, self._card())
         testing_pages.check_text(card)
         self.assertIn("24 training crops", card)
         self.assertIn("| Melanoma |", card)
@@ -57,7 +60,7 @@ class ModelCardTest(absltest.TestCase):
 
         for name in ("fid", "fidelity", "memorization"):
             self._write(name)
-        card = model_card.render(self.generator)
+        card = self._card()
         testing_pages.check_text(card)
         self.assertIn("**Distance to photographs**: nearer to photographs than", card)
         self.assertIn("| Frechet distance (0: alike) | 2.5 ± 0.1 | 0.5 ± 0.1 |", card)
@@ -69,7 +72,7 @@ class ModelCardTest(absltest.TestCase):
     def test_features_of_random_weights_are_no_audit(self):
         self._write("fid", feature_network="embedded")
         self._write("memorization", feature_network="embedded")
-        card = model_card.render(self.generator)
+        card = self._card()
         testing_pages.check_text(card)
         self.assertEqual(card.count("not measured; a trial of the program"), 2)
         self.assertNotIn("passed", card)
@@ -77,11 +80,11 @@ class ModelCardTest(absltest.TestCase):
 
     def test_results_of_another_checkpoint_do_not_count(self):
         self._write("memorization", generator_digest="0" * 64)
-        self.assertIn("**Memorisation**: not measured (", model_card.render(self.generator))
+        self.assertIn("**Memorisation**: not measured (", self._card())
 
     def test_data_that_are_gone(self):
         shutil.rmtree(self.data_dir)
-        self.assertIn("They are not at hand", model_card.render(self.generator))
+        self.assertIn("They are not at hand", self._card())
 
 
 if __name__ == "__main__":

@@ -12,22 +12,17 @@ them. The taxonomy, the codes of the map and a request to paste lie in
 `assets/taxonomy.json`.
 """
 
-import json
 import os
 import pathlib
 import tempfile
-from typing import Any, Dict
+from typing import Dict
 
 import tensorflow as tf
 
-from common import files, locks
 from model.serving import Painter
 from preprocessing.data import maps, taxonomy
-from synthesis.export import model_card
+from synthesis.export import exported, model_card
 from synthesis.trained_generator import TrainedGenerator
-
-ASSET = "taxonomy.json"
-CARD = "MODEL_CARD.md"
 
 
 def draw_request(
@@ -84,35 +79,6 @@ def draw_request(
         return maps.encode_batch(skin_type, condition, boxes, image_size, image_size)
 
 
-def example_request(generator: TrainedGenerator) -> Dict[str, Any]:
-    """Returns inputs of `from_request` to begin with: one image, a box in its middle."""
-    quarter = generator.image_size // 4
-    return {
-        "condition": [taxonomy.code(generator.conditions[0])],
-        "skin_type": [model_card.example_skin_type(generator)],
-        "boxes": [[[quarter, quarter, 3 * quarter, 3 * quarter]]],
-        "seed": [1],
-    }
-
-
-def describe_codes(generator: TrainedGenerator) -> Dict[str, Any]:
-    """Returns the contents of the asset: conditions, their codes, the map's levels."""
-    return {
-        "image_size": generator.image_size,
-        "conditions": list(taxonomy.conditions()),
-        "skin_types": list(taxonomy.FITZPATRICK_TYPES),
-        "unknown_skin_type": taxonomy.UNKNOWN_SKIN_TYPE,
-        "boxes": "x0 y0 x1 y1 in pixels of the image, half-open; zeros are no box",
-        "example": example_request(generator),
-        "map": {
-            "R": f"{maps.LEVEL} * skin_type, everywhere",
-            "G": f"{maps.LEVEL} * (1 + condition // 6), inside the boxes, else 0",
-            "B": f"{maps.LEVEL} * (1 + condition % 6), inside the boxes, else 0",
-            "resize": "nearest neighbour only",
-        },
-    }
-
-
 class _Exported(Painter):
     """What is saved."""
 
@@ -138,30 +104,16 @@ class _Exported(Painter):
 
 
 def export(generator: TrainedGenerator, output_dir: str, overwrite: bool = False) -> str:
-    """Writes the SavedModel and its model card.
-
-    Args:
-      generator: what to export.
-      output_dir: of the SavedModel; appears under its name only when complete.
-      overwrite: whether a folder that is there may be replaced.
+    """Writes the SavedModel, its taxonomy and its model card, as `exported.writing`.
 
     Returns:
       `output_dir`.
-
-    Raises:
-      ValueError: the folder exists, or another process exports to it.
     """
-    target = pathlib.Path(output_dir)
-    alone = locks.only_writer(target.absolute().parent, "export", of=target.name)
-    with alone, files.replacing(target) as temporary, tempfile.TemporaryDirectory() as folder:
-        if target.exists() and not overwrite:
-            raise ValueError(f"{target}: exists; choose another --output_dir or pass --overwrite")
-        asset = os.path.join(folder, ASSET)
-        pathlib.Path(asset).write_text(
-            json.dumps(describe_codes(generator), indent=2), encoding="utf-8"
-        )
+    writing = exported.writing(generator, output_dir, model_card.SAVED_MODEL, overwrite)
+    with writing as folder, tempfile.TemporaryDirectory() as beside:
+        asset = os.path.join(beside, os.path.basename(exported.TAXONOMY))
+        pathlib.Path(asset).write_text(exported.describe_codes(generator), encoding="utf-8")
         module = _Exported(generator, asset)
         signatures = {"from_map": module.from_map, "from_request": module.from_request}
-        tf.saved_model.save(module, str(temporary), signatures=signatures)
-        (temporary / CARD).write_text(model_card.render(generator), encoding="utf-8")
-    return str(target)
+        tf.saved_model.save(module, str(folder), signatures=signatures)
+    return output_dir

@@ -13,7 +13,7 @@ from absl.testing import absltest, parameterized
 from preprocessing.data import maps, taxonomy
 from preprocessing.data.manifest import Box
 from synthesis import trained_generator
-from synthesis.export import saved_model
+from synthesis.export import exported, saved_model
 from training import testing_data
 
 # What a user's program does, with TensorFlow and nothing of ours.
@@ -131,18 +131,18 @@ class ExportTest(absltest.TestCase):
             self.assertLessEqual(difference.max(), 1)  # sums of other batches may round otherwise
 
     def test_taxonomy_is_inside(self):
-        asset = json.loads(pathlib.Path(self.path, "assets", saved_model.ASSET).read_text())
+        asset = json.loads(pathlib.Path(self.path, exported.TAXONOMY).read_text())
         self.assertEqual(asset["conditions"], list(taxonomy.CONDITIONS))
         request = {"signature_name": "from_request", "inputs": asset["example"]}
         outputs = self._call(request)  # as anyone may paste it
         decoded = maps.decode(outputs["map"][0].astype(np.uint8))
         self.assertEqual((decoded.condition_code, decoded.skin_type), (0, 3))
         self.assertTrue(decoded.roi[8:24, 8:24].all())
-        card = pathlib.Path(self.path, saved_model.CARD).read_text()
-        self.assertIn("boxes=tf.constant([[[8.0, 8.0, 24.0, 24.0]]])", card)
+        card = pathlib.Path(self.path, exported.CARD).read_text()
+        self.assertIn("boxes=tf.constant([[[8, 8, 24, 24]]], tf.float32)", card)
 
     def test_model_card_lies_beside(self):
-        card = pathlib.Path(self.path, saved_model.CARD).read_text()
+        card = pathlib.Path(self.path, exported.CARD).read_text()
         self.assertIn(self.generator.digest, card)
         self.assertIn("Not a medical device", card)
 
