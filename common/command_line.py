@@ -14,7 +14,7 @@ import re
 import sys
 import textwrap
 import warnings
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterator, List, Mapping, NoReturn, Optional, Sequence
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -189,13 +189,21 @@ def _in_one_line(error: BaseException) -> str:
     return first
 
 
+def _stop() -> NoReturn:
+    """Ends the program after Ctrl-C at once: its threads would have more to say, or go on."""
+    print("\nstopped", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+        sys.stdout.flush()
+    os._exit(STOPPED)
+
+
 @contextlib.contextmanager
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(STOPPED)
+        _stop()
     except Exception as error:
         line = _in_one_line(error)
         if not line:
@@ -214,9 +222,7 @@ def _end_while_loading(kind: Any, error: BaseException, trace: Any) -> None:
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    print("\nstopped", file=sys.stderr)
-    sys.stderr.flush()
-    os._exit(STOPPED)
+    _stop()
 
 
 sys.excepthook = _end_while_loading

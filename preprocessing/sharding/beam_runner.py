@@ -6,7 +6,9 @@ import logging
 import os
 import pathlib
 import shlex
+import signal
 import sys
+import threading
 from typing import Any, Iterable, Iterator, Optional
 
 import apache_beam as beam
@@ -16,9 +18,11 @@ from apache_beam.transforms import environments
 
 _PROCESSES_FROM = 1500  # photographs, or what else takes about 10 ms
 # Beam's worker program, without its reports on standard error and without the
-# current folder on the path, where a file of the user's might shadow a package.
+# current folder on the path, where a file of the user's might shadow a package. Ctrl-C,
+# which a terminal sends to all processes, ends it without a word.
 _WORKER = """
-import logging, sys
+import logging, os, signal, sys
+signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 sys.path.pop(0)
 handler = logging.StreamHandler()
 handler.setLevel(logging.ERROR)
@@ -59,6 +63,28 @@ def quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
+@contextlib.contextmanager
+def _stopping_quietly() -> Iterator[None]:
+    """Lets Ctrl-C end Beam without what its threads and workers say of that, in pages."""
+
+    def stop(*_: object) -> None:
+        threading.excepthook = lambda _: None
+        logging.disable(logging.CRITICAL)
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    of_terminal = before is signal.default_int_handler
+    of_terminal &= threading.current_thread() is threading.main_thread()
+    if of_terminal:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if of_terminal:
+            signal.signal(signal.SIGINT, before)
+        logging.disable(logging.NOTSET)
+
+
 def _available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -88,7 +114,8 @@ def local_runner(
         return fn_runner.FnApiRunner()
     # What this mode does, but with our own worker program.
     direct.direct_running_mode = "in_memory"
-    command = shlex.join([sys.executable, "-c", _WORKER])
+    # The shell that starts it passes on that Ctrl-C is nothing, until the worker says more.
+    command = "trap '' INT; exec " + shlex.join([sys.executable, "-c", _WORKER])
     return fn_runner.FnApiRunner(
         default_environment=environments.SubprocessSDKEnvironment.from_command_string(command)
     )
@@ -141,5 +168,6 @@ def pipeline(beam_args: Iterable[str], items: int, most_workers: int) -> Iterato
     runner: Any = options.get_all_options()["runner"]
     if runner in (None, "DirectRunner"):
         runner = local_runner(options, items, most_workers)
-    with quiet(), importable_by_workers(), beam.Pipeline(runner=runner, options=options) as flow:
+    made = beam.Pipeline(runner=runner, options=options)
+    with quiet(), _stopping_quietly(), importable_by_workers(), made as flow:
         yield flow

@@ -1,5 +1,9 @@
 import logging
 import os
+import signal
+import subprocess
+import sys
+import threading
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -42,6 +46,33 @@ class ParseOptionsTest(parameterized.TestCase):
         name = flag.split("=")[0]
         with self.assertRaisesRegex(ValueError, f"^{name} is neither a flag of this program nor"):
             beam_runner.parse_options([flag])
+
+
+class StoppingTest(absltest.TestCase):
+    def test_ctrl_c_silences_the_threads_and_processes_of_beam(self):
+        before = threading.excepthook
+        self.addCleanup(setattr, threading, "excepthook", before)
+        handler = signal.getsignal(signal.SIGINT)
+        self.addCleanup(signal.signal, signal.SIGINT, handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with self.assertRaises(KeyboardInterrupt), beam_runner._stopping_quietly():
+            self.assertIs(threading.excepthook, before)
+            signal.raise_signal(signal.SIGINT)
+        self.assertIsNot(threading.excepthook, before)
+        self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
+        self.assertTrue(logging.getLogger().isEnabledFor(logging.CRITICAL))
+
+    def test_a_worker_ends_without_a_word(self):
+        code = beam_runner._WORKER.partition("sys.path.pop")[0]
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", f"{code}print(flush=True)\nimport time; time.sleep(60)"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        waiting.stdout.readline()
+        waiting.send_signal(signal.SIGINT)
+        self.assertEqual(waiting.communicate()[1], b"")
+        self.assertEqual(waiting.returncode, 130)
 
 
 class LocalRunnerTest(parameterized.TestCase):
