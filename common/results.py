@@ -21,6 +21,7 @@ from common.files import PathLike
 STATES = MEASURED, TRIAL, OTHER, DAMAGED, MISSING = (
     *("measured", "trial", "other", "damaged", "not measured"),
 )
+_UNRELIABLE = ", unreliable: fewer images than dimensions"
 _EMBEDDED = "embedded"  # the feature network of random weights
 
 
@@ -120,10 +121,19 @@ def _fid(content: Mapping[str, Any]) -> _Said:
     above = ["Frechet distance above the floor, by trial", plus_minus(overall["above_floor"]), ""]
     rows.insert(order.index("frechet") + 1, above)
     if first == "kernel":
-        rows[order.index("frechet")][0] += ", unreliable: fewer images than dimensions"
+        rows[order.index("frechet")][0] += _UNRELIABLE
     if diversity := content.get("diversity"):
         what = "distance between images of one map, of that between photographs"
         rows.append([what, estimate(diversity["ratio"]), "1"])
+    for one in content.get("further", ()):
+        if one["protocol"]["feature_network"] == _EMBEDDED:
+            continue
+        sides = one["overall"]["generated"], one["overall"]["floor"]
+        for name in sorted(("frechet", "kernel"), key=lambda name: name != one["leading"]):
+            title = f"{names[name]}, {_by_network(one['protocol'])}"
+            if name == "frechet" != one["leading"]:
+                title += _UNRELIABLE
+            rows.append([title, *(plus_minus(side[name]) for side in sides)])
     return _Said(
         content["verdict"] or "no verdict: photographs of lower resolution were not measured",
         ("", "generated", "photographs"),

@@ -61,6 +61,20 @@ class ReadTest(parameterized.TestCase):
         self.assertIn("unreliable", rows[1][0])
         self.assertStartsWith(rows[2][0], "Frechet distance above")
 
+    def test_further_networks_stand_below(self):
+        path = self._write("fid")
+        further = [{**content("fid"), "leading": "kernel"}, content("fid"), content("fid")]
+        for one, name in zip(further, ("/w/dino.onnx", "/w/clip.onnx", "embedded")):
+            one["protocol"] = {"feature_network": name, "layer": "x"}
+        path.write_text(json.dumps({**content("fid"), "further": further}))
+        alone, rows = content("fid"), self._read()["fid"].rows
+        self.assertEqual(rows[-4][0], "kernel distance (0: alike), by x of dino.onnx")
+        self.assertRegex(rows[-3][0], "^Frechet distance .*dino.onnx, unreliable: fewer images")
+        self.assertEqual(rows[-2][0], "Frechet distance (0: alike), by x of clip.onnx")
+        self.assertEqual(rows[-1], ["kernel distance (0: alike), by x of clip.onnx", *rows[-3][1:]])
+        path.write_text(json.dumps(alone))
+        self.assertLen(self._read()["fid"].rows, len(rows) - 4)  # random features say nothing
+
     def test_random_features_are_a_trial(self):
         self._write("fid", feature_network="embedded")
         found = self._read()["fid"]

@@ -2,6 +2,7 @@
 
   bazel run //evaluation:fid                                   # newest run under runs/
   bazel run //evaluation:fid -- --run_dir=R --feature_network=PATH --layer=pool_3
+  bazel run //evaluation:fid -- --run_dir=R --feature_network=dinov2.onnx,PATH
   bazel run //evaluation:fid -- --run_dir=R --every_checkpoint
   bazel run //evaluation:fid -- --generated_features=F.npz --data_dir=R
 
@@ -9,11 +10,13 @@ Prints, first, where the images stand among photographs of lower resolution. The
 Frechet distance (FID where the features are those of TF-GAN's Inception),
 the kernel distance, precision, recall, density and coverage, each beside the same of
 real against real photographs at the same sample size, and how far the images of one map
-differ. Writes fid.json with the whole protocol, fid.png, fid_ladder.png (the photographs of
+differ. Further networks, with commas between, are measured at the last checkpoint and stand
+below. Writes fid.json with the whole protocol, fid.png, fid_ladder.png (the photographs of
 lower resolution and the images where they stand: share it only as you may share the
-photographs) and TensorBoard scalars to RUN_DIR/evaluation; with --every_checkpoint
-also fid_every_checkpoint.csv and .png. F.npz is what an exported program's runner brought
-back (//evaluation:export_features); its folder receives the results.
+photographs) and TensorBoard scalars to RUN_DIR/evaluation, pictures and scalars by the first
+network; with --every_checkpoint also fid_every_checkpoint.csv and .png. F.npz is what an
+exported program's runner brought back (//evaluation:export_features); its folder receives
+the results.
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
@@ -84,24 +87,28 @@ def main(_: Sequence[str]) -> None:
     if _EVERY_CHECKPOINT.value:
         command_line.exclude("every_checkpoint", ("step",))
         steps = sorted(step for step, _ in run_directory.whole_checkpoints(run_dir))
-    evaluator = _evaluator(
-        data_dir,
-        generator.conditions,
-        feature_flags.extractor(data_dir, generator.conditions),
-        *(_SEED.value, _NUM_IMAGES.value, _REAL_SPLIT.value, _MAP_SPLIT.value),
+    evaluator, *further = (
+        _evaluator(
+            *(data_dir, generator.conditions, extractor),
+            *(_SEED.value, _NUM_IMAGES.value, _REAL_SPLIT.value, _MAP_SPLIT.value),
+        )
+        for extractor in feature_flags.extractors(data_dir, generator.conditions)
     )
-    results = Report(_OUTPUT_DIR(run_dir), "fid", evaluator.describe(generator), _OVERWRITE.value)
+    protocol = report.protocol([one.describe(generator) for one in (evaluator, *further)])
+    results = Report(_OUTPUT_DIR(run_dir), "fid", protocol, _OVERWRITE.value)
     evaluations = []
     with results.alone():
         for step in steps:
             evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
             report.write_scalars(evaluations[-1], results)
-        report.write(evaluations[-1], results)
+        by_others = [one.evaluate(trained_generator.load(run_dir, steps[-1])) for one in further]
+        report.write(evaluations[-1], results, by_others)
         if len(evaluations) > 1:
             frame = report.training_frame(evaluations)
             name = evaluations[-1].distance_name
             report.write_training_curve(frame, name, results, report.EVERY_CHECKPOINT)
-    results.show(report.table(evaluations), f"tensorboard --logdir {os.path.dirname(run_dir)}")
+    table = report.table(evaluations, by_others)
+    results.show(table, f"tensorboard --logdir {os.path.dirname(run_dir)}")
 
 
 def _measure_features(path: str) -> None:

@@ -7,9 +7,10 @@ import tempfile
 from absl.testing import absltest
 
 from common.testing_programs import run_program
+from evaluation.features import testing_networks
 from training import testing_data
 
-_SMALL = ["--trials=4", "--partings=2", "--feature_network=embedded"]
+_SMALL = ["--trials=4", "--partings=2", "--feature_network=embedded,net.onnx"]
 
 
 class FidProgramTest(absltest.TestCase):
@@ -19,6 +20,7 @@ class FidProgramTest(absltest.TestCase):
         cls.folder = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.result = testing_data.train_run(cls.folder)
+        testing_networks.write_network(os.path.join(cls.folder, "net.onnx"))
 
     def _run(self, *flags, folder=None):
         folder = folder or self.folder
@@ -34,11 +36,17 @@ class FidProgramTest(absltest.TestCase):
         stored = json.loads((output / "fid.json").read_text())
         self.assertEqual(stored["step"], 6)
         self.assertGreater(stored["overall"]["generated"]["frechet"]["mean"], 0)
+        (further,) = stored["further"]
+        self.assertIn(f"{further['distance']}: {further['verdict']}", out)
+        self.assertEqual(further["distance"], "Frechet distance (pooled of net.onnx)")
+        self.assertEqual(further["overall"]["num_images"], stored["overall"]["num_images"])
         for name in ("fid.png", "fid_every_checkpoint.csv", "fid_every_checkpoint.png"):
             self.assertGreater((output / name).stat().st_size, 0)
         self.assertLen(list(output.glob("test/events.*")), 2)
         features = list(pathlib.Path(self.folder, "dermgan", "features").glob("*.npz"))
-        self.assertLen(features, 5)  # photographs, and two sets of two checkpoints
+        # Photographs, and two sets of two checkpoints; by the other network photographs, three
+        # resolutions of them, and two sets of the last checkpoint.
+        self.assertLen(features, 5 + 6)
 
         # Again: out of the cache, the same numbers; another protocol is refused.
         code, _, err = self._run(*_SMALL)

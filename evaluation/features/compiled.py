@@ -51,7 +51,16 @@ class CompiledNetwork:
     """
 
     def __init__(self, extractor: FeatureExtractor, image_size: int):
-        """Takes a network apart."""
+        """Takes a network apart.
+
+        Raises:
+          ValueError: it is no graph of TensorFlow's.
+        """
+        if extractor.network.is_onnx:
+            raise ValueError(
+                f"feature network {extractor.network.name}: an ONNX file cannot go along with a "
+                "program; pass a SavedModel"
+            )
         self._extractor = extractor
         self._size = image_size
         graph = _frozen(extractor.network.call)

@@ -28,6 +28,11 @@ def _images(number, size):
 
 
 class CompiledTest(parameterized.TestCase):
+    def test_an_onnx_file_is_refused(self):
+        network = networks.FeatureNetwork("some/net.onnx", "pooled", "", tf.identity)
+        with self.assertRaisesRegex(ValueError, "some/net.onnx: an ONNX file cannot go along"):
+            compiled.CompiledNetwork(FeatureExtractor(network), 32)
+
     @parameterized.parameters(
         ("bilinear", True, 64),
         ("bilinear", False, 64),

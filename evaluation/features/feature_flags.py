@@ -4,21 +4,38 @@ For programs only; the library takes arguments.
 """
 
 import sys
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from absl import flags
 
 from common import command_line
 from evaluation.features import image_sets, networks
+from evaluation.features.networks import FeatureExtractor
 
 _FEATURE_NETWORK = flags.DEFINE_string(
     "feature_network",
     None,
-    f"TF-Hub handle or SavedModel path; default {networks.DEFAULT_NETWORK}. "
-    f"{networks.EMBEDDED_NETWORK!r} has random weights, to try the program without a network.",
+    "TF-Hub handle, path of a SavedModel or of an ONNX file (NET.onnx; NET.yaml beside it says "
+    f"size, mean, deviation and output); default {networks.DEFAULT_NETWORK}. "
+    f"{networks.EMBEDDED_NETWORK!r} has random weights, to try the program without a network. "
+    "//evaluation:fid takes several, with commas between.",
 )
-_LAYER = flags.DEFINE_string("layer", None, f"Of the network; default {networks.DEFAULT_LAYER}.")
-_RESIZE = flags.DEFINE_enum("resize", "bilinear", networks.RESIZE_METHODS, "Resize to 299x299.")
+_LAYER = flags.DEFINE_string(
+    "layer",
+    None,
+    f"Of the network; default {networks.DEFAULT_LAYER}; with several networks one for each, or "
+    "none. Of an ONNX file the output; OUTPUT[0] is the first token of [N, tokens, dimension].",
+)
+_NETWORK_SIZE = flags.DEFINE_integer(
+    "network_size", None, "Rows and columns that an ONNX file takes.", 16, 2048
+)
+_NETWORK_MEAN = flags.DEFINE_list(
+    "network_mean", None, "What it takes away from red, green and blue in 0..1."
+)
+_NETWORK_DEVIATION = flags.DEFINE_list("network_deviation", None, "What it divides them by then.")
+_RESIZE = flags.DEFINE_enum(
+    "resize", "bilinear", networks.RESIZE_METHODS, "Resize to the network's size."
+)
 _ANTIALIAS = flags.DEFINE_bool("antialias", True, "Filter before making smaller.")
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", 0, "Images in the feature network at once; 0 chooses by memory.", 0, 4096
@@ -28,19 +45,79 @@ _CACHE_DIR = flags.DEFINE_string(
 )
 
 
-def extractor(data_dir: str, conditions: Optional[Tuple[str, ...]]) -> networks.FeatureExtractor:
-    """Loads the feature network that is asked for.
+def passed_on(several: bool) -> List[str]:
+    """Returns the flags that were given, for another program.
+
+    Args:
+      several: whether that takes several networks; otherwise it gets the first.
+    """
+    given = []
+    for flag in flags.FLAGS.flags_by_module_dict()[__name__]:
+        if flag.present and flag.name in ("feature_network", "layer") and not several:
+            given.append(f"--{flag.name}={flag.value.split(',')[0]}")
+        elif flag.present:
+            given.append(flag.serialize())
+    return given
+
+
+def extractor(data_dir: str, conditions: Optional[Tuple[str, ...]]) -> FeatureExtractor:
+    """Loads the feature network that is asked for; arguments and errors as of `extractors`."""
+    found = extractors(data_dir, conditions, several=False)
+    return found[0]
+
+
+def extractors(
+    data_dir: str, conditions: Optional[Tuple[str, ...]], several: bool = True
+) -> List[FeatureExtractor]:
+    """Loads the feature networks that are asked for, in this order.
 
     Args:
       data_dir: records to compare with; the embedded network may stand in for the
         default one if they are of the demo cases.
       conditions: those to compare.
+      several: whether there may be more than one.
+
+    Raises:
+      ValueError: one cannot be had, they are too many, or flags do not fit them.
     """
-    name = _FEATURE_NETWORK.value
+    names = _FEATURE_NETWORK.value.split(",") if _FEATURE_NETWORK.value else [None]
+    layers = _LAYER.value.split(",") if _LAYER.value else [None] * len(names)
+    if len(names) > 1 and not several:
+        raise ValueError(f"--feature_network={_FEATURE_NETWORK.value}: this program takes one")
+    if len(names) != len(layers) or len(set(zip(names, layers))) < len(names):
+        raise ValueError(
+            f"--feature_network={_FEATURE_NETWORK.value} --layer={_LAYER.value}: one layer for "
+            "each network is needed, and none twice"
+        )
+    return [_extractor(*one, data_dir, conditions) for one in zip(names, layers)]
+
+
+def _network(name: Optional[str], layer: Optional[str], is_demo: bool) -> networks.FeatureNetwork:
+    settings = {
+        "size": _NETWORK_SIZE.value,
+        "mean": _NETWORK_MEAN.value,
+        "deviation": _NETWORK_DEVIATION.value,
+    }
+    if name and name.endswith(networks.ONNX_SUFFIX):
+        from evaluation.features import onnx_networks  # takes a second to load
+
+        return onnx_networks.load_network(name, {**settings, "output": layer})
+    if unused := [f"--network_{field}" for field, value in settings.items() if value is not None]:
+        raise ValueError(f"{', '.join(unused)}: for a --feature_network that is an ONNX file")
+    return networks.choose_network(name, layer, is_demo)
+
+
+def _extractor(
+    name: Optional[str],
+    layer: Optional[str],
+    data_dir: str,
+    conditions: Optional[Tuple[str, ...]],
+) -> FeatureExtractor:
     if name and name != networks.EMBEDDED_NETWORK and "://" not in name:
         name = command_line.user_path(name)
-    is_demo = name is None and image_sets.is_demo_dataset(data_dir, conditions)
-    network = networks.choose_network(name, _LAYER.value, is_demo)
+    network = _network(
+        name, layer, name is None and image_sets.is_demo_dataset(data_dir, conditions)
+    )
     if name is None and network.name == networks.EMBEDDED_NETWORK:
         print(
             "note: TF-GAN's Inception cannot be fetched. As this is demo data, a small embedded\n"
@@ -49,7 +126,7 @@ def extractor(data_dir: str, conditions: Optional[Tuple[str, ...]]) -> networks.
             file=sys.stderr,
         )
     cache = networks.default_cache_dir() if _CACHE_DIR.value is None else _CACHE_DIR.value
-    return networks.FeatureExtractor(
+    return FeatureExtractor(
         network,
         resize=_RESIZE.value,
         antialias=_ANTIALIAS.value,

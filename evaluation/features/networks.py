@@ -1,9 +1,10 @@
 """Feature networks, and the features of image sets.
 
 A feature network takes float32 [N, 299, 299, 3] in [-1, 1] and returns a dictionary
-of activations. A number made from features means something only together with the
-network, the layer and the resize that made them; `FeatureExtractor.protocol` says
-which, and only `pool_3` of TF-GAN's own network may be called FID.
+of activations; one from an ONNX file (`onnx_networks`) has a size of its own. A number
+made from features means something only together with the network, the layer and the
+resize that made them; `FeatureExtractor.protocol` says which, and only `pool_3` of
+TF-GAN's own network may be called FID.
 """
 
 import dataclasses
@@ -30,6 +31,7 @@ DEFAULT_LAYER = tfgan.eval.INCEPTION_FINAL_POOL
 EMBEDDED_NETWORK = "embedded"
 EMBEDDED_LAYER = "random_224"
 INPUT_SIZE = tfgan.eval.INCEPTION_DEFAULT_IMAGE_SIZE
+ONNX_SUFFIX = ".onnx"
 RESIZE_METHODS = ("bilinear", "bicubic", "lanczos3", "area")
 
 # An image in an Inception-like network, all activations that are alive at once.
@@ -45,13 +47,17 @@ class FeatureNetwork:
       name: handle, path or `EMBEDDED_NETWORK`.
       layer: key of the activations.
       digest: sha256 of the network's files, or of its weights.
-      call: float32 [N, 299, 299, 3] in [-1, 1] to float32 [N, d].
+      call: float32 [N, input_size, input_size, 3] in [-1, 1] to float32 [N, d].
+      input_size: rows and columns of what it takes.
+      settings: what else a number depends on, for the protocol.
     """
 
     name: str
     layer: str
     digest: str
     call: Callable[[tf.Tensor], tf.Tensor]
+    input_size: int = INPUT_SIZE
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def is_canonical(self) -> bool:
@@ -62,6 +68,11 @@ class FeatureNetwork:
     def is_embedded(self) -> bool:
         """Whether it is the network of random weights, which says nothing of realism."""
         return self.name == EMBEDDED_NETWORK
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether it is an ONNX file, which TensorFlow cannot take apart."""
+        return self.name.endswith(ONNX_SUFFIX)
 
     @property
     def title(self) -> str:
@@ -93,7 +104,7 @@ def load_network(name: str = DEFAULT_NETWORK, layer: str = DEFAULT_LAYER) -> Fea
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ValueError(
             f"feature network {name}: cannot be loaded ({reason}); pass another handle or the "
-            "path of a SavedModel with --feature_network, and its layer with --layer"
+            "path of a SavedModel or ONNX file with --feature_network, and its layer with --layer"
         ) from error
     call = _layer_of(loaded, name, layer)
     return FeatureNetwork(name, layer, _digest_of_files(folder), call)
@@ -191,7 +202,7 @@ class FeatureExtractor:
 
     Attributes:
       network: from `load_network`.
-      resize: method of `tf.image.resize` to 299x299.
+      resize: method of `tf.image.resize` to the network's size.
       antialias: whether it filters before making smaller; 256 to 299 and the like,
         which make larger, are not touched by it.
       batch_size: images at once; 0 chooses by memory.
@@ -218,9 +229,10 @@ class FeatureExtractor:
             "feature_network_digest": self.network.digest,
             "layer": self.network.layer,
             "comparable_with_published_fid": self.network.is_canonical,
-            "input_size": INPUT_SIZE,
+            "input_size": self.network.input_size,
             "resize": self.resize,
             "antialias": self.antialias,
+            **self.network.settings,
         }
 
     def prepare(self, images: tf.Tensor) -> tf.Tensor:
@@ -230,9 +242,9 @@ class FeatureExtractor:
           images: uint8 [N, H, W, 3].
 
         Returns:
-          float32 [N, 299, 299, 3] in [-1, 1].
+          float32 [N, input_size, input_size, 3] in [-1, 1].
         """
-        size = (INPUT_SIZE, INPUT_SIZE)
+        size = (self.network.input_size, self.network.input_size)
         resized = tf.image.resize(images, size, self.resize, antialias=self.antialias)
         return tf.clip_by_value(resized / 127.5 - 1.0, -1.0, 1.0)
 

@@ -5,24 +5,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from evaluation.features import networks
-from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureExtractor
-from preprocessing.data.manifest import Box
-from synthesis.layouts import Layout
-
-
-def _images(number=7, size=32, seed=0, digest=None):
-    pixels = np.random.default_rng(seed).integers(0, 256, (number, size, size, 3), np.uint8)
-    layouts = (Layout("Acne", 1, (Box(0, 0, 4, 4),)),) * number
-    return ImageSet(
-        "test",
-        digest or f"{seed} {number}",
-        layouts,
-        tuple(f"p{index}" for index in range(number)),
-        tuple(f"i{index}" for index in range(number)),
-        ("annotated",) * number,
-        lambda: tf.data.Dataset.from_tensor_slices(pixels),
-    )
+from evaluation.features.testing_networks import images
 
 
 def _saved_model(folder, outputs):
@@ -49,7 +33,7 @@ class NetworkTest(absltest.TestCase):
     def test_a_saved_model(self):
         path = _saved_model(os.path.join(self.folder, "net"), _means)
         network = networks.load_network(path, "mean")
-        extracted = FeatureExtractor(network).extract(_images())
+        extracted = FeatureExtractor(network).extract(images())
         self.assertEqual(extracted.shape, (7, 3))
         self.assertFalse(network.is_canonical)
         self.assertEqual(network.distance_name, "Frechet distance (mean of net)")
@@ -121,18 +105,18 @@ class ExtractTest(parameterized.TestCase):
         super().setUp()
         self.network = networks.embedded_network()
 
-    def test_equals_the_network_on_resized_images(self):
-        images = _images()
-        pixels = tf.constant(images.pixels())
+    def test_equals_the_network_on_resizedimages(self):
+        seven = images()
+        pixels = tf.constant(seven.pixels())
         resized = tf.image.resize(pixels, (299, 299)) / 127.5 - 1.0
         expected = self.network.call(resized).numpy()
-        extracted = FeatureExtractor(self.network).extract(images)
+        extracted = FeatureExtractor(self.network).extract(seven)
         np.testing.assert_allclose(extracted, expected, rtol=1e-4, atol=1e-5)
 
     @parameterized.parameters(1, 2, 3, 7, 100)
     def test_batch_size_does_not_matter(self, batch_size):
-        whole = FeatureExtractor(self.network).extract(_images())
-        parts = FeatureExtractor(self.network, batch_size=batch_size).extract(_images())
+        whole = FeatureExtractor(self.network).extract(images())
+        parts = FeatureExtractor(self.network, batch_size=batch_size).extract(images())
         np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-6)
 
     def test_a_smaller_device_gets_smaller_batches(self):
@@ -145,7 +129,7 @@ class ExtractTest(parameterized.TestCase):
             return self.network.call(images)
 
         network = networks.FeatureNetwork("small", "x", "", call)
-        extracted = FeatureExtractor(network, batch_size=8).extract(_images())
+        extracted = FeatureExtractor(network, batch_size=8).extract(images())
         self.assertLen(extracted, 7)
         self.assertEqual(sizes, [7, 4, 2, 2, 2, 1])
 
@@ -159,17 +143,17 @@ class ExtractTest(parameterized.TestCase):
 
         network = networks.FeatureNetwork("counted", "x", "digest", call)
         extractor = FeatureExtractor(network, cache_dir=folder)
-        first, again = extractor.extract(_images()), extractor.extract(_images())
+        first, again = extractor.extract(images()), extractor.extract(images())
         np.testing.assert_array_equal(first, again)
         self.assertEqual(calls, [7])
-        extractor.extract(_images(seed=1))
-        FeatureExtractor(network, resize="bicubic", cache_dir=folder).extract(_images())
+        extractor.extract(images(seed=1))
+        FeatureExtractor(network, resize="bicubic", cache_dir=folder).extract(images())
         self.assertEqual(calls, [7, 7, 7])
 
     def test_a_broken_cache_file_is_computed_again(self):
         folder = self.create_tempdir().full_path
         extractor = FeatureExtractor(self.network, cache_dir=folder)
-        first = extractor.extract(_images())
+        first = extractor.extract(images())
         (name,) = os.listdir(folder)
         path = os.path.join(folder, name)
         with np.load(path) as kept:
@@ -188,15 +172,15 @@ class ExtractTest(parameterized.TestCase):
         ):
             damage()
             with self.assertLogs(level="WARNING") as logged:
-                again = extractor.extract(_images())
+                again = extractor.extract(images())
             self.assertRegex(logged.output[0], "npz: damaged .*; the features are computed again")
             np.testing.assert_array_equal(first, again)
         # Another's features, under this name.
-        extractor.extract(_images(seed=1))
+        extractor.extract(images(seed=1))
         (other,) = set(os.listdir(folder)) - {name}
         os.replace(os.path.join(folder, other), path)
         with self.assertLogs(level="WARNING"):
-            np.testing.assert_array_equal(first, extractor.extract(_images()))
+            np.testing.assert_array_equal(first, extractor.extract(images()))
 
     def test_nan_is_an_error_and_not_cached(self):
         folder = self.create_tempdir().full_path
@@ -204,7 +188,7 @@ class ExtractTest(parameterized.TestCase):
             "broken", "x", "", lambda images: tf.reduce_mean(images, [1, 2]) * np.nan
         )
         with self.assertRaisesRegex(ValueError, "test images: features .* of 7 are not finite"):
-            FeatureExtractor(network, cache_dir=folder).extract(_images())
+            FeatureExtractor(network, cache_dir=folder).extract(images())
         self.assertEmpty(os.listdir(folder))
 
     def test_the_embedded_network_is_the_same_everywhere(self):

@@ -1,7 +1,7 @@
 """What is written and printed of Frechet distances."""
 
 import pathlib
-from typing import Dict, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,31 @@ EVERY_CHECKPOINT = "fid_every_checkpoint"
 _TABLE = pathlib.Path(__file__).with_name("fid.txt.jinja")
 
 
-def write(evaluation: FrechetEvaluation, report: Report) -> None:
+def protocol(described: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    """Returns the protocol of an evaluation by one network or more.
+
+    Args:
+      described: by network, what its numbers depend on; the first leads.
+    """
+    first, *others = described
+    further = [dict(one) for one in others]
+    return {**first, **({"further": further} if further else {})}
+
+
+def write(
+    evaluation: FrechetEvaluation, report: Report, further: Sequence[FrechetEvaluation] = ()
+) -> None:
     """Writes `fid.json`, `fid.png`, and both for TensorBoard; with a ladder `fid_ladder.png`.
 
     That and what TensorBoard shows of it hold photographs.
+
+    Args:
+      evaluation: by the first network, which is shown.
+      report: of the folder.
+      further: of the same images by further networks, for the JSON.
     """
-    report.write_json(evaluation.as_dict())
+    by_others = [one.as_dict() for one in further]
+    report.write_json({**evaluation.as_dict(), **({"further": by_others} if further else {})})
     report.write_figure(draw(evaluation))
     if evaluation.ladder:
         report.write_figure(draw_ladder(evaluation), "fid_ladder")
@@ -124,13 +143,21 @@ def write_training_curve(
     report.write_csv(frame, name)
 
 
-def table(evaluations: Sequence[FrechetEvaluation]) -> str:
-    """Returns the table for the screen: of the last checkpoint, and the distances of all."""
+def table(
+    evaluations: Sequence[FrechetEvaluation], further: Sequence[FrechetEvaluation] = ()
+) -> str:
+    """Returns the table for the screen: of the last checkpoint, and the distances of all.
+
+    Args:
+      evaluations: by checkpoint.
+      further: of the last checkpoint by further networks.
+    """
     frame = training_frame(evaluations)
     return render(
         _TABLE,
         evaluation=evaluations[-1],
         groups={name: scores.summary() for name, scores in evaluations[-1].groups()},
+        further=[(one, one.overall.summary()) for one in further],
         metrics=METRICS,
         checkpoints=frame.to_dict("records"),
         least=int(frame["generated"].idxmin()),

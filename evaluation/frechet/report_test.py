@@ -67,6 +67,28 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(stored["conditions"]["Acne"]["num_images"], 50)
         self.assertGreater(Image.open(os.path.join(self.folder, "fid.png")).width, 500)
 
+    def test_further_networks(self):
+        alone, first = report.protocol([_PROTOCOL]), {"layer": "a", **_PROTOCOL}
+        self.assertEqual(alone, _PROTOCOL)
+        together = report.protocol([first, {"layer": "b"}])
+        self.assertEqual(together, {**first, "further": [{"layer": "b"}]})
+        singular = dataclasses.replace(
+            self.evaluations[0], distance_name="Frechet distance (by b)", dimension=384
+        )
+        results = self._report()
+        report.write(self.evaluations[1], results, [singular])
+        stored = json.loads(pathlib.Path(results.paths[0]).read_text())
+        (further,) = stored["further"]
+        self.assertEqual(stored["overall"]["generated"]["frechet"]["mean"], 3.0)
+        self.assertEqual(further["overall"]["generated"]["frechet"]["mean"], 5.0)
+        self.assertEqual(further["leading"], "kernel")
+        text = report.table(self.evaluations[1:2], [singular])
+        testing_pages.check_text(text)
+        _, below = text.split("  Frechet distance (by b)\n")
+        kernel, frechet = below.splitlines()[:2]
+        self.assertRegex(kernel, r"kernel distance +1.25 ± ")
+        self.assertRegex(frechet, r"Frechet distance, unreliable: N < d +5 ± ")
+
     def test_scalars(self):
         report.write_scalars(self.evaluations[0], self._report())
         events = event_accumulator.EventAccumulator(os.path.join(self.folder, "test"))

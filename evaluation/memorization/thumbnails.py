@@ -7,19 +7,23 @@ compared with the windows that training cuts out of the photograph.
 
 import dataclasses
 import hashlib
-from typing import Dict
+from typing import Dict, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from evaluation.features.networks import INPUT_SIZE, FeatureNetwork
+from evaluation.features.networks import FeatureNetwork
 from evaluation.memorization.nearest_neighbours import Views
 
 SIZE = 8
 DIMENSION = SIZE * SIZE * 3
-_ENLARGED = round(INPUT_SIZE * 286 / 256)  # pix2pix jitter, as in `input_pipeline`
-_OFFSETS = (0, (_ENLARGED - INPUT_SIZE) // 2, _ENLARGED - INPUT_SIZE)
-NUM_WINDOWS = len(_OFFSETS) ** 2
+NUM_WINDOWS = 9
+
+
+def _jitter(side: int) -> Tuple[int, Tuple[int, int, int]]:
+    """Returns the enlarged side and the windows' offsets: pix2pix jitter, as `input_pipeline`."""
+    enlarged = round(side * 286 / 256)
+    return enlarged, (0, (enlarged - side) // 2, enlarged - side)
 
 
 def thumbnails(images: tf.Tensor) -> tf.Tensor:
@@ -40,17 +44,19 @@ def windows(images: tf.Tensor) -> tf.Tensor:
     """Makes the thumbnails of what pix2pix jitter shows of images.
 
     Args:
-      images: float32 [N, 299, 299, 3] in [-1, 1].
+      images: float32 [N, S, S, 3] in [-1, 1].
 
     Returns:
       float32 [N, NUM_WINDOWS * DIMENSION]: corners, edges and centre of the images
       enlarged by 286 / 256.
     """
-    large = tf.image.resize(images, [_ENLARGED, _ENLARGED], "bilinear")
+    side = images.shape[1]
+    enlarged, offsets = _jitter(side)
+    large = tf.image.resize(images, [enlarged, enlarged], "bilinear")
     parts = [
-        thumbnails(large[:, top : top + INPUT_SIZE, left : left + INPUT_SIZE])
-        for top in _OFFSETS
-        for left in _OFFSETS
+        thumbnails(large[:, top : top + side, left : left + side])
+        for top in offsets
+        for left in offsets
     ]
     return tf.concat(parts, axis=-1)
 
@@ -69,7 +75,8 @@ def add_thumbnails(network: FeatureNetwork, with_windows: bool) -> FeatureNetwor
         parts = [network.call(images), thumbnails(images)]
         return tf.concat(parts + ([windows(images)] if with_windows else []), axis=-1)
 
-    what = f"{network.digest} with thumbnails {SIZE} {_OFFSETS if with_windows else ()}"
+    offsets = _jitter(network.input_size)[1] if with_windows else ()
+    what = f"{network.digest} with thumbnails {SIZE} {offsets}"
     return dataclasses.replace(network, digest=hashlib.sha256(what.encode()).hexdigest(), call=call)
 
 

@@ -72,8 +72,6 @@ def _measure(generator: TrainedGenerator, data_dir: str, folders: Sequence[str])
     def read() -> Dict[str, results.Result]:
         return results.read(generator.run_dir, generator.digest, trained_on, folders)
 
-    given = flags.FLAGS.flags_by_module_dict()[feature_flags.__name__]
-    passed_on = [f"--{flag.name}={flag.value}" for flag in given if flag.present]
     network = flags.FLAGS["feature_network"].value
     enough = [results.MEASURED]
     if network in (None, networks.EMBEDDED_NETWORK):
@@ -85,7 +83,7 @@ def _measure(generator: TrainedGenerator, data_dir: str, folders: Sequence[str])
         command = [sys.executable, "-m", f"evaluation.{name}", f"--run_dir={generator.run_dir}"]
         command += [f"--step={generator.step}", f"--data_dir={data_dir}"]
         if name in ("fid", "memorization"):
-            command += passed_on
+            command += feature_flags.passed_on(several=name == "fid")
         if there[name].path:  # of another checkpoint, damaged, or a trial
             command.append("--overwrite")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
