@@ -177,6 +177,12 @@ def _memorization(content: Mapping[str, Any]) -> _Said:
         rows.append([name, share(one["copies"]), share(held_out["copies"])])
         name = f"farther than other patients are, of images of {split} maps"
         rows.append([name, share(one["authentic"]), share(held_out["authentic"])])
+        test = one["data_copying"]
+        name = f"C_T: above 0 farther than photographs, of images of {split} maps"
+        rows.append([name, number(test["c_t"], "+.1f"), "0"])
+    if content["membership"]:
+        name = "AUC of its own discriminator, training against other photographs"
+        rows.append([name, estimate(content["membership"]), "0.5"])
     for kind, found in content["planted_copies_found"].items():
         rows.append([f"planted copies found: {kind}", share(found), ""])
     return _Said(

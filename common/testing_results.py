@@ -62,11 +62,13 @@ def _fidelity() -> Dict[str, Any]:
 
 def _memorization() -> Dict[str, Any]:
     rates = {"copies": _rate(0.01), "authentic": _rate(0.4)}
+    rates["data_copying"] = {"c_t": -0.5, "cells": 8, "verdict": "as near"}
     return {
         "verdict": "audit by pool_768 of inception: passed at a limit of 5.00% copies",
         "held_out": rates,
         "generated": {"train": rates, "validation": {**rates, "copies": None}},
         "planted_copies_found": {"exact": _rate(0.5)},
+        "membership": _estimate(0.5),
         "gate": {"passed": True, "max_copy_rate": 0.05, "reason": ""},
         "protocol": {"training_images": 1000, "training_patients": 300, **_network()},
     }

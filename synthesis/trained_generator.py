@@ -27,6 +27,7 @@ class TrainedGenerator:
     Attributes:
       run_dir: where it comes from.
       step: training step of the checkpoint.
+      checkpoint: its path.
       description: the run's `config.json`.
       config: architecture.
       network: the Keras model, from `model.generator.build_generator`.
@@ -41,7 +42,7 @@ class TrainedGenerator:
         """
         self.run_dir = run_dir
         self.step = step
-        self._checkpoint = checkpoint
+        self.checkpoint = checkpoint
         self._encoder: Optional[tf.keras.Model] = None
         self.description = description
         architecture = dict(description["config"]["model"])
@@ -80,11 +81,11 @@ class TrainedGenerator:
 
     def _restore(self, **networks: tf.keras.Model) -> None:
         try:
-            restored = tf.train.Checkpoint(**networks).restore(self._checkpoint)
+            restored = tf.train.Checkpoint(**networks).restore(self.checkpoint)
             restored.assert_existing_objects_matched().expect_partial()
         except (tf.errors.OpError, IndexError, ValueError, AssertionError) as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(f"{self._checkpoint}: not a usable checkpoint ({reason})") from error
+            raise ValueError(f"{self.checkpoint}: not a usable checkpoint ({reason})") from error
 
     def generate(
         self, semantic_maps: np.ndarray, seeds: np.ndarray, code: Optional[Code] = None

@@ -9,9 +9,18 @@ from common import pseudonyms
 from evaluation.features import image_sets, networks
 from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureExtractor
-from evaluation.memorization import copies, nearest_neighbours, plants, thumbnails
+from evaluation.memorization import (
+    copies,
+    data_copying,
+    membership,
+    nearest_neighbours,
+    plants,
+    thumbnails,
+)
 from evaluation.memorization.copies import Matches
+from evaluation.memorization.data_copying import DataCopying
 from evaluation.memorization.nearest_neighbours import Neighbours, Views
+from evaluation.uncertainty.cluster_bootstrap import Estimate
 from evaluation.uncertainty.intervals import Rate
 from preprocessing.data import records
 from synthesis import layouts
@@ -136,6 +145,9 @@ class Audit:
       conditions: by condition, rates of all generated and of held-out images.
       patients: from `copies.count_patients`, of all generated images.
       notes: what a reader should know.
+      copying: the test of Meehan et al., by split of the maps.
+      membership: how well the run's discriminator tells training photographs; None where
+        it has none.
     """
 
     run_dir: str
@@ -149,6 +161,8 @@ class Audit:
     conditions: Mapping[str, Mapping[str, Optional[Rate]]]
     patients: Sequence[Mapping[str, Any]]
     notes: Tuple[str, ...]
+    copying: Mapping[str, DataCopying]
+    membership: Optional[Estimate]
 
 
 def sample_layouts(
@@ -284,11 +298,11 @@ class Auditor:
             "generator_digest": generator.digest,
         }
 
-    def _views(self, images: ImageSet, with_windows: bool = False) -> Dict[str, Views]:
-        network = thumbnails.add_thumbnails(self._extractor.network, with_windows)
+    def _views(self, images: ImageSet) -> Dict[str, Views]:
+        network = thumbnails.add_thumbnails(self._extractor.network)
         extractor = dataclasses.replace(self._extractor, network=network)
         found = extractor.extract(plants.with_mirrored(images))
-        return thumbnails.split_views(found[::2], found[1::2], with_windows)
+        return thumbnails.split_views(found[::2], found[1::2])
 
     def _neighbours(self, images: ImageSet, training: Mapping[str, Views]) -> Dict[str, Neighbours]:
         patients = self._training.patients
@@ -303,7 +317,10 @@ class Auditor:
         Raises:
           ValueError: features that are not finite or tell nothing apart.
         """
-        training = self._views(self._training, with_windows=True)
+        training = self._views(self._training)
+        training["thumbnails"] = dataclasses.replace(
+            training["thumbnails"], windows=thumbnails.windows_of(self._training)
+        )
         held_out, thresholds = self._judge_held_out(training)
         generated: Dict[str, JudgedSet] = {}
         for split, images in self._generated.items():
@@ -320,6 +337,21 @@ class Auditor:
             np.concatenate([one.matches.index[one.matches.flagged] for one in sets]),
         )
         notes = self._notes(held_out, generated, planted)
+        known = membership.tell_members(
+            self._generator, self._training, self._held_out, self._protocol.seed
+        )
+        if known and known.low > 0.5:
+            notes.append(
+                "the discriminator tells photographs it was trained with from others: who gets the "
+                "run, or a program exported from it, can ask it for a patient"
+            )
+        cells = data_copying.make_cells(training["features"].plain, self._protocol.seed)
+        copying = {
+            split: data_copying.compare_distances(
+                cells, one.neighbours["features"], held_out.neighbours["features"]
+            )
+            for split, one in generated.items()
+        }
         return Audit(
             run_dir=self._generator.run_dir,
             step=self._generator.step,
@@ -332,6 +364,8 @@ class Auditor:
             conditions=rates_by_condition(held_out, sets),
             patients=patients,
             notes=(*notes, *misreadings(held_out, generated, patients)),
+            copying=copying,
+            membership=known,
         )
 
     def _judge_held_out(self, training: Mapping[str, Views]) -> Tuple[JudgedSet, Dict[str, float]]:

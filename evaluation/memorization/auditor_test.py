@@ -81,13 +81,14 @@ class AuditTest(parameterized.TestCase):
         cls.images = testing.write_records(cls.data_dir)
         cls.honest = testing.patterns(100, 9)
 
-    @parameterized.parameters("exact", "mirrored", "jittered")
+    @parameterized.parameters(*plants.KINDS)
     def test_planted_copies_are_found(self, kind):
         painted = self.images["train"][10:30]
-        if kind == "mirrored":
-            painted = painted[:, :, ::-1]
-        elif kind == "jittered":
+        if kind == "jittered":
             painted = plants.jitter(painted)
+        else:
+            rng = np.random.default_rng(1)
+            painted = np.stack([plants.CHANGES[kind](image, rng) for image in painted])
         painted = np.concatenate([painted, self.honest[:80]])
         evaluation, _ = testing.audit(self.data_dir, painted)
         matches = evaluation.generated["train"].matches
@@ -97,9 +98,11 @@ class AuditTest(parameterized.TestCase):
         self.assertLess(matches.flagged[20:].mean(), 0.25)
         if kind == "exact":
             self.assertEqual(evaluation.generated["train"].identical, 20)
-            self.assertFalse(matches.mirrored[:20].any())
+            self.assertFalse(matches.view[:20].any())
         if kind == "mirrored":
-            self.assertTrue(matches.mirrored[:20].all())
+            self.assertTrue((matches.view[:20] == 1).all())
+        if kind == "turned 90":
+            self.assertTrue((matches.view[:20][found] >= 2).all())
         rows = {row["patient_id"]: row["flagged"] for row in evaluation.patients}
         names = pseudonyms.load_or_create(self.data_dir)
         for patient in range(5, 15):
@@ -113,9 +116,10 @@ class AuditTest(parameterized.TestCase):
         self.assertLess(rate.share, 0.25)
         self.assertEqual(evaluation.generated["train"].identical, 0)
         self.assertAlmostEqual(evaluation.held_out.copies.share, 0.1, delta=0.07)
+        self.assertEqual(list(evaluation.planted), list(plants.KINDS))
         self.assertEqual(evaluation.planted["exact"].share, 1.0)
-        self.assertEqual(evaluation.planted["mirrored"].share, 1.0)
-        self.assertGreaterEqual(evaluation.planted["jittered"].share, 0.9)
+        for kind, rate in evaluation.planted.items():
+            self.assertGreaterEqual(rate.share, 0.9, kind)
         self.assertEqual(set(evaluation.conditions), set(testing.CONDITIONS))
         total = sum(rates["copies"].total for rates in evaluation.conditions.values())
         self.assertEqual(total, 100)

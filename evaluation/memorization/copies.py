@@ -28,14 +28,14 @@ class Matches:
       criterion: "features" or "thumbnails", whichever is more suspicious, [N].
       index: of the training photograph, int64 [N].
       ratio: to it by the criterion, float64 [N].
-      mirrored: whether the mirrored image is the nearer one, bool [N].
+      view: number of the image's view that is the nearest, int64 [N]; see `Views.views`.
       suspicion: ratio over the criterion's threshold, float64 [N]; up to 1 is a copy.
     """
 
     criterion: np.ndarray
     index: np.ndarray
     ratio: np.ndarray
-    mirrored: np.ndarray
+    view: np.ndarray
     suspicion: np.ndarray
 
     @property
@@ -69,7 +69,7 @@ def match_neighbours(
         np.array(names)[chosen],
         pick("index"),
         pick("ratio"),
-        pick("mirrored"),
+        pick("view"),
         suspicion.min(axis=0),
     )
 

@@ -46,6 +46,8 @@ class MemorizationProgramTest(absltest.TestCase):
         self.assertFalse(content["gate"]["passed"])
         self.assertEqual(content["step"], 2)
         self.assertEqual(content["planted_copies_found"]["exact"]["share"], 1.0)
+        self.assertBetween(content["membership"]["value"], 0.0, 1.0)
+        self.assertIn("AUC", out)
         with open(run / "evaluation" / "memorization.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertLen(rows, 24)

@@ -3,12 +3,13 @@
 A query's ratio is its distance to the nearest training photograph over that
 photograph's local scale, its own distance to the nearest training photograph of
 another patient. A copy has a ratio near 0; a query as far away as another patient's
-photograph has 1. Distances are Euclidean in feature space, the smaller one of the
-query as it is and mirrored, for training mirrors its photographs.
+photograph has 1. Distances are Euclidean in feature space, the smallest one of the
+query as it is and mirrored, for training mirrors its photographs; where features are a
+grid of colours, also of both turned by quarters.
 """
 
 import dataclasses
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -24,12 +25,14 @@ class Views:
     Attributes:
       plain: of the images, float32 [N, d].
       mirrored: of the images with left and right exchanged, float32 [N, d].
-      windows: of parts of the images that a copy may show instead, float32 [N, W, d].
+      windows: of parts of the images that a copy may show instead, float [W, N, d].
+      side: rows and columns where features are a grid of colours, which can be turned; else 0.
     """
 
     plain: np.ndarray
     mirrored: np.ndarray
     windows: Optional[np.ndarray] = None
+    side: int = 0
 
     def __len__(self) -> int:
         return len(self.plain)
@@ -39,15 +42,35 @@ class Views:
         for features in (self.plain, self.mirrored):
             check_features(features, name, least)
 
-    def references(self) -> np.ndarray:
-        """Returns what queries are compared with, [(1 + W) N, d]; row v N + i is of image i."""
+    def views(self) -> Iterator[np.ndarray]:
+        """Yields what is looked for, [N, d]: plain and mirrored, again for each quarter turn."""
+        for turns in range(4 if self.side else 1):
+            for features in (self.plain, self.mirrored):
+                if turns:
+                    grid = features.reshape(len(self), self.side, self.side, -1)
+                    features = np.rot90(grid, turns, axes=(1, 2)).reshape(len(self), -1)
+                yield features
+
+    def references(self) -> List[np.ndarray]:
+        """Returns what queries are compared with, each [k N, d]; row v N + i is of image i."""
         if self.windows is None:
-            return self.plain
-        return np.concatenate([self.plain, *np.swapaxes(self.windows, 0, 1)])
+            return [self.plain]
+        return [self.plain, self.windows.reshape(-1, self.plain.shape[1])]
 
     def spread(self) -> float:
         """Returns the root mean square distance of the images from their mean."""
         return float(np.sqrt(self.plain.var(axis=0, dtype=np.float64).sum()))
+
+
+def as_seen(image: np.ndarray, view: int) -> np.ndarray:
+    """Returns a training photograph as the query shows it that was nearest in a view.
+
+    Args:
+      image: [S, S, C].
+      view: number of `Views.views`.
+    """
+    turned = np.rot90(image, -(view // 2))
+    return turned[:, ::-1] if view % 2 else turned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,14 +80,14 @@ class Neighbours:
     Attributes:
       index: its position in the training set, int64 [N].
       distance: to it, float64 [N].
-      mirrored: whether the mirrored query is the nearer one, bool [N].
+      view: which of the query's views is the nearest, int64 [N]; see `Views.views`.
       scale: the local scale of the training photograph, float64 [N].
       same: distance up to which two images count as one photograph.
     """
 
     index: np.ndarray
     distance: np.ndarray
-    mirrored: np.ndarray
+    view: np.ndarray
     scale: np.ndarray
     same: float
 
@@ -80,17 +103,32 @@ class Neighbours:
 
 
 def _nearest_view(
-    queries: Views, references: np.ndarray, block: int, **kwargs: Any
+    queries: Views, training: Views, block: int, codes: Optional[np.ndarray] = None, **kwargs: Any
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Position, distance, and whether the mirrored query is nearer."""
-    plain, plain_distance = find_nearest(queries.plain, references, block=block, **kwargs)
-    other, other_distance = find_nearest(queries.mirrored, references, block=block, **kwargs)
-    mirrored = other_distance < plain_distance
-    return (
-        np.where(mirrored, other, plain),
-        np.minimum(plain_distance, other_distance),
-        mirrored,
-    )
+    """Finds the nearest training photograph of any view of the queries.
+
+    Args:
+      queries: what to look for.
+      training: where.
+      block: rows that are compared at once.
+      codes: of the queries' patients and, after them, of the training's; None for no patients.
+      **kwargs: of `find_nearest`.
+
+    Returns:
+      Its position, the distance, and the number of the view, each [N].
+    """
+    index, view = np.zeros((2, len(queries)), np.int64)
+    best = np.full(len(queries), np.inf)
+    for references in training.references():
+        if codes is not None:
+            repeats = len(references) // len(training)
+            kwargs["groups"] = codes[: len(queries)], np.tile(codes[len(queries) :], repeats)
+        for number, features in enumerate(queries.views()):
+            found, distance = find_nearest(features, references, block=block, **kwargs)
+            nearer = distance < best
+            index[nearer], best[nearer] = found[nearer] % len(training), distance[nearer]
+            view[nearer] = number
+    return index, best, view
 
 
 def find_neighbours(
@@ -119,14 +157,14 @@ def find_neighbours(
             f"{training.plain.shape[1]}"
         )
     same = _SAME_IMAGE * training.spread()
-    references = training.references()
-    index, distance, mirrored = _nearest_view(queries, references, block)
-    index %= len(training)
+    index, distance, view = _nearest_view(queries, training, block)
     used, position = np.unique(index, return_inverse=True)
-    chosen = Views(training.plain[used], training.mirrored[used])
+    chosen = dataclasses.replace(
+        training, plain=training.plain[used], mirrored=training.mirrored[used], windows=None
+    )
     # A photograph filed under two patients would otherwise have no scale at all.
-    groups = codes[used], np.tile(codes, len(references) // len(training))
-    _, scale, _ = _nearest_view(chosen, references, block, groups=groups, least=same)
+    groups = np.concatenate([codes[used], codes])
+    _, scale, _ = _nearest_view(chosen, training, block, groups, least=same)
     if same == 0.0 or not np.isfinite(scale).all():
         raise ValueError("the features do not tell the training photographs of patients apart")
-    return Neighbours(index, distance, mirrored, scale[position], same)
+    return Neighbours(index, distance, view, scale[position], same)

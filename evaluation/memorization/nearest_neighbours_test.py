@@ -25,7 +25,7 @@ class FindNeighboursTest(absltest.TestCase):
         queries = Views(np.float32([[2], [50]]), np.float32([[60], [4.5]]))
         found = nearest_neighbours.find_neighbours(queries, training, ["a", "a", "b", "c"])
         self.assertEqual(found.index.tolist(), [1, 2])
-        self.assertEqual(found.mirrored.tolist(), [False, True])
+        self.assertEqual(found.view.tolist(), [0, 1])
         self.assertEqual(found.distance.tolist(), [1.0, 0.5])
         # 1 is nearest to 5, as 0 is of the same patient; 5 mirrored is 6, 1 away from 7.
         self.assertEqual(found.scale.tolist(), [4.0, 1.0])
@@ -38,9 +38,9 @@ class FindNeighboursTest(absltest.TestCase):
         np.testing.assert_allclose(first.ratio, second.ratio, rtol=1e-9)
 
     def test_windows_lead_to_their_photograph(self):
-        windows = np.random.default_rng(5).normal(size=(40, 3, 5)).astype(np.float32)
+        windows = np.random.default_rng(5).normal(size=(3, 40, 5)).astype(np.float32)
         training = Views(self.training.plain, self.training.mirrored, windows)
-        queries = Views(windows[[11, 30], [2, 0]], _views(2, 3).plain)
+        queries = Views(windows[[2, 0], [11, 30]], _views(2, 3).plain)
         found = nearest_neighbours.find_neighbours(queries, training, self.patients)
         self.assertEqual(found.index.tolist(), [11, 30])
         self.assertTrue(found.identical.all())

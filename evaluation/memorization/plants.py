@@ -2,17 +2,22 @@
 
 import dataclasses
 import hashlib
-from typing import Dict, Sequence
+from typing import Callable, Dict, Sequence
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
+from scipy import ndimage
+from skimage import color
 
 from evaluation.features.image_sets import ImageSet
 from training import input_pipeline
 
-KINDS = ("exact", "mirrored", "jittered")
 _BRIGHTNESS = 12  # of 255
 _JPEG_QUALITY = 75
+_DEGREES = 10
+_SHARE = 0.8  # of a side
+_LIGHTNESS, _YELLOWNESS = 15.0, 5.0  # of L* and b*, up or down: one or two skin types
 
 
 def pick(images: ImageSet, positions: Sequence[int]) -> np.ndarray:
@@ -67,6 +72,42 @@ def jitter(images: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.stack(changed)
 
 
+def _turned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.rot90(image, rng.integers(1, 4))
+
+
+def _tilted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    degrees = _DEGREES * rng.choice([-1, 1])
+    return ndimage.rotate(image, degrees, reshape=False, order=1, mode="reflect")
+
+
+def _cropped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    side = len(image)
+    part = round(_SHARE * side)
+    top, left = rng.integers(0, side - part + 1, 2)
+    cut = Image.fromarray(image[top : top + part, left : left + part])
+    return np.asarray(cut.resize((side, side), Image.Resampling.BICUBIC))
+
+
+def _toned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    colours = color.rgb2lab(image)
+    colours[..., 0] += rng.uniform(-_LIGHTNESS, _LIGHTNESS)
+    colours[..., 2] += rng.uniform(-_YELLOWNESS, _YELLOWNESS)
+    return np.rint(255 * np.clip(color.lab2rgb(colours), 0, 1)).astype(np.uint8)
+
+
+CHANGES: Dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "exact": lambda image, rng: image,
+    "mirrored": lambda image, rng: image[:, ::-1],
+    "turned 90": _turned,
+    "turned 10": _tilted,
+    "cropped": _cropped,
+    "toned": _toned,
+}
+# Cropped: to 80 % of the side; toned: lighter or darker, as of another skin type.
+KINDS = (*CHANGES, "jittered")
+
+
 def plant(training: ImageSet, number: int, kind: str, seed: int = 0) -> ImageSet:
     """Returns copies of random training photographs.
 
@@ -84,10 +125,10 @@ def plant(training: ImageSet, number: int, kind: str, seed: int = 0) -> ImageSet
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(training), min(number, len(training)), replace=False))
     pixels = pick(training, chosen.tolist())
-    if kind == "mirrored":
-        pixels = np.ascontiguousarray(pixels[:, :, ::-1])
-    elif kind == "jittered":
+    if kind == "jittered":
         pixels = jitter(pixels, seed)
+    else:
+        pixels = np.stack([CHANGES[kind](image, rng) for image in pixels])
     return ImageSet(
         name=f"planted {kind}",
         digest=hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest(),

@@ -11,7 +11,7 @@ from common import figures
 from common.figures import pyplot
 from common.report import Report, render
 from evaluation.features import networks
-from evaluation.memorization import plants
+from evaluation.memorization import nearest_neighbours, plants
 from evaluation.memorization.auditor import TRAINING_SPLIT, Audit
 from evaluation.uncertainty.intervals import Rate
 from synthesis import layouts
@@ -67,7 +67,8 @@ def frame(audit: Audit) -> pd.DataFrame:
             "nearest_image_id": image_ids[found.index],
             "nearest_patient_id": patients[found.index],
             "nearest_index": found.index,
-            "mirrored": found.mirrored,
+            "mirrored": found.view % 2 == 1,
+            "turned": found.view // 2 * 90,
             "criterion": found.criterion,
             "ratio": found.ratio,
             "suspicion": found.suspicion,
@@ -100,6 +101,8 @@ def _numbers(audit: Audit, max_copy_rate: float) -> Dict[str, Any]:
     generated = {split: one.as_dict() for split, one in audit.generated.items()}
     for split, excess in _excess(audit).items():
         generated[split]["excess"] = dict(zip(("share", "low", "high"), excess))
+    for split, one in audit.copying.items():
+        generated[split]["data_copying"] = one.as_dict()
     reason = refusal(audit, max_copy_rate)
     return {
         "run_dir": audit.run_dir,
@@ -109,6 +112,7 @@ def _numbers(audit: Audit, max_copy_rate: float) -> Dict[str, Any]:
         "held_out": audit.held_out.as_dict(),
         "generated": generated,
         "planted_copies_found": _rates(audit.planted),
+        "membership": audit.membership and audit.membership.as_dict(),
         "conditions": {name: _rates(rates) for name, rates in audit.conditions.items()},
         "patients": [dict(row) for row in audit.patients],
         "gate": {"max_copy_rate": max_copy_rate, "passed": not reason, "reason": reason},
@@ -133,6 +137,10 @@ def write(audit: Audit, max_copy_rate: float, report: Report) -> None:
         scalars[f"memorization/median_ratio/{name}"] = one.quantiles("features")["50"]
         if one.copies is not None:
             scalars[f"memorization/copy_rate/{name}"] = one.copies.share
+    for split, test in audit.copying.items():
+        scalars[f"memorization/c_t/{split}_maps"] = test.statistic
+    if audit.membership:
+        scalars["memorization/membership"] = audit.membership.value
     report.write_scalars(audit.step, scalars)
 
 
@@ -159,7 +167,7 @@ class Pair:
 
     Attributes:
       generated: uint8 [S, S, 3].
-      training: uint8 [S, S, 3], mirrored where that is nearer.
+      training: uint8 [S, S, 3], mirrored and turned as that is nearest.
       flagged: whether it counts as a copy.
       lines: what to write under it.
     """
@@ -168,6 +176,11 @@ class Pair:
     training: np.ndarray
     flagged: bool
     lines: Sequence[str]
+
+
+def _how(row: Any) -> str:
+    turned = f", turned {row.turned}°" if row.turned else ""
+    return (", mirrored" if row.mirrored else "") + turned
 
 
 def closest_pairs(audit: Audit, generator: TrainedGenerator, number: int) -> List[Pair]:
@@ -189,11 +202,12 @@ def closest_pairs(audit: Audit, generator: TrainedGenerator, number: int) -> Lis
     pairs = []
     for row, image, original in zip(rows.itertuples(), painted, originals):
         lines = (
-            f"{row.ratio:.2f} by {row.criterion}" + (", mirrored" if row.mirrored else ""),
+            f"{row.ratio:.2f} by {row.criterion}{_how(row)}",
             str(row.nearest_patient_id),
             f"{row.condition}, {row.map_split} map",
         )
-        training = original[:, ::-1] if row.mirrored else original
+        view = row.turned // 90 * 2 + row.mirrored
+        training = nearest_neighbours.as_seen(original, view)
         pairs.append(Pair(image, training, bool(row.flagged), lines))
     return pairs
 

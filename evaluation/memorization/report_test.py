@@ -91,7 +91,8 @@ class ReportTest(absltest.TestCase):
         self.assertEndsWith(report.verdict(real, 1.0), "passed at a limit of 100.00% copies")
         self.assertRegex(text, r"held-out \(test\) +100 ")
         self.assertRegex(text, r"excess on train maps over held-out: \+")
-        self.assertRegex(text, r"planted copies found, of 10 each: exact 100.0%, mirrored 100.0%")
+        self.assertRegex(text, r"planted copies found, of 10 each:\n +exact 100.0%, mirrored 100")
+        self.assertRegex(text, r"\n  C_T on train maps: [+-]\d+\.\d, (near|far|as near)")
         self.assertRegex(text, r"\n    patient_[0-9a-f]{16} +2 +\d+ ")
         self.assertRegex(text, r"note: as the thresholds come from 100 crops, an honest")
         rows = [line for line in text.splitlines() if not line.startswith("  note: ")]
