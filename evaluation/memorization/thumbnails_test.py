@@ -46,13 +46,6 @@ class ThumbnailsTest(absltest.TestCase):
         found = thumbnails.windows_of(image_sets.real_images(folder, "train"), batch_size=2)
         np.testing.assert_allclose(found, thumbnails.windows(pixels), atol=2e-3)
 
-    def test_windows_of_another_size(self):
-        images = _images()[:, :48, :48]
-        large = tf.image.resize(images, [54, 54])[:, 3:51, 6:]  # right, in the middle
-        size = thumbnails.DIMENSION
-        part = thumbnails.windows(images).numpy()[:, 5 * size : 6 * size]
-        np.testing.assert_allclose(part, thumbnails.thumbnails(large), atol=1e-5)
-
     def test_features_and_thumbnails_are_parted_as_they_were_joined(self):
         network = networks.embedded_network()
         images = _images()
