@@ -276,7 +276,7 @@ def find_checkpoints(run_dir: str) -> list[tuple[int, str]]:
     found = []
     for path in (pathlib.Path(run_dir) / CHECKPOINTS).glob("ckpt-*.index"):
         match = _CHECKPOINT.match(path.name)
-        if match and any(path.parent.glob(f"{path.stem}.data-*")):
+        if match:
             found.append((int(match[1]), str(path.with_suffix(""))))
     return sorted(found)
 
