@@ -17,6 +17,7 @@ import os
 from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
+import threadpoolctl
 
 from common import progress
 from preprocessing.duplicates import landmarks
@@ -25,7 +26,7 @@ from preprocessing.duplicates.thumbnails import SIDE
 
 MIN_CORRELATION = 0.8
 
-_BLOCK = 64  # photographs whose landmarks are looked for at once
+_BLOCK = 16  # photographs whose landmarks are looked for at once
 _VERIFIED_AT_ONCE = 128
 # Gaussian sigmas, pixels: what is finer is left to the scaling, what is coarser is shade;
 # and the surroundings that contrast is made even with. Coarse structure, at half the size,
@@ -281,7 +282,10 @@ def find_pairs(thumbnails: np.ndarray, groups: Sequence[str]) -> List[Pair]:
         return []
     pairs: List[Pair] = []
     workers = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-    with workers, progress.bar(None, 2 * count, "comparing photographs", "steps", delay=2) as bar:
+    # Threads of the matrix products beside these would wait for each other, at full load.
+    alone = threadpoolctl.threadpool_limits(1, "blas")
+    shown = progress.bar(None, 2 * count, "comparing photographs", "steps", delay=2)
+    with alone, workers, shown as bar:
 
         def look(block: np.ndarray) -> Landmarks:
             return landmarks.find(thumbnails[block], block[0])
