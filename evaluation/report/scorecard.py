@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 from common import results
 from common.results import Result
 from evaluation.report.contents import Contents, crops_by_kind
+from preprocessing.data import manifest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +98,10 @@ def _consistency(found: Mapping[str, Result]) -> List[str]:
     said: List[str] = []
     if found["fid"].counts:
         said += _worst(found["fid"].content["conditions"], "condition")
-        said += _worst(found["fid"].content.get("skin_types", {}), "skin type")
+        types = found["fid"].content.get("skin_types", {})
+        estimated = {name: one for name, one in types.items() if manifest.is_estimated_group(name)}
+        annotated = {name: one for name, one in types.items() if name not in estimated}
+        said += _worst(annotated, "skin type") + _worst(estimated, "skin type")
     if found["ablation"].counts:
         full = found["ablation"].content["rows"]
         seeds = max((row["seeds"] for row in full), default=0)

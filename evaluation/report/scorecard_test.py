@@ -53,9 +53,14 @@ class ScorecardTest(absltest.TestCase):
 
         found = _contents()
         groups = {"Acne": group(0.3), "Melanoma": group(0.1), "Eczema": group(0.9)}
-        found.results["fid"] = _result("fid", conditions=groups)
+        types = {"1": group(0.2), "2": group(0.4)}
+        types |= {f"{name} (estimated)": group(0.1 * name) for name in (1, 2, 6)}
+        found.results["fid"] = _result("fid", conditions=groups, skin_types=types)
         line = scorecard.fill(found)[-1]
         self.assertIn("by condition: Melanoma 0.1 ± 0.1 to Eczema 0.9 ± 0.1", line.found[0])
+        self.assertIn("by skin type: 1 0.2 ± 0.1 to 2 0.4 ± 0.1", line.found[1])
+        told = "by skin type: 1 (estimated) 0.1 ± 0.1 to 6 (estimated) 0.6 ± 0.1"
+        self.assertIn(told, line.found[2])
 
     def test_conditions_are_counted_where_no_skin_type_is_known(self):
         cells = {("Acne", 1): 0, ("Acne", 0): 3, ("Melanoma", 1): 0, ("Melanoma", 0): 0}

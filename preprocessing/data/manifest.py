@@ -94,6 +94,9 @@ class Photograph:
         return self.fitzpatrick_source or ("requested" if self.synthetic else ANNOTATED)
 
 
+_OF_ESTIMATES = " (estimated)"
+
+
 def is_estimated(source: str) -> bool:
     """Tells whether a skin type of this source was estimated from colour (ITA)."""
     return source.endswith(ESTIMATED)
@@ -104,7 +107,12 @@ def skin_type_group(skin_type: int, source: str) -> str:
 
     Types that people annotated and estimates are apart: "3" and "3 (estimated)".
     """
-    return f"{skin_type}{' (estimated)' if is_estimated(source) else ''}"
+    return f"{skin_type}{_OF_ESTIMATES if is_estimated(source) else ''}"
+
+
+def is_estimated_group(name: str) -> bool:
+    """Tells whether a group of `skin_type_group` is one of estimates."""
+    return name.endswith(_OF_ESTIMATES)
 
 
 def stable_fraction(text: str) -> float:
