@@ -56,7 +56,7 @@ _WEIGHTS = flags.DEFINE_string(
     "Initial ones: none draws them, imagenet fetches Keras' own, or a file in Keras' layout, "
     "without top.",
 )
-_ARMS = flags.DEFINE_list("arms", list(arms.NAMES), "Ways to train.")
+_ARMS = flags.DEFINE_list("arms", list(arms.DEFAULT), f"Ways to train, of {', '.join(arms.NAMES)}.")
 _RATIO = flags.DEFINE_list(
     "ratio", [], "Further arms with so many synthetic images to one photograph, e.g. 0.5,1,2,5."
 )

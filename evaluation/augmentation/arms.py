@@ -4,7 +4,8 @@ All arms take the same number of steps of the same number of images. `real+synth
 does two things at once: it shows images that were never photographed, and it makes
 rare conditions more frequent. The controls do the second without the first, to the
 same frequencies: `real+oversampled` puts a photograph of the same condition in the
-place of each synthetic image, `real+class_weights` weighs the losses instead.
+place of each synthetic image, `real+class_weights` weighs the losses instead. `synthetic`
+sees no photograph at all: what it learns is what the images alone teach.
 """
 
 import dataclasses
@@ -16,7 +17,9 @@ REAL = "real"
 SYNTHETIC = "real+synthetic"
 OVERSAMPLED = "real+oversampled"
 CLASS_WEIGHTS = "real+class_weights"
-NAMES = (REAL, SYNTHETIC, OVERSAMPLED, CLASS_WEIGHTS)
+ONLY = "synthetic"
+DEFAULT = (REAL, SYNTHETIC, OVERSAMPLED, CLASS_WEIGHTS)
+NAMES = (*DEFAULT, ONLY)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +119,8 @@ def mixture_of_arm(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: flo
                 f"arm {arm.name!r} takes {number} synthetic images; there are {len(synthetic)}"
             )
         synthetic, share = synthetic[:number], 0.0
+    if arm.kind == ONLY:
+        share = 1.0
     return Mixture(real, synthetic, share or len(synthetic) / (len(real) + len(synthetic)))
 
 
@@ -159,7 +164,7 @@ def draw_images(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.nda
         return chosen
     extra = np.flatnonzero(places < drawn_from.share)
     synthetic = _epochs(len(drawn_from.synthetic), len(extra), rng)
-    if arm.kind == SYNTHETIC:
+    if arm.kind in (SYNTHETIC, ONLY):
         chosen[extra] = number + synthetic
     else:
         same = _same_condition(drawn_from.synthetic[synthetic], drawn_from.real, rng)

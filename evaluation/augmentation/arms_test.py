@@ -40,6 +40,13 @@ class ArmsTest(parameterized.TestCase):
         counts = np.bincount(synthetic - 100, minlength=200)
         self.assertLessEqual(counts.max() - counts.min(), 1)
 
+    def test_synthetic_alone_sees_no_photograph(self):
+        drawn = _drawn(arms.ONLY, share=0.25)
+        self.assertGreaterEqual(drawn.min(), 100)
+        self.assertLen(set(drawn[:200]), 200)
+        with self.assertRaisesRegex(ValueError, "no synthetic image"):
+            _drawn(arms.ONLY, synthetic=_SYNTHETIC[:0])
+
     def test_the_oversampled_arm_differs_in_the_synthetic_places_alone(self):
         synthetic, oversampled = _drawn(arms.SYNTHETIC), _drawn(arms.OVERSAMPLED)
         at = synthetic >= 100

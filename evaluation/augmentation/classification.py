@@ -15,7 +15,7 @@ nothing of others.
 
 import dataclasses
 import math
-from typing import Dict, Hashable, Sequence, Tuple
+from typing import Dict, Hashable, List, Sequence, Tuple
 
 import numpy as np
 import scipy.stats
@@ -229,8 +229,8 @@ class Difference:
     Attributes:
       estimate: second less first, with its 95% interval.
       p: two-sided, of the bootstrap; NaN where it cannot be told.
-      p_adjusted: corrected for the number of classes (Holm); equal to `p` for numbers
-        over all classes.
+      p_adjusted: corrected (Holm) for the number of classes, of skin types, or of the arms
+        that one arm is held against; equal to `p` where there is nothing to correct for.
     """
 
     estimate: Estimate
@@ -295,14 +295,16 @@ def paired_differences(
         p = cluster_bootstrap.p_of_no_difference(change) if told else math.nan
         return Difference(estimate, p, p)
 
-    classes = [difference("f1", k, bool(enough[k])) for k in range(number)]
-    adjusted = significance.holm([change.p for change in classes])
     return (
         {name: difference(name, 0, patients >= FEWEST_CLUSTERS) for name in OVERALL},
-        tuple(
-            dataclasses.replace(change, p_adjusted=float(p)) for change, p in zip(classes, adjusted)
-        ),
+        tuple(corrected([difference("f1", k, bool(enough[k])) for k in range(number)])),
     )
+
+
+def corrected(differences: Sequence[Difference]) -> List[Difference]:
+    """Returns differences that are tested together, with p corrected for their number (Holm)."""
+    adjusted = significance.holm([one.p for one in differences])
+    return [dataclasses.replace(one, p_adjusted=float(p)) for one, p in zip(differences, adjusted)]
 
 
 def paired_t_test(first: Predictions, second: Predictions) -> float:

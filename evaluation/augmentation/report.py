@@ -28,6 +28,7 @@ COLORS = {
     arms.SYNTHETIC: figures.GENERATED,
     arms.OVERSAMPLED: "#7a8b3c",
     arms.CLASS_WEIGHTS: "#8a6aa3",
+    arms.ONLY: "#d9a441",
 }
 _MOST_CELLS_WITH_NUMBERS = 10
 
@@ -170,9 +171,14 @@ def draw_confusion(found: Results) -> pyplot.Figure:
 
 
 def draw_ratios(found: Results) -> pyplot.Figure:
-    """Draws top-1 and macro F1 over the ratio of synthetic images to photographs."""
+    """Draws top-1 and macro F1 over the ratio of synthetic images to photographs.
+
+    Dashed lines are the same of oversampled photographs, where there is such an arm.
+    """
     shown = [found.arms[0], *(arm for arm in found.arms if arm.protocol["ratio"])]
     ratios = [arm.protocol["ratio"] or 0.0 for arm in shown]
+    places = range(len(ratios))
+    controls = [arm for arm in found.arms if arm.protocol["kind"] == arms.OVERSAMPLED]
     figure, axes = pyplot.subplots(figsize=(6.0, 3.8))
     for name, title, color in (
         ("top_1", "top-1 accuracy", figures.REAL),
@@ -180,7 +186,12 @@ def draw_ratios(found: Results) -> pyplot.Figure:
     ):
         points = _points(arm.summary.overall[name] for arm in shown)
         values, ends = [point[0] for point in points], figures.whiskers(points)
-        axes.errorbar(ratios, values, yerr=ends, fmt="o-", color=color, capsize=3, label=title)
+        axes.errorbar(places, values, yerr=ends, fmt="o-", color=color, capsize=3, label=title)
+        for control in controls:
+            value = control.summary.overall[name].value
+            label = f"{title}, {control.name}"
+            axes.axhline(value, color=color, linestyle="--", linewidth=1, label=label)
+    axes.set_xticks(places, [f"{ratio:g}" for ratio in ratios])
     axes.set_xlabel("synthetic images to one photograph")
     axes.set_ylim(0, 1)
     figures.finish(axes, fontsize=10)

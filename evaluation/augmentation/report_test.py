@@ -10,7 +10,7 @@ from PIL import Image
 
 from common import testing_pages
 from common.report import Report
-from evaluation.augmentation import predictions, report, results, testing
+from evaluation.augmentation import arms, predictions, report, results, testing
 
 
 class AugmentationReportTest(absltest.TestCase):
@@ -100,8 +100,8 @@ class FiguresTest(absltest.TestCase):
         super().setUpClass()
         with tempfile.TemporaryDirectory() as root:
             testing.write_predictions(root, [0.5, 0.6, 0.5, 0.5, 0.6], [2.0], seeds=(0,))
-            arms = predictions.read_predictions(root)
-        cls.results = results.compute_results("test", arms, 200)
+            found = predictions.read_predictions(root)
+        cls.results = results.compute_results("test", found, 200)
 
     def tearDown(self):
         super().tearDown()
@@ -109,24 +109,29 @@ class FiguresTest(absltest.TestCase):
 
     def test_figure_8_has_a_bar_of_every_main_arm(self):
         figure = report.draw_f1(self.results)
-        for color in report.COLORS.values():
-            self.assertTrue(_has(figure, color), color)
+        for name in arms.DEFAULT:
+            self.assertTrue(_has(figure, report.COLORS[name]), name)
 
     def test_one_arm_alone(self):
         figure = report.draw_f1(results.Results("test", self.results.arms[:1], (), 200))
-        has = [_has(figure, color) for color in report.COLORS.values()]
+        has = [_has(figure, report.COLORS[name]) for name in arms.DEFAULT]
         self.assertEqual(has, [True, False, False, False])
 
     def test_confusion(self):
         figure = report.draw_confusion(self.results)
         shown = [axes for axes in figure.axes if axes.get_visible()]
-        self.assertEqual([axes.get_title() for axes in shown], list(report.COLORS))
+        self.assertEqual([axes.get_title() for axes in shown], list(arms.DEFAULT))
         texts = [int(text.get_text()) for text in shown[0].texts]
         self.assertLen(texts, 16)
         self.assertAlmostEqual(sum(texts), 400, delta=8)  # per cent of each label, rounded
 
     def test_ratios(self):
-        self.assertTrue(_has(report.draw_ratios(self.results), report.COLORS["real"]))
+        figure = report.draw_ratios(self.results)
+        self.assertTrue(_has(figure, report.COLORS["real"]))
+        (axes,) = figure.axes
+        self.assertEqual([text.get_text() for text in axes.get_xticklabels()], ["0", "2"])
+        said = [text.get_text() for text in axes.get_legend().get_texts()]
+        self.assertIn("macro F1, real+oversampled", said)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ class Comparison:
       classes: differences of F1 by condition code.
       t_test: p of the paired t-test on per-image correctness, the paper's test.
       mcnemar: p of McNemar's test on what the mean of an arm's trainings says.
+      skin_types: differences of top-1 by skin type, of real+synthetic alone.
     """
 
     first: str
@@ -41,6 +42,7 @@ class Comparison:
     classes: Sequence[Difference]
     t_test: float
     mcnemar: float
+    skin_types: Mapping[str, Difference] = dataclasses.field(default_factory=dict)
 
     def significant_classes(self) -> List[Tuple[str, Difference]]:
         """Returns the conditions whose F1 differs after correction for their number."""
@@ -60,6 +62,7 @@ class Comparison:
             "second": self.second,
             "overall": {name: entry(one) for name, one in self.overall.items()},
             "f1": {name: entry(one) for name, one in zip(taxonomy.conditions(), self.classes)},
+            "top_1_by_skin_type": {name: entry(one) for name, one in self.skin_types.items()},
             "paired_t_test_p": _finite(self.t_test),
             "mcnemar_p": _finite(self.mcnemar),
         }
@@ -165,19 +168,36 @@ class Results:
         }
 
 
-def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[str, Tuple[int, Estimate]]:
+def _skin_type_groups(arm: ArmPredictions) -> Dict[str, np.ndarray]:
+    """Returns the images of each group, bool [N]."""
     columns = arm.table["fitzpatrick"], arm.table["fitzpatrick_source"]
     groups = np.array([manifest.skin_type_group(*pair) for pair in zip(*columns)])
+    return {str(group): groups == group for group in np.unique(groups)}
+
+
+def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[str, Tuple[int, Estimate]]:
     found = {}
-    for group in np.unique(groups):
-        rows = groups == group
+    for group, rows in _skin_type_groups(arm).items():
         number = int(rows.sum())
         estimate = Estimate(float("nan"))
         if number >= SMALLEST_GROUP:
             summary = classification.summarize_arm(arm.select(rows).predictions(), replicates)
             estimate = summary.overall["top_1"]
-        found[str(group)] = number, estimate
+        found[group] = number, estimate
     return found
+
+
+def _differences_by_skin_type(
+    first: ArmPredictions, second: ArmPredictions, replicates: int
+) -> Dict[str, Difference]:
+    """Compares top-1 in each skin type with enough images, corrected for their number."""
+    found = {}
+    for group, rows in _skin_type_groups(first).items():
+        if rows.sum() >= SMALLEST_GROUP:
+            pair = first.select(rows).predictions(), second.select(rows).predictions()
+            overall, _ = classification.paired_differences(*pair, replicates)
+            found[group] = overall["top_1"]
+    return dict(zip(found, classification.corrected(list(found.values()))))
 
 
 def measure_arm(arm: ArmPredictions, replicates: int = classification.REPLICATES) -> ArmResult:
@@ -212,7 +232,25 @@ def compare_arms(
         classes=classes,
         t_test=classification.paired_t_test(ours, theirs),
         mcnemar=significance.mcnemar(first.ensemble() == labels, second.ensemble() == labels),
+        skin_types=_differences_by_skin_type(first, second, replicates)
+        if second.arm == SYNTHETIC
+        else {},
     )
+
+
+def _corrected_for_controls(comparisons: Sequence[Comparison]) -> List[Comparison]:
+    """Corrects what is said of real+synthetic for the arms that it is held against."""
+    held = [one for one in comparisons if one.second == SYNTHETIC]
+    overall: List[Dict[str, Difference]] = [{} for _ in held]
+    for name in classification.OVERALL:
+        together = classification.corrected([one.overall[name] for one in held])
+        for numbers, difference in zip(overall, together):
+            numbers[name] = difference
+    found = iter(overall)
+    return [
+        dataclasses.replace(one, overall=next(found)) if one.second == SYNTHETIC else one
+        for one in comparisons
+    ]
 
 
 def compute_results(
@@ -237,7 +275,9 @@ def compute_results(
     return Results(
         test_set=test_set,
         arms=[measure_arm(arm, replicates) for arm in arms],
-        comparisons=[compare_arms(by_name[one], by_name[two], replicates) for one, two in pairs],
+        comparisons=_corrected_for_controls(
+            [compare_arms(by_name[one], by_name[two], replicates) for one, two in pairs]
+        ),
         replicates=replicates,
     )
 
@@ -245,8 +285,8 @@ def compute_results(
 def verdict(results: Results) -> str:
     """Says in words what the numbers say of synthetic images, and no more.
 
-    "Significant" is a bootstrapped paired difference whose p, corrected for the number
-    of conditions where it is of one, is below 0.05.
+    "Significant" is a bootstrapped paired difference whose p is below 0.05, corrected for
+    the number of conditions where it is of one, else for the arms compared with.
     """
     names = {arm.name for arm in results.arms}
     if SYNTHETIC not in names:

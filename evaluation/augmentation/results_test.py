@@ -6,6 +6,7 @@ from sklearn import metrics
 
 from evaluation.augmentation import predictions, results, testing
 from evaluation.augmentation.results import Results
+from evaluation.uncertainty import significance
 from preprocessing.data import taxonomy
 
 _REPLICATES = 400
@@ -114,6 +115,29 @@ class VerdictTest(absltest.TestCase):
         self.assertRegex(text, r"Melanoma \+0\.\d\d")
         self.assertRegex(text, r"Against real\+oversampled, .* significantly better")
         self.assertRegex(text, r"Against real\+class_weights, ")
+
+    def test_several_controls_are_corrected_for(self):
+        found = self._compute([0.5, 0.62, 0.5, 0.5], seeds=(0,))
+        held = [one for one in found.comparisons if one.second == "real+synthetic"]
+        self.assertLen(held, 3)
+        p = [one.overall["macro_f1"].p for one in held]
+        adjusted = [one.overall["macro_f1"].p_adjusted for one in held]
+        np.testing.assert_allclose(adjusted, significance.holm(p))
+        self.assertGreater(min(adjusted), min(p))
+        other = found.comparison("real", "real+oversampled").overall["macro_f1"]
+        self.assertEqual(other.p_adjusted, other.p)
+
+    def test_differences_by_skin_type(self):
+        found = self._compute([0.5, 0.9, 0.5, 0.5], seeds=(0,))
+        changes = found.comparison("real", "real+synthetic").skin_types
+        self.assertEqual(sorted(changes), ["1", "2", "3", "4", "5"])
+        real, synthetic = (arm.skin_types["3"][1].value for arm in found.arms[:2])
+        self.assertAlmostEqual(changes["3"].estimate.value, synthetic - real)
+        np.testing.assert_allclose(
+            [one.p_adjusted for one in changes.values()],
+            significance.holm([one.p for one in changes.values()]),
+        )
+        self.assertFalse(found.comparison("real", "real+oversampled").skin_types)
 
     def test_no_difference_is_called_so(self):
         found = self._compute([0.6] * 4)

@@ -13,6 +13,7 @@ import json
 import pathlib
 import shutil
 import time
+from importlib import metadata
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import ml_collections
@@ -30,6 +31,7 @@ from training import precision, run_directory
 
 _STUDY, _WEIGHTS, _TRAINING = "study.json", "classifier.weights.h5", "training.json"
 TEST, EXTRA = "test", "extra"
+_PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +165,8 @@ def describe_study(study: Study, data: Data) -> Dict[str, Any]:
         },
         "validation_photographs": len(data.validation),
         "synthetic": dict(study.synthetic.protocol) if study.synthetic else None,
+        # Trainings of one experiment are compared: by the same libraries.
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
     }
 
 
@@ -270,7 +274,8 @@ class _Training:
         files.write_json(folder / _TRAINING, content)
 
     def _protocol(self, description: Mapping[str, Any]) -> Dict[str, Any]:
-        shown = len(self.mixture.synthetic) if self.arm.kind == arms.SYNTHETIC else 0
+        shows = self.arm.kind in (arms.SYNTHETIC, arms.ONLY)
+        shown = len(self.mixture.synthetic) if shows else 0
         return {
             "study": dict(description),
             "arm": self.arm.name,

@@ -1,6 +1,7 @@
 import dataclasses
 import pathlib
 import tempfile
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest
@@ -60,6 +61,9 @@ class StudyTest(absltest.TestCase):
         message = "config.training.learning_rate was 0.002, is 0.0001.; choose another --workdir"
         with self.assertRaisesRegex(ValueError, message):
             read_data(other)
+        newer = mock.patch("importlib.metadata.version", return_value="99.0")
+        with newer, self.assertRaisesRegex(ValueError, "packages.keras was .*, is .99.0"):
+            read_data(study)
 
     def test_photographs_of_training_are_no_extra_test(self):
         extra = self.create_tempdir().full_path

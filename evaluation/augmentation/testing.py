@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.augmentation import predictions
-from evaluation.augmentation.arms import NAMES, REAL, SYNTHETIC, Arm, make_arms
+from evaluation.augmentation.arms import DEFAULT, REAL, SYNTHETIC, Arm, make_arms
 from preprocessing.data import taxonomy
 
 CONDITIONS = ("Melanoma", "Melanocytic Nevus", "Eczema", "Psoriasis")
@@ -105,7 +105,7 @@ def write_predictions(
     Returns:
       The arms.
     """
-    arms = make_arms(NAMES, ratios)
+    arms = make_arms(DEFAULT, ratios)
     for test in tests:
         table = images()
         for number, (arm, accuracy) in enumerate(zip(arms, accuracies)):
