@@ -5,7 +5,8 @@ does two things at once: it shows images that were never photographed, and it ma
 rare conditions more frequent. The controls do the second without the first, to the
 same frequencies: `real+oversampled` puts a photograph of the same condition in the
 place of each synthetic image, `real+class_weights` weighs the losses instead. `synthetic`
-sees no photograph at all: what it learns is what the images alone teach.
+sees no photograph at all: what it learns is what the images alone teach. `real+agreed` and
+`real+near` are `real+synthetic` with the images that a filter keeps (`selection`).
 """
 
 import dataclasses
@@ -18,8 +19,10 @@ SYNTHETIC = "real+synthetic"
 OVERSAMPLED = "real+oversampled"
 CLASS_WEIGHTS = "real+class_weights"
 ONLY = "synthetic"
+AGREED, NEAR = FILTERED = ("real+agreed", "real+near")
 DEFAULT = (REAL, SYNTHETIC, OVERSAMPLED, CLASS_WEIGHTS)
-NAMES = (*DEFAULT, ONLY)
+NAMES = (*DEFAULT, ONLY, *FILTERED)
+SHOWING = (SYNTHETIC, ONLY, *FILTERED)  # synthetic images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +167,7 @@ def draw_images(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.nda
         return chosen
     extra = np.flatnonzero(places < drawn_from.share)
     synthetic = _epochs(len(drawn_from.synthetic), len(extra), rng)
-    if arm.kind in (SYNTHETIC, ONLY):
+    if arm.kind in SHOWING:
         chosen[extra] = number + synthetic
     else:
         same = _same_condition(drawn_from.synthetic[synthetic], drawn_from.real, rng)

@@ -284,6 +284,13 @@ def fit_classifier(
     }
 
 
+def pooled_features(model: tf.keras.Model, images: Images, input_size: int) -> np.ndarray:
+    """Returns what the classifier's last layer sees of every image, float32 [N, d]."""
+    body = tf.keras.Model(model.input, model.get_layer("logits").input)
+    batches = whole_batches(images, input_size, _PREDICTION_BATCH)
+    return body.predict(batches, verbose=0).astype(np.float32)
+
+
 def predict_images(model: tf.keras.Model, images: Images, input_size: int) -> np.ndarray:
     """Returns the probabilities of every image, float32 [N, K]."""
     batches = whole_batches(images, input_size, _PREDICTION_BATCH)

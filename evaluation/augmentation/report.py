@@ -29,6 +29,8 @@ COLORS = {
     arms.OVERSAMPLED: "#7a8b3c",
     arms.CLASS_WEIGHTS: "#8a6aa3",
     arms.ONLY: "#d9a441",
+    arms.AGREED: "#c98a76",
+    arms.NEAR: "#6fa39b",
 }
 _MOST_CELLS_WITH_NUMBERS = 10
 

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from evaluation.augmentation import classification
-from evaluation.augmentation.arms import CLASS_WEIGHTS, OVERSAMPLED, REAL, SYNTHETIC
+from evaluation.augmentation.arms import CLASS_WEIGHTS, FILTERED, OVERSAMPLED, REAL, SYNTHETIC
 from evaluation.augmentation.classification import Difference, Summary
 from evaluation.augmentation.predictions import ArmPredictions
 from evaluation.uncertainty import significance
@@ -133,7 +133,8 @@ class Results:
     Attributes:
       test_set: "test" or "extra".
       arms: `real` first.
-      comparisons: every arm with `real`, then `real+synthetic` with its controls.
+      comparisons: every arm with `real`, then `real+synthetic` with its controls, and
+        filtered synthetic images with oversampling.
       replicates: of the bootstraps.
     """
 
@@ -272,6 +273,8 @@ def compute_results(
     pairs = [(REAL, name) for name in by_name if name != REAL]
     if SYNTHETIC in by_name:
         pairs += [(one, SYNTHETIC) for one in (OVERSAMPLED, CLASS_WEIGHTS) if one in by_name]
+    if OVERSAMPLED in by_name:
+        pairs += [(OVERSAMPLED, name) for name in FILTERED if name in by_name]
     return Results(
         test_set=test_set,
         arms=[measure_arm(arm, replicates) for arm in arms],

@@ -17,12 +17,13 @@ from importlib import metadata
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import ml_collections
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tqdm
 
 from common import files, progress, pseudonyms
-from evaluation.augmentation import arms, classifier, images, predictions
+from evaluation.augmentation import arms, classifier, images, predictions, selection
 from evaluation.augmentation.arms import Arm, Mixture
 from evaluation.augmentation.configs import paper
 from evaluation.augmentation.images import Images, SyntheticSource
@@ -199,6 +200,30 @@ class _Training:
     data: Data
     arm: Arm
     seed: int
+    kept: Optional[np.ndarray] = None  # positions of the synthetic images that a filter keeps
+
+    def select(self) -> "_Training":
+        """Returns the same with the images that its arm's filter keeps.
+
+        Raises:
+          ValueError: none is kept.
+        """
+        if self.arm.kind not in arms.FILTERED:
+            return self
+        judge = _Training(self.study, self.data, Arm(arms.REAL, arms.REAL), self.seed)
+        model, size = judge.build(), self.study.config.model.input_size
+        judge.load(model)
+        synthetic = self.data.synthetic
+        if self.arm.kind == arms.AGREED:
+            keeps = selection.agreed(model, synthetic, size)
+        else:
+            keeps = selection.near(model, synthetic, self.data.train, size)
+        if not keeps.any():
+            raise ValueError(
+                f"arm {self.arm.name!r}, seed {self.seed}: its filter keeps none of "
+                f"{len(keeps)} synthetic images"
+            )
+        return dataclasses.replace(self, kept=np.flatnonzero(keeps))
 
     def _folder(self, kind: str) -> pathlib.Path:
         name = predictions.folder_name(self.arm.name)
@@ -232,8 +257,20 @@ class _Training:
     @functools.cached_property
     def mixture(self) -> Mixture:
         """What it draws from."""
-        labels = self.data.train.labels, self.data.synthetic.labels
-        return arms.mixture_of_arm(self.arm, *labels, self.study.config.data.synthetic_share)
+        synthetic = self.data.synthetic.labels
+        if self.kept is not None:
+            synthetic = synthetic[self.kept]
+        share = self.study.config.data.synthetic_share
+        return arms.mixture_of_arm(self.arm, self.data.train.labels, synthetic, share)
+
+    def _order(self, length: int) -> np.ndarray:
+        """Returns the images of the training, as of `arms.draw_images`."""
+        order = arms.draw_images(self.arm, self.mixture, length, self.seed)
+        if self.kept is not None:
+            number = len(self.data.train)
+            shown = order >= number
+            order[shown] = number + self.kept[order[shown] - number]
+        return order
 
     def build(self) -> tf.keras.Model:
         """Returns the classifier, untrained."""
@@ -250,7 +287,7 @@ class _Training:
         length = config.training.steps * config.training.batch_size
         batches = classifier.training_batches(
             (self.data.train, self.data.synthetic),
-            arms.draw_images(self.arm, self.mixture, length, self.seed),
+            self._order(length),
             arms.class_weights(self.arm, self.mixture, len(taxonomy.conditions())),
             config,
             self.seed,
@@ -274,8 +311,7 @@ class _Training:
         files.write_json(folder / _TRAINING, content)
 
     def _protocol(self, description: Mapping[str, Any]) -> Dict[str, Any]:
-        shows = self.arm.kind in (arms.SYNTHETIC, arms.ONLY)
-        shown = len(self.mixture.synthetic) if shows else 0
+        shown = len(self.mixture.synthetic) if self.arm.kind in arms.SHOWING else 0
         return {
             "study": dict(description),
             "arm": self.arm.name,
@@ -340,6 +376,8 @@ def train_arms(study: Study, data: Data) -> None:
     with progress.bar(total=steps * len(untrained), what="classifiers", unit="steps") as bar:
         done = 0
         for one in todo:
+            if not one.trained:
+                one = one.select()
             model = one.build()
             if one.trained:
                 one.load(model)

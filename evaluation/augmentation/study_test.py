@@ -6,7 +6,7 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest
 
-from evaluation.augmentation import images, predictions, testing
+from evaluation.augmentation import classifier, images, predictions, selection, testing
 from evaluation.augmentation.arms import make_arms
 from evaluation.augmentation.configs import demo, paper
 from evaluation.augmentation.study import Study, read_data, train_arms
@@ -178,6 +178,32 @@ class TrainArmsTest(absltest.TestCase):
         different = dataclasses.replace(more, extra_test=self._other_data(seed=3))
         with self.assertRaisesRegex(ValueError, "extra_seed_0.parquet: of other test photographs"):
             train_arms(different, read_data(different))
+
+    def test_filtered_arms_show_what_is_kept(self):
+        study = self._study(["real+agreed", "real+near"])
+        data = read_data(study)
+        keep = np.arange(30) % 3 == 1
+        nothing = mock.patch.object(selection, "agreed", return_value=np.zeros(30, bool))
+        with nothing, self.assertRaisesRegex(ValueError, "'real.agreed', seed 0: .* none of 30"):
+            train_arms(study, data)
+        shown = []
+        draw = classifier.training_batches
+
+        def noting(images, order, *rest):
+            shown.append(set(order[order >= 24] - 24))
+            return draw(images, order, *rest)
+
+        filters = mock.patch.multiple(selection, agreed=lambda *_: keep, near=lambda *_: ~keep)
+        with filters, mock.patch.object(classifier, "training_batches", noting):
+            train_arms(study, data)
+        self.assertLen(shown, 2)  # the arm `real` was there
+        self.assertNotEmpty(shown[0])
+        self.assertContainsSubset(shown[0], set(np.flatnonzero(keep)))
+        self.assertContainsSubset(shown[1], set(np.flatnonzero(~keep)))
+        found = {arm.arm: arm for arm in predictions.read_predictions(study.predictions_dir)}
+        protocols = {name: arm.trainings[0]["protocol"] for name, arm in found.items()}
+        self.assertEqual(protocols["real+agreed"]["synthetic_images"], 10)
+        self.assertEqual(protocols["real+near"]["synthetic_images"], 20)
 
     def test_too_few_synthetic_images(self):
         study = self._study(ratios=[5])
