@@ -14,7 +14,8 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from typing import Any, Mapping, Optional
+import time
+from typing import Any, Mapping, Optional, Tuple
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _LOADED = (
@@ -31,7 +32,11 @@ _server: Optional["subprocess.Popen[str]"] = None
 
 
 def run_program(
-    module: str, *arguments: str, folder: str, **environment: str
+    module: str,
+    *arguments: str,
+    folder: str,
+    stop: Optional[Tuple[float, int]] = None,
+    **environment: str,
 ) -> "subprocess.CompletedProcess[str]":
     """Runs `python -m MODULE ARGUMENTS`.
 
@@ -39,6 +44,8 @@ def run_program(
       module: of the program.
       *arguments: of the command line.
       folder: where its user stands.
+      stop: seconds after which it and its own processes get a signal, and its number; by
+        default it is left to end.
       **environment: variables beside those of this process.
 
     Returns:
@@ -52,24 +59,40 @@ def run_program(
         atexit.register(_server.communicate)  # its input ends, and so does it
     assert _server.stdin and _server.stdout
     with tempfile.TemporaryDirectory() as outputs:
+        paths = [os.path.join(outputs, name) for name in ("stdout", "stderr")]
         request = {
             "module": module,
             "arguments": arguments,
             "environment": {**os.environ, "BUILD_WORKING_DIRECTORY": folder, **environment},
-            "outputs": [os.path.join(outputs, name) for name in ("stdout", "stderr")],
+            "stop": stop,
+            "outputs": paths,
         }
         print(json.dumps(request), file=_server.stdin, flush=True)
         status = int(_server.stdout.readline())
-        texts = [pathlib.Path(path).read_text() for path in request["outputs"]]
+        texts = [pathlib.Path(path).read_text() for path in paths]
     return subprocess.CompletedProcess([module, *arguments], status, *texts)
+
+
+def _stop(child: int, seconds: float, number: int) -> None:
+    """Sends a signal to a process and its own after some seconds, unless it ends before."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.01)
+    os.killpg(child, number)
 
 
 def _next_request() -> Mapping[str, Any]:
     """Forks for each request; returns it in the process that is to serve it."""
     for line in sys.stdin:
+        request = json.loads(line)
         child = os.fork()
         if not child:
-            return json.loads(line)
+            return request
+        if request["stop"]:
+            os.setpgid(child, child)
+            _stop(child, *request["stop"])
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()

@@ -5,8 +5,9 @@
 A link leads to a file, and to a heading where it names one; a path in `quotes` that begins
 with a folder of the code is there. A command names a program
 that a BUILD file declares, flags that some module defines, and fields that a
-configuration has. Pages of docs/ that modules mention are there. Every number that a program
-takes has a least and a greatest value, so that an absurd one ends it with one line.
+configuration has. Tests that are named as `file::test` are there, and so are pages of docs/
+that modules mention. Every number that a program takes has a least and a greatest value, so
+that an absurd one ends it with one line.
 """
 
 import ast
@@ -22,6 +23,7 @@ _LINK = re.compile(r"\]\(([^()\s]+)\)")
 _PROGRAM = re.compile(r"(?<![\w/:])//([a-z_/]+):([a-z_0-9]+|\{[\w,]+\})")
 _FLAG = re.compile(r"(?<![\w-])--([a-z][\w.]*\w)")
 _PATH = re.compile(r"`([a-z]+/(?:[\w/]*\.\w+|[\w/]*/)?)`")
+_TEST = re.compile(r"`([a-z]\w*/[\w/]*_test\.py)::(test_\w+)`")
 _FIELD = re.compile(r"(?<!-)\bconfig\.(\w+\.\w+)")
 # Of Apache Beam, Bazel, Git, pip and others, or of absl.
 _FOREIGN = {
@@ -74,6 +76,13 @@ def lost_paths(root: pathlib.Path, text: str) -> Iterator[str]:
     for path in _PATH.findall(text):
         if (root / path.partition("/")[0] / "BUILD").exists() and not (root / path).exists():
             yield f"`{path}`: no such file"
+
+
+def lost_tests(root: pathlib.Path, text: str) -> Iterator[str]:
+    """Yields the tests that a text names, as `file::test`, and that are not there."""
+    for path, name in _TEST.findall(text):
+        if not (root / path).exists() or f"def {name}(" not in (root / path).read_text("utf-8"):
+            yield f"`{path}::{name}`: no such test"
 
 
 def programs(root: pathlib.Path) -> Set[Tuple[str, str]]:
@@ -171,6 +180,7 @@ def main() -> int:
         for line in (
             *broken_links(path),
             *lost_paths(_ROOT, text),
+            *lost_tests(_ROOT, text),
             *unknown_names(text, *known),
         )
     ]

@@ -65,6 +65,14 @@ class CheckDocsTest(absltest.TestCase):
             list(check_docs.lost_pages(self.root)), ["a/c.py: docs/b/gone.md: no such file"]
         )
 
+    def test_finds_tests_that_are_not_there(self):
+        self._write("a/b_test.py", "def test_there(self):\n")
+        text = "`a/b_test.py::test_there` `a/b_test.py::test_gone` `a/c_test.py::test_there`"
+        self.assertEqual(
+            list(check_docs.lost_tests(self.root, text)),
+            ["`a/b_test.py::test_gone`: no such test", "`a/c_test.py::test_there`: no such test"],
+        )
+
     def test_finds_numbers_without_limits(self):
         self._write("a/BUILD", "")
         self._write(
