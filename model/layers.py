@@ -216,10 +216,11 @@ def look_up(vectors: tf.Variable, indices: tf.Tensor) -> tf.Tensor:
     """Returns rows of a table, [N, C], by indices [B]: [B, C]; zeros for index -1.
 
     As a product: the gradient of a gather is sparse, which optimizers treat
-    differently.
+    differently. Not by `tf.one_hot`: in ONNX's, -1 is the last row.
     """
     table = tf.convert_to_tensor(vectors)
-    return tf.matmul(tf.one_hot(indices, table.shape[0], dtype=table.dtype), table)
+    rows = tf.range(table.shape[0], dtype=indices.dtype)
+    return tf.matmul(tf.cast(indices[:, None] == rows, table.dtype), table)
 
 
 @serializable

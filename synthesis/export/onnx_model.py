@@ -98,13 +98,14 @@ def largest_difference(model: onnx.ModelProto, network: tf.keras.Model, count: i
     Args:
       model: of `convert`.
       network: what it was converted from.
-      count: pictures, of as many skin types, conditions and seeds, in one batch.
+      count: pictures in one batch, of as many conditions, seeds and skin types, from
+        unknown on.
     """
     size, conditions = network.input_shape["map"][1], len(taxonomy.conditions())
     box = Box(size // 4, size // 4, 3 * size // 4, size // 2)
     semantic_maps = np.stack(
         [
-            maps.encode(1 + index % maps.SKIN_TYPES, 7 * index % conditions, [box], size, size)
+            maps.encode(index % (maps.SKIN_TYPES + 1), 7 * index % conditions, [box], size, size)
             for index in range(count)
         ]
     )
