@@ -14,6 +14,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import tempfile
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -137,6 +138,14 @@ def write_text(path: PathLike, text: str) -> None:
 def write_json(path: PathLike, content: Mapping[str, Any]) -> None:
     """Writes a JSON file with sorted keys, as `write_bytes` does."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def user_cache_dir(name: str) -> str:
+    """Returns the user's folder for what can be made or fetched again; `name` says what."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(tempfile.gettempdir(), "dermgan_cache")
+    if not os.environ.get("XDG_CACHE_HOME") and os.environ.get("HOME"):
+        base = os.path.join(os.environ["HOME"], ".cache")
+    return os.path.join(base, "dermgan", name)
 
 
 def sha256_of(path: PathLike) -> str:

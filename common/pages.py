@@ -11,7 +11,7 @@ A page is a Jinja template, and the style and script of the same name beside it:
 import base64
 import hashlib
 import pathlib
-from typing import Any
+from typing import Any, Sequence
 
 import jinja2
 import markupsafe
@@ -47,6 +47,8 @@ class Page:
         connect: str = "'none'",
         style_attributes: bool = False,
         images: str = "data:",
+        before: Sequence[pathlib.Path] = (),
+        code: str = "",
     ) -> None:
         """Reads the files.
 
@@ -56,6 +58,8 @@ class Page:
             that the page came from.
           style_attributes: whether elements have style attributes, as inline SVG does.
           images: where images may come from.
+          before: scripts that are put before the page's own.
+          code: what else may run, as in a policy.
         """
         environment = jinja2.Environment(
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -66,6 +70,9 @@ class Page:
             beside.read_text(encoding="utf-8") if beside.exists() else ""
             for beside in (template.with_suffix(".css"), template.with_suffix(".js"))
         )
+        parts = [part.read_text(encoding="utf-8") for part in before]
+        self._script = "\n".join([*parts, self._script])
+        self._code = f" {code}" if code else ""
         self._connect = connect
         self._style_attributes = style_attributes
         self._images = images
@@ -77,7 +84,7 @@ class Page:
             "default-src 'none'",
             f"img-src {self._images}",
             f"style-src {_source_of(self._style)}",
-            f"script-src {_source_of(self._script)}" if self._script else "",
+            f"script-src {_source_of(self._script)}{self._code}" if self._script else "",
             f"connect-src {self._connect}",
             "style-src-attr 'unsafe-inline'" if self._style_attributes else "",
             "base-uri 'none'",

@@ -65,6 +65,14 @@ class PageTest(absltest.TestCase):
         with self.assertRaisesRegex(jinja2.UndefinedError, "text"):
             pages.Page(self.template).render(**self.context)
 
+    def test_scripts_before_the_own(self):
+        first = self.template.with_name("first.js")
+        first.write_text("first();")
+        page = pages.Page(self.template, before=[first], code="blob:")
+        script = f"first();\n{_SCRIPT}"
+        self.assertIn(f"<script>{script}</script>", page.render(**self.context))
+        self.assertIn(f"script-src {_digest(script)} blob:;", page.policy)
+
     def test_policy_allows_the_own_files_only(self):
         page = pages.Page(self.template, connect="'self'")
         parts = dict(part.split(" ", 1) for part in page.policy.split("; "))

@@ -10,6 +10,22 @@ from synthesis.layouts import Layout
 from synthesis.trained_generator import TrainedGenerator
 
 
+def training_data(
+    data_dir: str, generator: TrainedGenerator, insist: bool
+) -> Tuple[Optional[TrainingData], str]:
+    """Returns the training data, and why they are not at hand, or "".
+
+    Raises:
+      ValueError: they lack or do not fit, and `insist` wants them.
+    """
+    try:
+        return TrainingData(data_dir, generator), ""
+    except ValueError as error:
+        if insist:
+            raise
+        return None, str(error)
+
+
 def prepare(
     generators: Sequence[TrainedGenerator], data_dir: str, insist: bool
 ) -> Tuple[List[StudioPainter], Optional[TrainingData], str]:
@@ -30,13 +46,7 @@ def prepare(
                 f"{other.run_dir}: paints {other.image_size}x{other.image_size}, {first.run_dir} "
                 f"{first.image_size}x{first.image_size}; they cannot be shown on one map"
             )
-    data, reason = None, ""
-    try:
-        data = TrainingData(data_dir, first)
-    except ValueError as error:
-        if insist:
-            raise
-        reason = str(error)
+    data, reason = training_data(data_dir, first, insist)
     painters = [StudioPainter(one) for one in generators]
     for one in painters:  # the first picture takes seconds, in which TensorFlow prepares
         size = one.generator.image_size

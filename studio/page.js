@@ -1,6 +1,8 @@
 "use strict";
 // The state is what the address says: condition, skin type, boxes, noise. Whatever
 // changes it ends in `commit`, which also writes history and address.
+// In one file without a server, `studioHere` (here.js) paints.
+const here = globalThis.studioHere;
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
 const S = data.size;
@@ -23,6 +25,7 @@ const asked = (one) => ({ condition: one.condition, skin_type: one.skin, rois: r
 class Lane {
   constructor(name, run) { Object.assign(this, { name, run, number: 0, busy: false, waiting: null }); }
   async paint(pictures) {
+    if (here) return here.paint(pictures);
     const body = { run: this.run, page: PAGE, lane: this.name, number: ++this.number, pictures };
     const reply = await fetch("paint", { method: "POST", body: JSON.stringify(body) });
     if (reply.status === 204) return null;
@@ -490,4 +493,8 @@ window.addEventListener("resize", render);
 fillConditions();
 showList();
 changed();
-fetch("data").then((reply) => reply.json()).then((found) => { known = found; count(); showExamples(); }, () => say("The training data could not be read."));
+if (here) {
+  say("The model is being read: this takes some seconds.");
+  here.ready.then(() => say(""), (error) => say(`This browser cannot run the model: ${error.message}`));
+}
+(here ? Promise.resolve(here.known) : fetch("data").then((reply) => reply.json())).then((found) => { known = found; count(); showExamples(); }, () => say("The training data could not be read."));

@@ -1,7 +1,7 @@
 """The studio's page."""
 
 import pathlib
-from typing import Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 from common import pages
 from preprocessing.data import manifest
@@ -9,8 +9,14 @@ from studio.painter import StudioPainter
 
 MOST_PICTURES = 500
 
-_PAGE = pages.Page(
-    pathlib.Path(__file__).with_name("page.html"), connect="'self'", images="data: blob: 'self'"
+_TEMPLATE = pathlib.Path(__file__).with_name("page.html")
+_PAGE = pages.Page(_TEMPLATE, connect="'self'", images="data: blob: 'self'")
+# Without a server: the runtime is a module out of the page itself, and WebAssembly.
+_ALONE = pages.Page(
+    _TEMPLATE,
+    images="data: blob:",
+    before=[_TEMPLATE.with_name("here.js")],
+    code="blob: 'wasm-unsafe-eval'",
 )
 
 
@@ -19,8 +25,20 @@ def policy() -> str:
     return _PAGE.policy
 
 
-def render(painters: Sequence[StudioPainter], condition: str, skin_type: int) -> str:
-    """Returns the page for one run or two, which begins with a condition and skin type."""
+def render(
+    painters: Sequence[StudioPainter],
+    condition: str,
+    skin_type: int,
+    here: Optional[Mapping[str, Any]] = None,
+) -> str:
+    """Returns the page for one run or two, which begins with a condition and skin type.
+
+    Args:
+      painters: of the runs.
+      condition: to begin with.
+      skin_type: to begin with.
+      here: what paints in the page itself, from `one_file`; None where a server does.
+    """
     first = painters[0].generator
     data = {
         "size": first.image_size,
@@ -39,4 +57,5 @@ def render(painters: Sequence[StudioPainter], condition: str, skin_type: int) ->
             for one in painters
         ],
     }
-    return _PAGE.render(data=data, most_pictures=MOST_PICTURES)
+    page = _ALONE if here else _PAGE
+    return page.render(data=data, most_pictures=MOST_PICTURES, here=here)

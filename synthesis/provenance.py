@@ -54,6 +54,13 @@ def _chunks(png: bytes) -> Iterator[Tuple[bytes, bytes]]:
         position += 12 + length
 
 
+def packet(digest: str, seed: str, mixture: str) -> str:
+    """Returns the data of the `iTXt` chunk: its head and what it says, `mixture` an attribute."""
+    text = _PACKET.format(source_type=SOURCE_TYPE, digest=digest, seed=seed, mixture=mixture)
+    # Keyword; not compressed (two bytes); no language; no translation; the text.
+    return _KEYWORD.decode() + "\0\0\0\0\0" + text
+
+
 def stamp(png: bytes, provenance: Provenance) -> bytes:
     """Adds the mark to a PNG file.
 
@@ -73,14 +80,7 @@ def stamp(png: bytes, provenance: Provenance) -> bytes:
         raise ValueError(f"mixture {provenance.mixture!r} is not made of seeds")
     mixture = f'\n dermgan:Mixture="{provenance.mixture}"' if provenance.mixture else ""
     kind, header = next(_chunks(png))
-    packet = _PACKET.format(
-        source_type=SOURCE_TYPE,
-        digest=provenance.generator_digest,
-        seed=int(provenance.seed),
-        mixture=mixture,
-    )
-    # Keyword; not compressed (two bytes); no language; no translation; the text.
-    data = _KEYWORD + b"\0\0\0\0\0" + packet.encode("utf-8")
+    data = packet(provenance.generator_digest, str(int(provenance.seed)), mixture).encode("utf-8")
     checksum = zlib.crc32(data, zlib.crc32(b"iTXt"))
     end_of_header = len(_SIGNATURE) + 12 + len(header)
     assert kind == b"IHDR"

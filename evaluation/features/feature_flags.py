@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 
 from absl import flags
 
-from common import command_line
+from common import command_line, files
 from evaluation.features import image_sets, networks
 from evaluation.features.networks import FeatureExtractor
 
@@ -125,7 +125,7 @@ def _extractor(
             "published number.",
             file=sys.stderr,
         )
-    cache = networks.default_cache_dir() if _CACHE_DIR.value is None else _CACHE_DIR.value
+    cache = files.user_cache_dir("features") if _CACHE_DIR.value is None else _CACHE_DIR.value
     return FeatureExtractor(
         network,
         resize=_RESIZE.value,

@@ -13,7 +13,6 @@ import io
 import json
 import os
 import pathlib
-import tempfile
 import zipfile
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
@@ -186,14 +185,6 @@ def choose_network(name: Optional[str], layer: Optional[str], is_demo: bool) -> 
         return load_network(DEFAULT_NETWORK, layer or DEFAULT_LAYER)
     except ValueError:
         return embedded_network()
-
-
-def default_cache_dir() -> str:
-    """Returns the user's cache folder for features."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(tempfile.gettempdir(), "dermgan_cache")
-    if not os.environ.get("XDG_CACHE_HOME") and os.environ.get("HOME"):
-        base = os.path.join(os.environ["HOME"], ".cache")
-    return os.path.join(base, "dermgan", "features")
 
 
 @dataclasses.dataclass(frozen=True)
