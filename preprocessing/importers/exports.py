@@ -273,6 +273,6 @@ def one_split_per_patient(entries: Sequence[Entry]) -> Tuple[List[Entry], List[s
     if not several:
         return kept, []
     return kept, [
-        f"{len(several)} patients have photographs in several splits: all of a patient's are put "
+        f"patients with photographs in several splits: {len(several)}; all of a patient's are put "
         "into the last of train, validation, test"
     ]

@@ -220,7 +220,7 @@ class SplitsTest(parameterized.TestCase):
             contents.notes[-2:],
             (
                 "splits are those of the folders or files: 3 train, 2 validation, 1 test",
-                "1 patients have photographs in several splits: all of a patient's are put into "
+                "patients with photographs in several splits: 1; all of a patient's are put into "
                 "the last of train, validation, test",
             ),
         )

@@ -121,7 +121,7 @@ def _without_row(
     rest = files.unnamed(named)
     if not rest:
         return []
-    return [f"{len(rest)} pictures have no row, {rest[0]} the first"]
+    return [f"pictures without a row: {len(rest)}, {rest[0]} the first"]
 
 
 def _compare(pairs: Sequence[Tuple[int, int]]) -> Tuple[int, int, int]:

@@ -228,7 +228,7 @@ class ImportTest(parameterized.TestCase):
                 ("d", "annotation", "box '130 5 139 14' is outside the 120x90 photograph"),
             ],
         )
-        self.assertEqual(report.notes[-1], "2 pictures have no row,  c.jpg the first")
+        self.assertEqual(report.notes[-1], "pictures without a row: 2,  c.jpg the first")
 
     def test_masks_of_another_size_and_broken_files(self):
         _ham10000(self.folder)
