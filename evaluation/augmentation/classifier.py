@@ -173,6 +173,14 @@ def whole_batches(images: Images, input_size: int, batch_size: int) -> tf.data.D
     return data.map(resize, tf.data.AUTOTUNE).prefetch(2)
 
 
+def _synchronized(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+    """Returns a layer like another, its batch statistics those of all replicas."""
+    config = layer.get_config()
+    if isinstance(layer, tf.keras.layers.BatchNormalization):
+        config["synchronized"] = True
+    return type(layer).from_config(config)
+
+
 def build_classifier(config: ConfigDict, num_classes: int, weights: str) -> tf.keras.Model:
     """Builds and compiles the network.
 
@@ -203,6 +211,10 @@ def build_classifier(config: ConfigDict, num_classes: int, weights: str) -> tf.k
             f"--weights={weights}: not the weights of MobileNet V1 of width {network.alpha} "
             f"without top ({reason})"
         ) from error
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        stored = body.get_weights()
+        body = tf.keras.models.clone_model(body, clone_function=_synchronized)
+        body.set_weights(stored)
     for layer in body.layers:
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             layer.momentum = network.batch_norm_momentum

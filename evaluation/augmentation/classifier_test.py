@@ -1,4 +1,5 @@
 import dataclasses
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -174,6 +175,24 @@ class ClassifierTest(parameterized.TestCase):
         # layer has 1,025,000; ours has 1,024 * 27 + 27.
         self.assertEqual(model.count_params(), 4_253_864 - 1_025_000 + 1_024 * 27 + 27)
         self.assertEqual(model.output_shape, (None, 27))
+
+    def test_several_replicas_share_the_statistics_of_a_batch(self):
+        several = mock.Mock(num_replicas_in_sync=2)
+        tf.keras.utils.set_random_seed(0)
+        alone = classifier.build_classifier(_config(), 2, "none")
+        tf.keras.utils.set_random_seed(0)
+        with mock.patch.object(tf.distribute, "get_strategy", return_value=several):
+            shared = classifier.build_classifier(_config(), 2, "none")
+        norms = [
+            layer.synchronized
+            for layer in shared.layers
+            if isinstance(layer, tf.keras.layers.BatchNormalization)
+        ]
+        self.assertLen(norms, 27)
+        self.assertTrue(all(norms))
+        shared.set_weights(alone.get_weights())
+        pixels = tf.random.stateless_uniform([4, 32, 32, 3], [1, 2], -1, 1)
+        np.testing.assert_allclose(shared(pixels), alone(pixels), atol=1e-4)
 
     def test_learns_and_keeps_the_best_weights(self):
         model = _small_model()

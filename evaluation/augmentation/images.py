@@ -25,6 +25,7 @@ from synthesis import generation
 from synthesis.trained_generator import TrainedGenerator
 from synthesis.wanted import Request
 
+EVERY = "every"  # split
 _BATCH = 64
 # Correlation at 32x32. 200 photographs of HAM10000, scaled or encoded again (JPEG 40), all
 # have more than 0.992 with themselves; of 9 million pairs of other lesions none has 0.988.
@@ -74,8 +75,8 @@ class Images:
 
 def _batches(
     data_dir: str, kind: str, split: str, size: int
-) -> Iterable[Tuple[str, Dict[str, np.ndarray]]]:
-    """Yields batches of pixels and of the fields of records, with their file."""
+) -> Iterable[Tuple[str, str, Dict[str, np.ndarray]]]:
+    """Yields batches of pixels and of the fields of records, after their split and file."""
     names = ("image/encoded", "synthetic", *_COLUMNS.values())
 
     def decode(serialized: tf.Tensor) -> Dict[str, tf.Tensor]:
@@ -84,14 +85,18 @@ def _batches(
         image = tf.image.resize(image, (size, size), antialias=True)
         return {"pixels": tf.saturate_cast(tf.round(image), tf.uint8), **parsed}
 
-    for shard in records.list_shards(data_dir, kind, split):
+    info = records.read_info(data_dir)
+    wanted = [split] if split != EVERY else [one for one in SPLITS if info.count(kind, one)]
+    for split, shard in (
+        (one, shard) for one in wanted for shard in records.list_shards(data_dir, kind, one)
+    ):
         decoded = records.stream([shard]).map(decode, tf.data.AUTOTUNE)
         with records.naming(shard, kind):
             for batch in decoded.batch(_BATCH).prefetch(2):
                 columns = {name: value.numpy() for name, value in batch.items()}
                 marked = [photographs.says_generated(one) for one in columns["image/encoded"]]
                 columns["synthetic"] = columns["synthetic"].astype(bool) | marked
-                yield shard, columns
+                yield split, shard, columns
 
 
 def _decode_to_file(
@@ -100,8 +105,8 @@ def _decode_to_file(
     """Writes the pixels to a file and returns the other fields of `Images`."""
     columns: Dict[str, List[Any]] = {name: [] for name in (*_COLUMNS, "digests")}
     with open(path, "wb") as file:
-        for shard, batch in _batches(data_dir, kind, split, size):
-            records.check_synthetic(shard, split, bool(batch["synthetic"].any()))
+        for part, shard, batch in _batches(data_dir, kind, split, size):
+            records.check_synthetic(shard, part, bool(batch["synthetic"].any()))
             kept = batch["synthetic"] == synthetic
             file.write(batch["pixels"][kept].tobytes())
             encoded = batch["image/encoded"][kept]
@@ -120,7 +125,8 @@ def read_images(
     Args:
       data_dir: what `//preprocessing:preprocess` or `//synthesis:generate` wrote.
       kind: "full" or "crops".
-      split: "train", "validation" or "test".
+      split: "train", "validation" or "test", or `EVERY`, for a test set that nothing was
+        trained on.
       size: rows and columns that images are scaled to.
       cache_dir: folder for the decoded images.
       synthetic: whether to take the generated images or the photographs of a split.
@@ -161,21 +167,6 @@ def _read_cached(table: pathlib.Path, pixels: pathlib.Path, size: int) -> Images
         raise ValueError(f"the digest of {pixels.name} is another")
     shape = (len(columns["digests"]), size, size, 3)
     return Images(pixels=np.memmap(pixels, np.uint8, "r", shape=shape), **columns)
-
-
-def read_every_split(data_dir: str, size: int, cache_dir: str) -> Images:
-    """Reads the photographs of all splits, for a test set that nothing was trained on."""
-    info = records.read_info(data_dir)
-    splits = [split for split in SPLITS if info.count("full", split)]
-    if not splits:
-        raise ValueError(f"{data_dir}: no photograph in full/")
-    parts = [read_images(data_dir, "full", split, size, cache_dir) for split in splits]
-    return Images(
-        **{
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in dataclasses.fields(Images)
-        }
-    )
 
 
 def check_separate(test: Images, others: Sequence[Tuple[str, Images]], name: str = "test") -> None:

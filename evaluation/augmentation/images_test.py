@@ -122,7 +122,9 @@ class ImagesTest(absltest.TestCase):
             images.check_separate(self._read(), [("train", self._read("train"))])
 
     def test_every_split(self):
-        read = images.read_every_split(self.folder, 32, self.create_tempdir().full_path)
+        cache = self.create_tempdir().full_path
+        read = images.read_images(self.folder, "full", images.EVERY, 32, cache)
+        self.assertIsInstance(read.pixels, np.memmap)
         self.assertLen(read, 24 + 8 + 8)
         self.assertLen(set(read.image_ids), 40)
 

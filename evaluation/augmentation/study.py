@@ -133,7 +133,7 @@ def read_data(study: Study) -> Data:
     images.check_separate(validation, seen[:1], "validation")
     tests = {TEST: test}
     if study.extra_test:
-        tests[EXTRA] = images.read_every_split(study.extra_test, size, cache)
+        tests[EXTRA] = images.read_images(study.extra_test, "full", images.EVERY, size, cache)
         images.check_other_data(tests[EXTRA], seen, study.extra_test)
     data = Data(train, validation, tests, images.no_images_like(train))
     _note_in_workdir(study, describe_study(study, data))
