@@ -91,7 +91,7 @@ def _facts(
         crops = [f"{info.count('crops', split):,} {split}" for split in manifest.SPLITS]
         facts.append(("Training data", f"crops: {', '.join(crops)}; digest {info.digest[:12]}"))
         facts.append(("Skin types", _skin_types(info)))
-    made_by = f"revision {description.get('git_revision') or 'unknown'}"
+    made_by = f"revision {(description.get('git_revision') or 'unknown')[:12]}"
     packages = description.get("packages", {})
     facts.append(("Made by", ", ".join([made_by, *(f"{n} {v}" for n, v in packages.items())])))
     return facts
