@@ -115,8 +115,11 @@ def main(_: Sequence[str]) -> None:
     }
     shown[""], remarks = (), ["nothing is painted: the records with the maps are not at hand"]
     if told.cells:
-        painted, remarks = pictures.paint(generator, data_dir, photographs, _SEED.value)
-        shown[""] = (painted,)
+        try:
+            painted, remarks = pictures.paint(generator, data_dir, photographs, _SEED.value)
+            shown[""] = (painted,)
+        except ValueError as error:  # no test crop of the generator's conditions
+            remarks = [f"nothing is painted: {error}"]
     compared: Sequence[comparison.Comparison] = ()
     if beside:
         digest = beside.description["dataset"].get("digest")

@@ -82,6 +82,22 @@ class ReportProgramTest(absltest.TestCase):
         self.assertIn("Does not count: of another checkpoint or run, of step 7", text)
         self.assertIn("not measured of the first and the second run", text.lower())
 
+    def test_records_without_test_crops(self):
+        crops = pathlib.Path(self.folder, "data", "crops")
+        hidden = crops.with_name("hidden")
+        hidden.mkdir()
+        for path in crops.glob("test-*"):
+            path.rename(hidden / path.name)
+        try:
+            code, _, err = self._run("--output_dir=elsewhere")
+        finally:
+            for path in hidden.iterdir():
+                path.rename(crops / path.name)
+        self.assertEqual(code, 0, err)
+        page = pathlib.Path(self.folder, "elsewhere", "report.html").read_text()
+        testing_pages.check_page(page)
+        self.assertIn("Nothing is painted: ", page)
+
     def test_bad_input_is_one_line(self):
         for flags, message in (
             (["--run=fidd"], "--run=fidd: not one of fid, fidelity"),
