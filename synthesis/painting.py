@@ -44,6 +44,7 @@ MODULES = (
     "model.layers",
     "model.modulation",
     "model.noise",
+    "model.numpy_noise",
     "model.sampling",
     "model.serving",
     "preprocessing.data.manifest",
