@@ -190,14 +190,16 @@ class FidelityEvaluationTest(absltest.TestCase):
             with Image.open(folder / name) as picture:
                 self.assertGreater(min(picture.size), 800)
                 self.assertGreater(np.asarray(picture.convert("L")).std(), 10)
-        (events,) = folder.glob("events.*")
         found = {
             value.tag: event.step
+            for events in folder.glob("events.*")
             for event in summary_iterator(str(events))
             for value in event.summary.value
         }
         self.assertEqual(found["fidelity/roi/iou/generated"], 7)
         self.assertEqual(found["fidelity/tone/error/real"], 7)
+        self.assertEqual(found["fidelity/verdict"], 7)
+        self.assertEqual(found["fidelity/fidelity_examples"], 7)
 
     def test_table(self):
         text = report.table(self.faithful)
