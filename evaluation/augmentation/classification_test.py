@@ -14,6 +14,8 @@ from evaluation.augmentation.classification import (
     paired_differences,
     paired_t_test,
     summarize_arm,
+    top_1,
+    top_1_difference,
 )
 from evaluation.uncertainty import significance
 
@@ -151,6 +153,19 @@ class PairedDifferencesTest(parameterized.TestCase):
             self.assertFalse(difference.significant)
         self.assertEqual(paired_t_test(one, one), 1.0)
         self.assertEqual(significance.mcnemar(one.correct[0], one.correct[0]), 1.0)
+
+    @parameterized.parameters(1, 3)
+    def test_accuracy_alone_is_what_all_numbers_say_of_it(self, seeds):
+        one, other = _random(1, seeds=seeds), _random(1, seeds=seeds, accuracy=0.7)
+        found = top_1_difference(one, other, 300)
+        expected = paired_differences(one, other, 300)[0]["top_1"]
+        alone = summarize_arm(one, 300).overall["top_1"]
+        for ours, theirs in ((top_1(one, 300), alone), (found.estimate, expected.estimate)):
+            for field in ("value", "low", "high"):
+                self.assertAlmostEqual(getattr(ours, field), getattr(theirs, field), places=6)
+        self.assertEqual(found.p, expected.p)
+        with self.assertRaisesRegex(ValueError, "not of the same test images"):
+            top_1_difference(one, _random(2), 300)
 
     def test_a_planted_improvement_of_one_class_is_found(self):
         one = _random(2, images=1500, patients=500, accuracy=0.5)

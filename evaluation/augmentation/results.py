@@ -182,8 +182,7 @@ def _by_skin_type(arm: ArmPredictions, replicates: int) -> Dict[str, Tuple[int, 
         number = int(rows.sum())
         estimate = Estimate(float("nan"))
         if number >= SMALLEST_GROUP:
-            summary = classification.summarize_arm(arm.select(rows).predictions(), replicates)
-            estimate = summary.overall["top_1"]
+            estimate = classification.top_1(arm.select(rows).predictions(), replicates)
         found[group] = number, estimate
     return found
 
@@ -196,8 +195,7 @@ def _differences_by_skin_type(
     for group, rows in _skin_type_groups(first).items():
         if rows.sum() >= SMALLEST_GROUP:
             pair = first.select(rows).predictions(), second.select(rows).predictions()
-            overall, _ = classification.paired_differences(*pair, replicates)
-            found[group] = overall["top_1"]
+            found[group] = classification.top_1_difference(*pair, replicates)
     return dict(zip(found, classification.corrected(list(found.values()))))
 
 
