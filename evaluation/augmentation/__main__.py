@@ -5,7 +5,7 @@
   bazel run //evaluation:augmentation -- --run_dir=R --ratio=0.5,1,2,5 --seeds=0,1,2,3,4
   bazel run //evaluation:augmentation -- --from_predictions=W/predictions --workdir=W2
 
-Trains a MobileNet on uncropped photographs four ways, the same number of steps each:
+Trains a MobileNet on photographs four ways, the same number of steps each:
 photographs alone; with synthetic images; with photographs repeated, and with losses
 weighted, to the same frequencies of conditions. Tests on photographs of unseen patients,
 stores every prediction, and writes augmentation.md, .csv, .json and the paper's Figure 8
@@ -100,7 +100,7 @@ def _synthetic(
     if _SYNTHETIC_DIR.value:
         command_line.exclude("synthetic_dir", ("num_synthetic", "balance"))
         return images.given_images(command_line.user_path(_SYNTHETIC_DIR.value), data_dir)
-    photographs = records.read_info(data_dir).count("full", "train")
+    photographs = records.read_info(data_dir).count(_CONFIG.value.data.view, "train")
     return images.planned_images(
         generator,
         data_dir,

@@ -7,6 +7,9 @@ same frequencies: `real+oversampled` puts a photograph of the same condition in 
 place of each synthetic image, `real+class_weights` weighs the losses instead. `synthetic`
 sees no photograph at all: what it learns is what the images alone teach. `real+agreed` and
 `real+near` are `real+synthetic` with the images that a filter keeps (`selection`).
+`synthetic_then_real` sees synthetic images in its first half and photographs as
+`real+oversampled` in its second. `real+strong_jitter` varies photographs more instead, the
+cheapest way to new images.
 """
 
 import dataclasses
@@ -20,9 +23,10 @@ OVERSAMPLED = "real+oversampled"
 CLASS_WEIGHTS = "real+class_weights"
 ONLY = "synthetic"
 AGREED, NEAR = FILTERED = ("real+agreed", "real+near")
+FIRST, STRONG = "synthetic_then_real", "real+strong_jitter"
 DEFAULT = (REAL, SYNTHETIC, OVERSAMPLED, CLASS_WEIGHTS)
-NAMES = (*DEFAULT, ONLY, *FILTERED)
-SHOWING = (SYNTHETIC, ONLY, *FILTERED)  # synthetic images
+NAMES = (*DEFAULT, ONLY, *FILTERED, FIRST, STRONG)
+SHOWING = (SYNTHETIC, ONLY, *FILTERED, FIRST)  # synthetic images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +117,7 @@ def mixture_of_arm(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: flo
     Raises:
       ValueError: fewer synthetic images than the ratio takes.
     """
-    if arm.kind == REAL:
+    if arm.kind in (REAL, STRONG):
         return Mixture(real, synthetic[:0], 0.0)
     if arm.ratio is not None:
         number = round(arm.ratio * len(real))
@@ -143,6 +147,22 @@ def _same_condition(wanted: np.ndarray, real: np.ndarray, rng: np.random.Generat
     return chosen
 
 
+def choose_few(real: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Draws photographs so that no condition has more than some.
+
+    Args:
+      real: condition codes of all photographs.
+      most: of each condition.
+      seed: of the training.
+
+    Returns:
+      Their positions in order, int64.
+    """
+    mixed = np.random.default_rng([seed, 0xFE3]).permutation(len(real))
+    chosen = [mixed[real[mixed] == code][:most] for code in np.unique(real)]
+    return np.sort(np.concatenate(chosen))
+
+
 def draw_images(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.ndarray:
     """Draws the images of a training, in order.
 
@@ -163,15 +183,18 @@ def draw_images(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.nda
     number = len(drawn_from.real)
     places = rng.random(length)
     chosen = _epochs(number, length, rng)
-    if arm.kind in (REAL, CLASS_WEIGHTS) or not drawn_from.share:
+    if arm.kind in (REAL, STRONG, CLASS_WEIGHTS) or not drawn_from.share:
         return chosen
     extra = np.flatnonzero(places < drawn_from.share)
     synthetic = _epochs(len(drawn_from.synthetic), len(extra), rng)
-    if arm.kind in SHOWING:
+    if arm.kind in SHOWING and arm.kind != FIRST:
         chosen[extra] = number + synthetic
-    else:
-        same = _same_condition(drawn_from.synthetic[synthetic], drawn_from.real, rng)
-        chosen[extra] = np.where(same >= 0, same, chosen[extra])
+        return chosen
+    same = _same_condition(drawn_from.synthetic[synthetic], drawn_from.real, rng)
+    chosen[extra] = np.where(same >= 0, same, chosen[extra])
+    if arm.kind == FIRST:
+        half = length // 2
+        chosen[:half] = number + _epochs(len(drawn_from.synthetic), half, rng)
     return chosen
 
 

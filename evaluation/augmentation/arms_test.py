@@ -47,6 +47,21 @@ class ArmsTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "no synthetic image"):
             _drawn(arms.ONLY, synthetic=_SYNTHETIC[:0])
 
+    def test_synthetic_images_first_then_photographs(self):
+        drawn, oversampled = _drawn(arms.FIRST), _drawn(arms.OVERSAMPLED)
+        self.assertGreaterEqual(drawn[:1500].min(), 100)
+        self.assertLen(set(drawn[:200]), 200)
+        np.testing.assert_array_equal(drawn[1500:], oversampled[1500:])
+
+    def test_strong_jitter_is_of_the_photographs(self):
+        np.testing.assert_array_equal(_drawn(arms.STRONG), _drawn(arms.REAL))
+
+    def test_few_photographs_of_each_condition(self):
+        chosen = arms.choose_few(_REAL, 10, seed=1)
+        np.testing.assert_array_equal(np.bincount(_REAL[chosen]), [10, 10, 2])
+        self.assertLen(set(chosen), 22)
+        self.assertFalse(np.array_equal(chosen, arms.choose_few(_REAL, 10, seed=2)))
+
     def test_the_oversampled_arm_differs_in_the_synthetic_places_alone(self):
         synthetic, oversampled = _drawn(arms.SYNTHETIC), _drawn(arms.OVERSAMPLED)
         at = synthetic >= 100

@@ -6,7 +6,7 @@ configuration as in `configs`.
 """
 
 import os
-from typing import Dict, Iterator, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +23,15 @@ _PREDICTION_BATCH = 64
 STORED_SCALE = 1.25
 _GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 
-
+VIEWS = ("full", "crops")  # records that a classifier may be trained on
+_MOST_JITTER = {
+    "crop": 1,
+    "saturation": 1,
+    "contrast": 1,
+    "brightness": 1,
+    "rotation": 180,
+    "erase": 1,
+}
 _MOST = {
     "steps": 1_000_000_000,
     "batch_size": 4096,
@@ -34,12 +42,15 @@ _MOST = {
 
 def check_config(config: ConfigDict) -> None:
     """Raises ValueError for values of the right fields that cannot be."""
-    augmentation, training = config.augmentation, config.training
-    if not 0 < augmentation.crop <= 1:
-        raise ValueError(f"augmentation.crop {augmentation.crop} is not in (0, 1]")
-    for name in ("saturation", "contrast", "brightness"):
-        if not 0 <= augmentation[name] <= 1:
-            raise ValueError(f"augmentation.{name} {augmentation[name]} is not in 0..1")
+    training, data = config.training, config.data
+    for group in ("augmentation", "strong_augmentation"):
+        for name, most in _MOST_JITTER.items():
+            if not 0 <= config[group][name] <= most or name == "crop" and not config[group][name]:
+                raise ValueError(f"{group}.{name} {config[group][name]} is not in 0..{most}")
+    if data.view not in VIEWS:
+        raise ValueError(f"data.view {data.view!r} is not one of {', '.join(VIEWS)}")
+    if data.photographs < 0:
+        raise ValueError(f"data.photographs {data.photographs} is negative")
     for name, most in _MOST.items():
         if not 0 < training[name] <= most:
             raise ValueError(f"training.{name} {training[name]} is not positive, or over {most:,}")
@@ -72,7 +83,7 @@ def jitter_images(
     """Varies a batch, each image by its own draws.
 
     Args:
-      images: float32 [B, H, W, 3] in [-1, 1], B known when the graph is built.
+      images: float32 [B, H, W, 3] in [-1, 1], B, H and W known when the graph is built.
       augmentation: how, of the configuration.
       input_size: rows and columns of the result.
       seed: int64 [2]; decides everything.
@@ -80,8 +91,8 @@ def jitter_images(
     Returns:
       float32 [B, input_size, input_size, 3] in [-1, 1].
     """
-    batch = images.shape[0]
-    seeds = tf.random.experimental.stateless_split(seed, 8)
+    batch, height, width = images.shape[:3]
+    seeds = tf.random.experimental.stateless_split(seed, 13)
 
     def uniform(number: int, low: float, high: float) -> tf.Tensor:
         return tf.random.stateless_uniform([batch, 1, 1, 1], seeds[number], low, high)
@@ -89,11 +100,29 @@ def jitter_images(
     def factor(number: int, width: float) -> tf.Tensor:
         return uniform(number, 1 - width, 1 + width)
 
-    side = uniform(0, augmentation.crop, 1.0)[:, :, 0, 0]
-    top = uniform(1, 0.0, 1.0)[:, :, 0, 0] * (1.0 - side)
-    left = uniform(2, 0.0, 1.0)[:, :, 0, 0] * (1.0 - side)
-    boxes = tf.concat([top, left, top + side, left + side], axis=1)
-    images = tf.image.crop_and_resize(images, boxes, tf.range(batch), [input_size, input_size])
+    side = uniform(0, augmentation.crop, 1.0)[:, 0, 0, 0]
+    # The window's center in units of half an image, and its turn.
+    across, down = ((1 - side) * uniform(number, -1.0, 1.0)[:, 0, 0, 0] for number in (2, 1))
+    turn = uniform(8, -1.0, 1.0)[:, 0, 0, 0] * (augmentation.rotation * np.pi / 180)
+    cosine, sine, zero = tf.cos(turn) * side, tf.sin(turn) * side, tf.zeros([batch])
+    x, y, middle = (width - 1) / 2, (height - 1) / 2, (input_size - 1) / 2
+    # From places of the result to places of the image; corners are centers of pixels.
+    transforms = tf.stack(
+        [
+            *(cosine * x / middle, -sine * x / middle, x * (1 + across - cosine + sine)),
+            *(sine * y / middle, cosine * y / middle, y * (1 + down - sine - cosine)),
+            *(zero, zero),
+        ],
+        axis=1,
+    )
+    images = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=[input_size, input_size],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )
     for number, axis, direction in ((3, 2, "horizontal"), (4, 1, "vertical")):
         if augmentation[f"flip_{direction}"]:
             flipped = tf.reverse(images, [axis])
@@ -103,7 +132,25 @@ def jitter_images(
     mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
     images = mean + (images - mean) * factor(6, augmentation.contrast)
     images += 2.0 * uniform(7, -augmentation.brightness, augmentation.brightness)
+    images *= 1.0 - tf.cast(
+        _stripe(uniform, (9, 11), augmentation.erase, input_size)[:, :, None, None]
+        & _stripe(uniform, (10, 12), augmentation.erase, input_size)[:, None, :, None],
+        tf.float32,
+    )
     return tf.clip_by_value(images, -1.0, 1.0)
+
+
+def _stripe(
+    uniform: Callable[[int, float, float], tf.Tensor],
+    draws: Tuple[int, int],
+    longest: float,
+    size: int,
+) -> tf.Tensor:
+    """Draws a stripe of each image's rows or columns, of 0 to `longest` of them; bool [B, size]."""
+    length = uniform(draws[0], 0.0, longest)[:, 0, 0] * size
+    start = uniform(draws[1], 0.0, 1.0)[:, 0, 0] * (size - length)
+    places = tf.range(size, dtype=tf.float32)[None]
+    return (places >= start) & (places < start + length)
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
@@ -117,6 +164,7 @@ def training_batches(
     weights: np.ndarray,
     config: ConfigDict,
     seed: int,
+    strong: bool = False,
 ) -> tf.data.Dataset:
     """Makes the batches of a training.
 
@@ -126,6 +174,7 @@ def training_batches(
       weights: of the loss by condition code, float32.
       config: of the classifier.
       seed: of the variation.
+      strong: whether the images vary by `config.strong_augmentation`.
 
     Returns:
       (images float32 [B, S, S, 3] in [-1, 1], codes int64 [B], weights float32 [B]).
@@ -134,6 +183,7 @@ def training_batches(
     labels = np.concatenate([source.labels for source in sources])
     shape = sources[0].pixels.shape[1:]
     batch_size = config.training.batch_size
+    jitter = config.strong_augmentation if strong else config.augmentation
 
     def gather(numbers: np.ndarray) -> np.ndarray:
         which = np.searchsorted(first, numbers, side="right") - 1
@@ -147,7 +197,7 @@ def training_batches(
         images = tf.numpy_function(gather, [numbers], tf.uint8)
         images = to_float(tf.ensure_shape(images, [batch_size, *shape]))
         both = tf.stack([tf.constant(seed, tf.int64), step])
-        images = jitter_images(images, config.augmentation, config.model.input_size, both)
+        images = jitter_images(images, jitter, config.model.input_size, both)
         codes = tf.gather(tf.constant(labels), numbers)
         return images, codes, tf.gather(tf.constant(weights), codes)
 
@@ -262,7 +312,8 @@ def fit_classifier(
       callbacks: further ones.
 
     Returns:
-      `best_step` and the validation's number there.
+      `best_step` and the validation's numbers there: what picked it, and the balanced
+      accuracy, by which settings may be chosen.
 
     Raises:
       ValueError: the loss is not finite.
@@ -290,9 +341,15 @@ def fit_classifier(
             f"the classifier diverged within {len(losses) * training.validate_every} steps; lower "
             "config.training.learning_rate"
         )
+    said = predict_images(model, validation, config.model.input_size).argmax(axis=1)
+    recalls = [
+        float((said[validation.labels == code] == code).mean())
+        for code in np.unique(validation.labels)
+    ]
     return {
         "best_step": (best.best_epoch + 1) * training.validate_every,
         f"best_{monitor}": float(history[monitor][best.best_epoch]),
+        "validation_balanced_accuracy": float(np.mean(recalls)),
     }
 
 

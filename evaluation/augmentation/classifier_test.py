@@ -25,6 +25,8 @@ _NO_JITTER = {
     "saturation": 0.0,
     "contrast": 0.0,
     "brightness": 0.0,
+    "rotation": 0.0,
+    "erase": 0.0,
 }
 
 
@@ -84,6 +86,29 @@ class JitterTest(parameterized.TestCase):
         self.assertLess(result.min(axis=(1, 2, 3)).min(), -0.95)
         self.assertGreater(result.max(axis=(1, 2, 3)).max(), 0.95)
 
+    def test_rotations_turn_about_the_center(self):
+        y, x = np.mgrid[-1:1:41j, -1:1:41j].astype(np.float32)
+        ramp = tf.repeat(tf.constant(np.stack([x, y, x * 0], -1))[None], 64, 0)
+        result = _jitter(ramp, 41, rotation=90.0).numpy()
+        np.testing.assert_allclose(result[:, 20, 20], 0, atol=1e-5)
+        # Along the row to the right of the center, x and y rise as cosine and sine of the turn.
+        cosine, sine = ((result[:, 20, 30, i] / 0.5) for i in (0, 1))
+        np.testing.assert_allclose(cosine**2 + sine**2, 1, atol=1e-4)
+        turns = np.degrees(np.arctan2(sine, cosine))
+        self.assertBetween(turns.max(), 80, 90.1)
+        self.assertBetween(turns.min(), -90.1, -80)
+        # Down the column it is a quarter further: no mirror image.
+        np.testing.assert_allclose(result[:, 30, 20, 1], cosine * 0.5, atol=1e-4)
+        np.testing.assert_allclose(result[:, 30, 20, 0], -sine * 0.5, atol=1e-4)
+
+    def test_erased_boxes_are_grey(self):
+        erased = _jitter(tf.ones((64, 20, 20, 3)), erase=0.5).numpy() == 0
+        rows, columns = erased.any((2, 3)), erased.any((1, 3))
+        self.assertBetween(rows.sum(1).max(), 9, 10)
+        self.assertLess(rows.sum(1).min(), 3)
+        np.testing.assert_array_equal(erased[..., 0], rows[:, :, None] & columns[:, None])
+        self.assertTrue(rows.any(0)[2:-2].all() and columns.any(0)[2:-2].all())
+
     def test_photometric_changes(self):
         images = _noise(batch=256) * 0.3
         result = _jitter(images, brightness=0.1)
@@ -127,6 +152,17 @@ class BatchesTest(absltest.TestCase):
         np.testing.assert_array_equal(
             np.concatenate([batch[2].numpy() for batch in batches]), weights[codes]
         )
+
+    def test_strong_jitter_is_of_its_own_settings(self):
+        config = _config(**_NO_JITTER, batch_size=3)
+        config.strong_augmentation.update({**_NO_JITTER, "brightness": 0.2})
+        sources, order, weights = (_grey_images(3),), np.arange(3), np.ones(3, np.float32)
+        weak, strong = (
+            next(iter(classifier.training_batches(sources, order, weights, config, 0, strong)))[0]
+            for strong in (False, True)
+        )
+        np.testing.assert_allclose((weak[:, 0, 0, 0] + 1) * 127.5, np.arange(3), atol=1e-3)
+        self.assertGreater(np.abs(strong - weak).max(), 0.02)
 
     def test_whole_batches_are_all_images_in_order(self):
         batches = list(classifier.whole_batches(_grey_images(7), 16, 3))

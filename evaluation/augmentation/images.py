@@ -1,9 +1,9 @@
 """The images of the experiment: photographs and generated ones, and what may not mix.
 
-The paper's classifier sees uncropped photographs: `full/` records. Generated images
-are `crops/` records. Both are scaled to a square (the aspect ratio is not kept, as
-usual for MobileNet), so that their shape does not tell them apart; decoded once, they
-are kept at one size on disk.
+The paper's classifier sees uncropped photographs: `full/` records; it may see `crops/`
+instead. Generated images are `crops/` records. Both are scaled to a square (the aspect
+ratio is not kept, as usual for MobileNet), so that their shape does not tell them apart;
+decoded once, they are kept at one size on disk.
 """
 
 import dataclasses
@@ -66,6 +66,11 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def select(self, rows: np.ndarray) -> "Images":
+        """Returns some of the images, in memory; `rows` is bool [N] or positions."""
+        fields = [field.name for field in dataclasses.fields(self)]
+        return Images(**{name: getattr(self, name)[rows] for name in fields})
 
     @property
     def digest(self) -> str:
@@ -232,8 +237,7 @@ def _thumbnails(images: Images) -> np.ndarray:
 
 def no_images_like(images: Images) -> Images:
     """Returns an empty set of images of the same size."""
-    fields = [field.name for field in dataclasses.fields(images)]
-    return Images(**{name: getattr(images, name)[:0] for name in fields})
+    return images.select(np.zeros(0, np.int64))
 
 
 def counts_by_condition(images: Images) -> np.ndarray:

@@ -31,6 +31,8 @@ COLORS = {
     arms.ONLY: "#d9a441",
     arms.AGREED: "#c98a76",
     arms.NEAR: "#6fa39b",
+    arms.FIRST: "#b5651d",
+    arms.STRONG: "#4a6fa5",
 }
 _MOST_CELLS_WITH_NUMBERS = 10
 

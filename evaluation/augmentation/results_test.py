@@ -110,6 +110,7 @@ class VerdictTest(absltest.TestCase):
         self.assertLess(change.p_adjusted, 0.05)
         text = results.verdict(found)
         self.assertRegex(text, r"top-1 accuracy by \+1\d\.\d points \(95% interval \+.*better")
+        self.assertRegex(text, r"balanced accuracy by \+1\d\.\d points")
         self.assertRegex(text, r"macro F1 by \+1\d\.\d points")
         self.assertNotIn("No classifier is better", text)
         self.assertRegex(text, r"Melanoma \+0\.\d\d")
@@ -126,6 +127,16 @@ class VerdictTest(absltest.TestCase):
         self.assertGreater(min(adjusted), min(p))
         other = found.comparison("real", "real+oversampled").overall["macro_f1"]
         self.assertEqual(other.p_adjusted, other.p)
+
+    def test_what_is_excluded(self):
+        found = self._compute([0.5, 0.5], seeds=(0,))
+        estimate = found.comparison("real", "real+synthetic").overall["balanced_accuracy"].estimate
+        note = results.notes(found)[0]
+        self.assertIn(f"a gain above {100 * estimate.high:.1f} points is excluded", note)
+        # Of 80 patients with 3 photographs each, right by half: about 0.5 / sqrt(240) * sqrt(2)
+        # is the standard error of a difference, and 2.8 of them are found.
+        found = float(note.split("finds one of ")[1].split()[0])
+        self.assertBetween(found, 9, 17)
 
     def test_differences_by_skin_type(self):
         found = self._compute([0.5, 0.9, 0.5, 0.5], seeds=(0,))
@@ -157,7 +168,7 @@ class VerdictTest(absltest.TestCase):
 
     def test_conditions_without_photographs_are_noted(self):
         self.assertEqual(
-            results.notes(self._compute([0.5] * 2, seeds=(0,))),
+            results.notes(self._compute([0.5] * 2, seeds=(0,)))[1:],
             [
                 "Psoriasis has 60 test images and no photograph to train on: arms without "
                 "synthetic images of it can only err",

@@ -14,7 +14,7 @@ import pathlib
 import shutil
 import time
 from importlib import metadata
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import ml_collections
 import numpy as np
@@ -40,7 +40,7 @@ class Study:
     """An experiment.
 
     Attributes:
-      data_dir: what `//preprocessing:preprocess` wrote; its `full/` records.
+      data_dir: what `//preprocessing:preprocess` wrote; the records of `config.data.view`.
       config: as in `evaluation/augmentation/configs`.
       arms: from `arms.make_arms`.
       seeds: of the trainings; every arm is trained with each.
@@ -105,12 +105,14 @@ class Data:
       validation: photographs that choose weights.
       tests: by name, photographs that only measure.
       synthetic: generated images; may be none.
+      left_out: photographs of the extra test set whose condition has none to train on.
     """
 
     train: Images
     validation: Images
     tests: Mapping[str, Images]
     synthetic: Images
+    left_out: int = 0
 
 
 def read_data(study: Study) -> Data:
@@ -122,20 +124,25 @@ def read_data(study: Study) -> Data:
         workdir with another experiment.
     """
     size = classifier.stored_size(study.config.model.input_size)
-    cache = str(pathlib.Path(study.workdir) / "cache")
+    cache, view = str(pathlib.Path(study.workdir) / "cache"), study.config.data.view
 
     def photographs(split: str) -> Images:
-        return images.read_images(study.data_dir, "full", split, size, cache)
+        return images.read_images(study.data_dir, view, split, size, cache)
 
     train, validation, test = map(photographs, ("train", "validation", "test"))
     seen = [("train", train), ("validation", validation)]
     images.check_separate(test, seen)
     images.check_separate(validation, seen[:1], "validation")
-    tests = {TEST: test}
+    tests, left_out = {TEST: test}, 0
     if study.extra_test:
-        tests[EXTRA] = images.read_images(study.extra_test, "full", images.EVERY, size, cache)
-        images.check_other_data(tests[EXTRA], seen, study.extra_test)
-    data = Data(train, validation, tests, images.no_images_like(train))
+        extra = images.read_images(study.extra_test, view, images.EVERY, size, cache)
+        images.check_other_data(extra, seen, study.extra_test)
+        known = np.isin(extra.labels, train.labels)
+        if not known.any():
+            raise ValueError(f"{study.extra_test}: no condition that {study.data_dir} trains on")
+        tests[EXTRA] = extra if known.all() else extra.select(known)
+        left_out = int((~known).sum())
+    data = Data(train, validation, tests, images.no_images_like(train), left_out)
     _note_in_workdir(study, describe_study(study, data))
     if study.synthetic is None:
         return data
@@ -255,22 +262,30 @@ class _Training:
         return missing
 
     @functools.cached_property
+    def _sources(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Positions of the photographs and of the synthetic images that it draws from."""
+        photographs, most = np.arange(len(self.data.train)), self.study.config.data.photographs
+        if most:
+            photographs = arms.choose_few(self.data.train.labels, most, self.seed)
+        kept = np.arange(len(self.data.synthetic)) if self.kept is None else self.kept
+        return photographs, kept
+
+    @functools.cached_property
     def mixture(self) -> Mixture:
         """What it draws from."""
-        synthetic = self.data.synthetic.labels
-        if self.kept is not None:
-            synthetic = synthetic[self.kept]
-        share = self.study.config.data.synthetic_share
-        return arms.mixture_of_arm(self.arm, self.data.train.labels, synthetic, share)
+        photographs, kept = self._sources
+        return arms.mixture_of_arm(
+            self.arm,
+            self.data.train.labels[photographs],
+            self.data.synthetic.labels[kept],
+            self.study.config.data.synthetic_share,
+        )
 
     def _order(self, length: int) -> np.ndarray:
-        """Returns the images of the training, as of `arms.draw_images`."""
+        """Returns the images of the training; len(train) + m is synthetic image m."""
         order = arms.draw_images(self.arm, self.mixture, length, self.seed)
-        if self.kept is not None:
-            number = len(self.data.train)
-            shown = order >= number
-            order[shown] = number + self.kept[order[shown] - number]
-        return order
+        photographs, kept = self._sources
+        return np.concatenate([photographs, len(self.data.train) + kept])[order]
 
     def build(self) -> tf.keras.Model:
         """Returns the classifier, untrained."""
@@ -291,6 +306,7 @@ class _Training:
             arms.class_weights(self.arm, self.mixture, len(taxonomy.conditions())),
             config,
             self.seed,
+            strong=self.arm.kind == arms.STRONG,
         )
         count_step = tf.keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: bar.update(1))
         count_step._supports_tf_logs = True  # else Keras waits for the loss of every step
@@ -318,6 +334,7 @@ class _Training:
             "kind": self.arm.kind,
             "ratio": self.arm.ratio,
             "seed": self.seed,
+            "photographs": len(self.mixture.real),
             "synthetic_images": shown,
             "share": self.mixture.share,
         }
@@ -335,7 +352,14 @@ class _Training:
                 self.path_of(name),
                 _table(test, self.study.names(name)),
                 classifier.predict_images(model, test, self.study.config.model.input_size),
-                {**training, "test": {"digest": test.digest, "images": len(test)}},
+                {
+                    **training,
+                    "test": {
+                        "digest": test.digest,
+                        "images": len(test),
+                        "left_out": self.data.left_out if name == EXTRA else 0,
+                    },
+                },
             )
 
 

@@ -80,13 +80,21 @@ class StudyTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "training.steps 0 is not positive"):
             self._study(config=_config(steps=0))
         config = _config()
+        config.data.view = "half"
+        with self.assertRaisesRegex(ValueError, "data.view 'half' is not one of full, crops"):
+            self._study(config=config)
+        config = _config()
+        config.strong_augmentation.rotation = 181
+        with self.assertRaisesRegex(ValueError, "strong_augmentation.rotation 181.* not in 0..180"):
+            self._study(config=config)
+        config = _config()
         del config.augmentation
         with self.assertRaisesRegex(ValueError, "not a classifier's configuration: config.augment"):
             self._study(config=config)
 
     def test_configs_have_the_same_fields(self):
         ours, theirs = demo.get_config(), paper.get_config()
-        for group in ("data", "model", "augmentation", "training"):
+        for group in ("data", "model", "augmentation", "strong_augmentation", "training"):
             self.assertEqual(sorted(ours[group]), sorted(theirs[group]))
 
 
@@ -115,7 +123,7 @@ class TrainArmsTest(absltest.TestCase):
         }
         return Study(**{**settings, **fields})
 
-    def _other_data(self, seed):
+    def _other_data(self, seed, conditions=("Acne",) * 3):
         """Writes records of noise, which resembles no photograph of training."""
         folder = self.create_tempdir().full_path
         testing_data.write_dataset(folder, per_split=(3, 3, 3), shards=1, digest=str(seed) * 64)
@@ -124,7 +132,7 @@ class TrainArmsTest(absltest.TestCase):
             noise = [
                 records.Record(
                     testing_data.png(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)),
-                    b"", 32, 32, (), "Acne", 1, f"{split}{i}", f"{split}{i}", f"{split}{i}",
+                    b"", 32, 32, (), conditions[i], 1, f"{split}{i}", f"{split}{i}", f"{split}{i}",
                 )
                 for i in range(3)
             ]  # fmt: skip
@@ -189,9 +197,9 @@ class TrainArmsTest(absltest.TestCase):
         shown = []
         draw = classifier.training_batches
 
-        def noting(images, order, *rest):
+        def noting(images, order, *rest, **options):
             shown.append(set(order[order >= 24] - 24))
-            return draw(images, order, *rest)
+            return draw(images, order, *rest, **options)
 
         filters = mock.patch.multiple(selection, agreed=lambda *_: keep, near=lambda *_: ~keep)
         with filters, mock.patch.object(classifier, "training_batches", noting):
@@ -204,6 +212,38 @@ class TrainArmsTest(absltest.TestCase):
         protocols = {name: arm.trainings[0]["protocol"] for name, arm in found.items()}
         self.assertEqual(protocols["real+agreed"]["synthetic_images"], 10)
         self.assertEqual(protocols["real+near"]["synthetic_images"], 20)
+
+    def test_few_photographs_other_ones_for_each_seed(self):
+        config = _config(steps=4, batch_size=8, validate_every=2, precision="float32")
+        config.data.photographs = 2
+        shown = []
+        draw = classifier.training_batches
+
+        def noting(sources, order, *rest, **options):
+            shown.append(set(order))
+            return draw(sources, order, *rest, **options)
+
+        study = self._study(config=config, seeds=[0, 1])
+        data = read_data(study)
+        with mock.patch.object(classifier, "training_batches", noting):
+            train_arms(study, data)
+        for numbers in shown:
+            self.assertLen(numbers, 6)
+            np.testing.assert_array_equal(np.bincount(data.train.labels[list(numbers)])[
+                np.unique(data.train.labels)], [2, 2, 2])  # fmt: skip
+        self.assertNotEqual(*shown)
+        [arm] = predictions.read_predictions(study.predictions_dir)
+        self.assertEqual(arm.trainings[0]["protocol"]["photographs"], 6)
+
+    def test_conditions_that_training_lacks_are_left_out_of_another_test(self):
+        extra = self._other_data(seed=4, conditions=("Acne", "Eczema", "Vitiligo"))
+        data = read_data(self._study(extra_test=extra))
+        self.assertLen(data.tests["extra"], 6)
+        self.assertEqual(data.left_out, 3)
+        self.assertContainsSubset(set(data.tests["extra"].labels), set(data.train.labels))
+        nothing = self._other_data(seed=5, conditions=("Eczema",) * 3)
+        with self.assertRaisesRegex(ValueError, f"{nothing}: no condition that .* trains on"):
+            read_data(self._study(extra_test=nothing))
 
     def test_too_few_synthetic_images(self):
         study = self._study(ratios=[5])

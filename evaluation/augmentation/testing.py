@@ -65,6 +65,7 @@ def training(arm: Arm, seed: int, number: int = 240) -> Dict[str, Any]:
         "protocol": {
             "study": {
                 "config": {
+                    "data": {"view": "full"},
                     "model": {"alpha": 0.25, "input_size": 96},
                     "training": {"steps": 100, "batch_size": 32, "monitor": "loss"},
                 },
@@ -76,10 +77,15 @@ def training(arm: Arm, seed: int, number: int = 240) -> Dict[str, Any]:
             "kind": arm.kind,
             "ratio": arm.ratio,
             "seed": seed,
+            "photographs": 300,
             "synthetic_images": 1000 if synthetic else 0,
             "share": 0.0 if arm.kind == REAL else 0.5,
         },
-        "outcome": {"best_step": 100, "seconds": 1.0},
+        "outcome": {
+            "best_step": 100,
+            "seconds": 1.0,
+            "validation_balanced_accuracy": 0.5,
+        },
         "test": {"digest": "0" * 64, "images": number},
     }
 

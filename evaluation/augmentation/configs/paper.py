@@ -20,6 +20,11 @@ def get_config() -> ml_collections.ConfigDict:
     # Share of a batch that is synthetic in the arm real+synthetic; 0 is that of all
     # images, as where synthetic ones are simply added.
     config.data.synthetic_share = 0.0
+    # "full" is uncropped photographs, as in the paper; "crops" those that the generator
+    # learns from, so that photographs and generated images show the same field.
+    config.data.view = "full"
+    # Photographs of each condition to train on, other ones for each seed; 0 is all.
+    config.data.photographs = 0
 
     config.model = ml_collections.ConfigDict()
     config.model.input_size = 224  # pixels, square
@@ -36,6 +41,18 @@ def get_config() -> ml_collections.ConfigDict:
     config.augmentation.saturation = 0.2  # factors from 1 - x to 1 + x
     config.augmentation.contrast = 0.2
     config.augmentation.brightness = 0.1  # added, of the range
+    config.augmentation.rotation = 0.0  # degrees at most, either way
+    config.augmentation.erase = 0.0  # largest share of the sides of a box that is greyed out
+
+    config.strong_augmentation = ml_collections.ConfigDict()  # of the arm real+strong_jitter
+    config.strong_augmentation.flip_horizontal = True
+    config.strong_augmentation.flip_vertical = True
+    config.strong_augmentation.crop = 0.5
+    config.strong_augmentation.saturation = 0.5
+    config.strong_augmentation.contrast = 0.5
+    config.strong_augmentation.brightness = 0.2
+    config.strong_augmentation.rotation = 180.0
+    config.strong_augmentation.erase = 0.4
 
     config.training = ml_collections.ConfigDict()
     config.training.steps = 50_000  # of each arm at most
