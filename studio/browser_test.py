@@ -24,7 +24,8 @@ class StudioTest(absltest.TestCase):
         super().setUpClass()
         folder = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, folder)
-        running = cls.enterClassContext(testing.serving(testing.train(folder), f"{folder}/data"))
+        cls.run_dir, cls.data_dir = testing.train(folder), f"{folder}/data"
+        running = cls.enterClassContext(testing.serving(cls.run_dir, cls.data_dir))
         cls.address = f"{running.url}/{testing.TOKEN}/"
         cls.downloads = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.downloads)
@@ -99,7 +100,13 @@ class StudioTest(absltest.TestCase):
         driver.find_element(By.ID, "save").click()
         mark = provenance.read(self._saved("generated_Acne*.png").read_bytes())
         self.assertRegex(mark.mixture, r"^\d+~\d+@0.5$")
+        nearest = driver.find_element(By.ID, "nearest")
+        self.assertFalse(nearest.is_displayed())
+        driver.find_element(By.ID, "find_nearest").click()
+        self._until(nearest.is_displayed)
+        self.assertRegex(nearest.text, r"^Nearest training photograph: .* At \d\.\d\d of its")
         driver.find_element(By.CSS_SELECTOR, "#examples button").click()
+        self.assertFalse(nearest.is_displayed())
         self.assertTrue(driver.find_element(By.ID, "beside").is_displayed())
         self._no_errors(driver)
 
@@ -141,6 +148,49 @@ class StudioTest(absltest.TestCase):
             seeds = [provenance.read(archive.read(name)).seed for name in names[1:]]
         self.assertEqual(seeds, [int(row["seed"]) for row in rows])
         self._no_errors(driver)
+
+    def test_two_people_do_not_mix(self):
+        first = self._open()
+        second = self._open("condition=Melanoma&skin_type=5&rois=2 2 30 30&noise=9")
+        for _ in range(4):
+            for driver in (first, second):
+                driver.find_element(By.ID, "another").click()
+        for driver, rois, condition in (
+            (first, "8 8 16 16", "Acne"),
+            (second, "2 2 30 30", "Melanoma"),
+        ):
+            noise = driver.execute_script(
+                "return new URLSearchParams(location.hash.slice(1)).get('noise')"
+            )
+            image = self._image(driver)
+            self._until(lambda i=image, n=noise: i.get_attribute("data-noise") == n)
+            self.assertEqual(image.get_attribute("data-rois"), rois)
+            self.assertIn(condition, image.get_attribute("alt"))
+            self._no_errors(driver)
+
+    def test_two_runs_beside_each_other(self):
+        with testing.serving(self.run_dir, self.data_dir, compared=True) as running:
+            driver = self.enter_context(testing_browser.chromium(self.downloads))
+            driver.get(f"{running.url}/{testing.TOKEN}/#noise=7&rois=8 8 16 16")
+
+            def painted(noise):
+                shown = driver.find_elements(By.CSS_SELECTOR, ".picture img[data-noise]")
+                return [one.get_attribute("data-noise") for one in shown] == [noise] * 2
+
+            self._until(lambda: painted("7"))
+            driver.find_element(By.ID, "another").click()
+            noise = driver.find_element(By.ID, "noise").get_attribute("value")
+            self.assertNotEqual(noise, "7")
+            self._until(lambda: painted(noise))
+            # Of the same map and noise the same run paints the same picture twice.
+            first, second = driver.execute_script(
+                "return [...document.querySelectorAll('.picture img')].map((image) => {"
+                " const canvas = document.createElement('canvas');"
+                " canvas.getContext('2d').drawImage(image, 0, 0);"
+                " return canvas.toDataURL(); })"
+            )
+            self.assertEqual(first, second)
+            driver.get("about:blank")
 
     def test_on_a_phone(self):
         driver = self._open(width=390, height=844, phone=True)

@@ -21,6 +21,15 @@ const say = (text) => { at("message").textContent = text; at("message").hidden =
 const rois = (boxes) => boxes.map((box) => box.join(" ")).join(";");
 const asked = (one) => ({ condition: one.condition, skin_type: one.skin, rois: rois(one.boxes), noise: one.noise });
 
+function unpacked(bytes) {
+  const view = new DataView(bytes), files = [];
+  for (let place = 0; place < bytes.byteLength;) {
+    const length = view.getUint32(place, true);
+    files.push(new Uint8Array(bytes, place + 4, length));
+    place += 4 + length;
+  }
+  return files;
+}
 // ---- painting: one request of a lane at a time; of those that wait, the newest.
 class Lane {
   constructor(name, run) { Object.assign(this, { name, run, number: 0, busy: false, waiting: null }); }
@@ -30,13 +39,7 @@ class Lane {
     const reply = await fetch("paint", { method: "POST", body: JSON.stringify(body) });
     if (reply.status === 204) return null;
     if (!reply.ok) throw new Error(await reply.text());
-    const bytes = await reply.arrayBuffer(), view = new DataView(bytes), files = [];
-    for (let place = 0; place < bytes.byteLength;) {
-      const length = view.getUint32(place, true);
-      files.push(new Uint8Array(bytes, place + 4, length));
-      place += 4 + length;
-    }
-    return files;
+    return unpacked(await reply.arrayBuffer());
   }
   async ask(pictures, done) {
     this.waiting = [pictures, done];
@@ -194,7 +197,8 @@ function render() {
   at("redo").disabled = !future.length;
   at("delete_box").disabled = !box;
   at("add_box").disabled = state.boxes.length >= data.most_boxes;
-  at("save").disabled = !state.boxes.length;
+  at("save").disabled = at("find_nearest").disabled = !state.boxes.length;
+  at("nearest").hidden = true;
   at("walk").disabled = !data.walk;
   const mixed = !/^\d+$/.test(state.noise);
   at("add").disabled = mixed || !state.boxes.length;
@@ -422,6 +426,24 @@ function save(name, bytes, type) {
 }
 const slug = (one) => `generated_${one.condition.replace(/[^A-Za-z0-9]+/g, "_")}_type_${one.skin}_${one.noise.replace(/[^0-9.]+/g, "_")}.png`;
 at("save").addEventListener("click", () => { const { png, shown } = panels[0]; if (png) save(slug(shown), png, "image/png"); });
+at("find_nearest").addEventListener("click", async () => {
+  const one = copy(state), figure = at("nearest"), caption = figure.querySelector("figcaption");
+  const still = () => JSON.stringify(one) === JSON.stringify(state);
+  at("find_nearest").disabled = true;
+  try {
+    const reply = await fetch("nearest", { method: "POST", body: JSON.stringify(asked(one)) });
+    if (!reply.ok) throw new Error(await reply.text());
+    const [text, png] = unpacked(await reply.arrayBuffer());
+    if (still()) {
+      const found = JSON.parse(new TextDecoder().decode(text));
+      show(figure.querySelector("img"), png, `Training photograph: ${found.condition}`);
+      caption.textContent = `Nearest training photograph: ${found.condition}, type ${found.skin_type || "unknown"}. ` +
+        `At ${found.ratio.toFixed(2)} of its distance from other patients: ${found.words}.`;
+      figure.hidden = false;
+    }
+  } catch (error) { say(error.message); }
+  at("find_nearest").disabled = !state.boxes.length;
+});
 const quoted = (text) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const table = () => ["condition,skin_type,count,rois,seed", ...list.map((one) => [quoted(one.condition), one.skin, 1, rois(one.boxes), one.noise].join(","))].join("\n") + "\n";
 function showList() {

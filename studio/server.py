@@ -2,7 +2,8 @@
 
 Everything lies under one secret address, http://HOST:PORT/TOKEN/, since the page shows
 photographs of patients and other users of this machine can reach the port: the page
-itself, POST of `paint`, GET of `data` (counts and examples) and `photographs/N.png`.
+itself, POST of `paint` and `nearest`, GET of `data` (counts and examples) and
+`photographs/N.png`.
 """
 
 import collections
@@ -110,6 +111,26 @@ def make_app(
                 return flask.Response(status=204)
             files = painters[run].png_files(pictures)
         return flask.Response(packed(files), mimetype="application/octet-stream")
+
+    @app.post("/<given>/nearest")
+    def find_nearest(given: str) -> flask.Response:
+        check(given)
+        if data is None:
+            return server.text_response(reason, 404)
+        try:
+            picture = painters[0].picture(json.loads(flask.request.get_data()))
+        except (ValueError, RecursionError) as error:
+            return server.text_response(str(error), 400)
+        with brush:
+            (pixels,) = painters[0].paint([picture])
+        try:
+            found = data.photographs.nearest(pixels)
+        except ValueError as error:  # of the records
+            return server.text_response(str(error), 500)
+        known = {name: value for name, value in vars(found).items() if name != "png"}
+        return flask.Response(
+            packed([json.dumps(known).encode(), found.png]), mimetype="application/octet-stream"
+        )
 
     @app.get("/<given>/data")
     def send_data(given: str) -> flask.Response:

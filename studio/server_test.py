@@ -166,6 +166,19 @@ class ServerTest(parameterized.TestCase):
         reply = self.client.get(f"/{testing.TOKEN}/photographs/{len(real)}.png")
         self.assertEqual(reply.status_code, 404)
 
+    def test_the_nearest_training_photograph(self):
+        address = f"/{testing.TOKEN}/nearest"
+        reply = self.client.post(address, data=json.dumps(_ASKED))
+        self.assertEqual(reply.status_code, 200, reply.data[:99])
+        text, png = _unpacked(reply.data)
+        found = json.loads(text)
+        self.assertIn(found["condition"], self.generator.conditions)
+        self.assertGreater(found["ratio"], 0)
+        self.assertEqual(np.asarray(Image.open(io.BytesIO(png))).shape, (32, 32, 3))
+        for body in ("{", json.dumps({**_ASKED, "rois": ""})):
+            self.assertEqual(self.client.post(address, data=body).status_code, 400)
+        self.assertEqual(self.client.post("/other/nearest", data="{}").status_code, 404)
+
     def test_without_the_records(self):
         painters, data, reason = opening.prepare([self.generator], "/gone", insist=False)
         self.assertIsNone(data)
@@ -173,6 +186,7 @@ class ServerTest(parameterized.TestCase):
         client = server.make_app(painters, data, reason, "t").test_client()
         self.assertIsNone(json.loads(client.get("/t/data").data)["counts"])
         self.assertEqual(client.get("/t/photographs/0.png").status_code, 404)
+        self.assertEqual(client.post("/t/nearest", data=json.dumps(_ASKED)).status_code, 404)
         with self.assertRaisesRegex(ValueError, "/gone"):
             opening.prepare([self.generator], "/gone", insist=True)
 

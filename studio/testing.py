@@ -14,10 +14,10 @@ TOKEN = "secret"
 
 
 @contextlib.contextmanager
-def serving(run_dir: str, data_dir: str) -> Iterator[Server]:
-    """Serves a run at a free port of this machine."""
-    generator = trained_generator.load(run_dir)
-    painters, data, reason = opening.prepare([generator], data_dir, insist=True)
+def serving(run_dir: str, data_dir: str, compared: bool = False) -> Iterator[Server]:
+    """Serves a run at a free port of this machine, or the run beside itself."""
+    generators = [trained_generator.load(run_dir) for _ in range(1 + compared)]
+    painters, data, reason = opening.prepare(generators, data_dir, insist=True)
     with Server(server.make_app(painters, data, reason, TOKEN), port=0) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 
 from preprocessing.data import records
 from preprocessing.data.manifest import Box
+from studio import nearest
 from synthesis import layouts
 from synthesis.trained_generator import TrainedGenerator
 
@@ -30,6 +31,7 @@ class TrainingData:
 
     Attributes:
       commonest: condition and skin type of most training crops.
+      photographs: of training, among which the nearest is found.
     """
 
     def __init__(self, data_dir: str, generator: TrainedGenerator) -> None:
@@ -49,6 +51,7 @@ class TrainingData:
             for skin_type, number in counts.get(condition, {}).items()
         ]
         self.commonest: Tuple[str, int] = max(ranked)[1:]
+        self.photographs = nearest.TrainingPhotographs(data_dir, generator.conditions)
         self._data_dir = data_dir
         self._conditions = generator.conditions
         self._lock = threading.Lock()
@@ -105,5 +108,4 @@ class TrainingData:
 
     def _read_photograph(self, number: int) -> bytes:
         one = self.known()[1][number]
-        found = itertools.islice(records.read_file(one.shard, "crops"), one.place, None)
-        return next(found).image_png
+        return nearest.crop_at(one.shard, one.place).image_png

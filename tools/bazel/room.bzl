@@ -31,8 +31,8 @@ def room(
 
     `//folder` (`name`, as the folder) is the library of all modules but programs and
     tests. Its tests run as one target, `small_tests`, which loads once what they share
-    (TensorFlow alone takes 5 seconds); a failure names the module. Those of a program
-    (`PROGRAM_test.py`, which depends on it) and those named below are targets of their own.
+    (TensorFlow alone takes 5 seconds); a failure names the module. Those named below are
+    targets of their own. A test of a program (`PROGRAM_test.py`) depends on it.
 
     Args:
       name: of the folder.
@@ -75,11 +75,13 @@ def room(
     single = {
         test: program
         for test, program in single.items()
-        if program in programs or test in alone or test in slow or test in sizes or test in test_data
+        if test in alone or test in slow or test in sizes or test in test_data
     }
     together = [test for test in tests if test not in single]
+    run_by_them = [":" + _program(test) for test in together if _program(test) in programs]
     if len(together) == 1:
-        single[together.pop()] = ""
+        test = together.pop()
+        single[test] = _program(test)
     if together:
         py_test(
             name = "small_tests",
@@ -90,7 +92,7 @@ def room(
             srcs_version = "PY3",
             data = run,
             env = env,
-            deps = common,
+            deps = common + run_by_them,
         )
     for test, program in single.items():
         py_test(
