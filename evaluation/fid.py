@@ -99,9 +99,11 @@ def main(_: Sequence[str]) -> None:
     evaluations = []
     with results.alone():
         for step in steps:
-            evaluations.append(evaluator.evaluate(trained_generator.load(run_dir, step)))
+            if step != generator.step:
+                generator = trained_generator.load(run_dir, step)
+            evaluations.append(evaluator.evaluate(generator))
             report.write_scalars(evaluations[-1], results)
-        by_others = [one.evaluate(trained_generator.load(run_dir, steps[-1])) for one in further]
+        by_others = [one.evaluate(generator) for one in further]
         report.write(evaluations[-1], results, by_others)
         if len(evaluations) > 1:
             frame = report.training_frame(evaluations)
