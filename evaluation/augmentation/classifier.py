@@ -25,7 +25,6 @@ _GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 
 VIEWS = ("full", "crops")  # records that a classifier may be trained on
 _MOST_JITTER = {
-    "crop": 1,
     "saturation": 1,
     "contrast": 1,
     "brightness": 1,
@@ -44,8 +43,10 @@ def check_config(config: ConfigDict) -> None:
     """Raises ValueError for values of the right fields that cannot be."""
     training, data = config.training, config.data
     for group in ("augmentation", "strong_augmentation"):
+        if not 0 < config[group].crop <= 1:
+            raise ValueError(f"{group}.crop {config[group].crop} is not in (0, 1]")
         for name, most in _MOST_JITTER.items():
-            if not 0 <= config[group][name] <= most or name == "crop" and not config[group][name]:
+            if not 0 <= config[group][name] <= most:
                 raise ValueError(f"{group}.{name} {config[group][name]} is not in 0..{most}")
     if data.view not in VIEWS:
         raise ValueError(f"data.view {data.view!r} is not one of {', '.join(VIEWS)}")

@@ -67,11 +67,6 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def select(self, rows: np.ndarray) -> "Images":
-        """Returns some of the images, in memory; `rows` is bool [N] or positions."""
-        fields = [field.name for field in dataclasses.fields(self)]
-        return Images(**{name: getattr(self, name)[rows] for name in fields})
-
     @property
     def digest(self) -> str:
         """Returns what identifies the images, hex."""
@@ -105,7 +100,13 @@ def _batches(
 
 
 def _decode_to_file(
-    data_dir: str, kind: str, split: str, size: int, synthetic: bool, path: pathlib.Path
+    data_dir: str,
+    kind: str,
+    split: str,
+    size: int,
+    synthetic: bool,
+    labels: Optional[Sequence[int]],
+    path: pathlib.Path,
 ) -> Dict[str, np.ndarray]:
     """Writes the pixels to a file and returns the other fields of `Images`."""
     columns: Dict[str, List[Any]] = {name: [] for name in (*_COLUMNS, "digests")}
@@ -113,6 +114,8 @@ def _decode_to_file(
         for part, shard, batch in _batches(data_dir, kind, split, size):
             records.check_synthetic(shard, part, bool(batch["synthetic"].any()))
             kept = batch["synthetic"] == synthetic
+            if labels is not None:
+                kept &= np.isin(batch[_COLUMNS["labels"]], labels)
             file.write(batch["pixels"][kept].tobytes())
             encoded = batch["image/encoded"][kept]
             columns["digests"] += [hashlib.sha256(one).hexdigest() for one in encoded]
@@ -123,7 +126,13 @@ def _decode_to_file(
 
 
 def read_images(
-    data_dir: str, kind: str, split: str, size: int, cache_dir: str, synthetic: bool = False
+    data_dir: str,
+    kind: str,
+    split: str,
+    size: int,
+    cache_dir: str,
+    synthetic: bool = False,
+    labels: Optional[Sequence[int]] = None,
 ) -> Images:
     """Reads the images of a split, or takes them from the cache.
 
@@ -135,6 +144,7 @@ def read_images(
       size: rows and columns that images are scaled to.
       cache_dir: folder for the decoded images.
       synthetic: whether to take the generated images or the photographs of a split.
+      labels: codes of the conditions to take, sorted; all by default.
 
     Raises:
       ValueError: no such records, corrupt ones, none of the kind that is wanted, or
@@ -142,7 +152,8 @@ def read_images(
     """
     digest = records.read_info(data_dir).digest
     what = "synthetic" if synthetic else "photographs"
-    stem = pathlib.Path(cache_dir) / f"{digest[:16]}_{kind}_{split}_{size}_{what}"
+    of = "" if labels is None else "_of_" + "_".join(map(str, labels))
+    stem = pathlib.Path(cache_dir) / f"{digest[:16]}_{kind}_{split}_{size}_{what}{of}"
     table, pixels = stem.with_suffix(".npz"), stem.with_suffix(".uint8")
     if table.exists():
         try:
@@ -150,10 +161,11 @@ def read_images(
         except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
             logging.warning("%s: damaged (%s); the images are decoded again", table, error)
     with files.replacing(pixels) as temporary:
-        columns = _decode_to_file(data_dir, kind, split, size, synthetic, temporary)
+        columns = _decode_to_file(data_dir, kind, split, size, synthetic, labels, temporary)
         if not len(columns["digests"]):
             what = "synthetic image" if synthetic else "photograph"
-            raise ValueError(f"{data_dir}: no {what} in {kind}/{split}")
+            of = "" if labels is None else " of the wanted conditions"
+            raise ValueError(f"{data_dir}: no {what}{of} in {kind}/{split}")
     file = io.BytesIO()
     np.savez(file, **columns, kept=files.sha256_of(pixels))
     files.write_bytes(table, file.getvalue())
@@ -237,7 +249,8 @@ def _thumbnails(images: Images) -> np.ndarray:
 
 def no_images_like(images: Images) -> Images:
     """Returns an empty set of images of the same size."""
-    return images.select(np.zeros(0, np.int64))
+    fields = [field.name for field in dataclasses.fields(images)]
+    return Images(**{name: getattr(images, name)[:0] for name in fields})
 
 
 def counts_by_condition(images: Images) -> np.ndarray:

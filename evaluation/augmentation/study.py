@@ -27,7 +27,7 @@ from evaluation.augmentation import arms, classifier, images, predictions, selec
 from evaluation.augmentation.arms import Arm, Mixture
 from evaluation.augmentation.configs import paper
 from evaluation.augmentation.images import Images, SyntheticSource
-from preprocessing.data import records, taxonomy
+from preprocessing.data import manifest, records, taxonomy
 from training import precision, run_directory
 
 _STUDY, _WEIGHTS, _TRAINING = "study.json", "classifier.weights.h5", "training.json"
@@ -135,13 +135,13 @@ def read_data(study: Study) -> Data:
     images.check_separate(validation, seen[:1], "validation")
     tests, left_out = {TEST: test}, 0
     if study.extra_test:
-        extra = images.read_images(study.extra_test, view, images.EVERY, size, cache)
-        images.check_other_data(extra, seen, study.extra_test)
-        known = np.isin(extra.labels, train.labels)
-        if not known.any():
-            raise ValueError(f"{study.extra_test}: no condition that {study.data_dir} trains on")
-        tests[EXTRA] = extra if known.all() else extra.select(known)
-        left_out = int((~known).sum())
+        known = np.unique(train.labels).tolist()
+        tests[EXTRA] = images.read_images(
+            study.extra_test, view, images.EVERY, size, cache, labels=known
+        )
+        images.check_other_data(tests[EXTRA], seen, study.extra_test)
+        info = records.read_info(study.extra_test)
+        left_out = sum(info.count(view, split) for split in manifest.SPLITS) - len(tests[EXTRA])
     data = Data(train, validation, tests, images.no_images_like(train), left_out)
     _note_in_workdir(study, describe_study(study, data))
     if study.synthetic is None:
