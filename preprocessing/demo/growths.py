@@ -10,7 +10,6 @@ from preprocessing.demo.canvas import Patch
 from preprocessing.demo.textures import smoothstep
 
 SCALE = (0.66, 0.63, 0.58)
-KERATIN = (0.50, 0.36, 0.18)
 CRUST = (0.16, 0.045, 0.02)
 BLOOD = (0.09, 0.008, 0.008)
 BLACK = (0.012, 0.008, 0.006)
