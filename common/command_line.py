@@ -19,7 +19,7 @@ from typing import Any, Callable, Iterator, List, Mapping, NoReturn, Optional, S
 from absl import app, flags
 from absl import logging as absl_logging
 
-from common import progress
+from common import files, progress
 
 # The libraries take seconds to load; a person at a terminal sees why, until `main` begins.
 _loading = contextlib.ExitStack()
@@ -29,6 +29,8 @@ if multiprocessing.parent_process() is None:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", message=r"(?s).*TensorFlow Addons")
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+# Google's client of its cloud, which Beam imports, about how long Python will be supported.
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 # TensorFlow, about what tf-gan calls; its errors are exceptions.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 # Matplotlib, about a home folder that it cannot write to.
@@ -51,13 +53,27 @@ _PACKAGES = (
 LARGEST_SEED = 2**31 - 1  # of those that people give; images' own are 64 bits
 
 
-def user_path(path: str) -> str:
+def user_path(path: str, remote: bool = False) -> str:
     """Returns a path given on the command line as an absolute path.
+
+    Args:
+      path: as given.
+      remote: whether it may lie in object storage.
+
+    Raises:
+      ValueError: it does and may not, or in a storage of another kind.
 
     Relative paths are relative to where the user stands: `bazel run` starts
     programs inside the runfiles and names the user's folder in
     `BUILD_WORKING_DIRECTORY`.
     """
+    if files.is_remote(path):
+        if not remote:
+            raise ValueError(
+                f"{path}: must be on this machine; docs/how_to/run_on_a_cluster.md says what may "
+                "lie in object storage"
+            )
+        return str(files.at(path))
     folder = os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
     return str(pathlib.Path(folder, os.path.expanduser(path)))
 
@@ -175,8 +191,8 @@ _OUTSIDE = (
 
 def _in_one_line(error: BaseException) -> str:
     """Says what the user can mend; "" of what is a bug."""
-    if isinstance(error, (ValueError, OSError)):
-        return str(error)
+    if isinstance(error, ValueError) or files.is_outside(error):
+        return str(error) or type(error).__name__
     if isinstance(error, MemoryError):
         return f"out of memory{f' ({error})' if str(error) else ''}; ask for less at a time"
     kind = type(error).__name__

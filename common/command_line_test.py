@@ -58,6 +58,15 @@ class UserPathTest(absltest.TestCase):
             self.assertEqual(command_line.user_path("x"), str(pathlib.Path.cwd() / "x"))
             self.assertEqual(command_line.user_path("~/x"), "/home/ada/x")
 
+    def test_object_storage_where_a_program_can_use_it(self):
+        self.assertEqual(command_line.user_path("s3://b/x", remote=True), "s3://b/x")
+        for path, remote, said in (
+            ("s3://b/x", False, "must be on this machine; docs/how_to/run_on_a_cluster.md says"),
+            ("hdfs://h/x", True, "paths are folders of this machine, s3:// or gs://"),
+        ):
+            with self.assertRaisesRegex(ValueError, f"^{path}: {said}"):
+                command_line.user_path(path, remote)
+
 
 class ExcludeTest(absltest.TestCase):
     def test_flags_without_meaning_beside_another(self):

@@ -2,10 +2,16 @@
 
 A part of a job is done when its marker is there and fits (`commit`, `committed`): a
 small JSON, written last, with digests of what the part was made from and of what it
-wrote. No folder is renamed, so the same holds on object storage.
+wrote.
+
+Every path here may be one of this machine or, where `REMOTE` begins it, of object storage
+(`at`). An object appears whole at the end of its upload, as a file does by its renaming.
+Nothing that must be right depends on a listing, which may lag behind: what must be there
+is asked for by its name.
 """
 
 import contextlib
+import errno
 import hashlib
 import importlib.util
 import json
@@ -15,9 +21,169 @@ import re
 import secrets
 import shutil
 import tempfile
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
+
+REMOTE = ("s3://", "gs://")
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+# Whose errors say what is wrong with a connection, a name or a right to read.
+_CLIENTS = ("aiobotocore.", "aiohttp.", "botocore.", "gcsfs.", "google.api_core.", "google.auth.")
+_AT_ONCE = 500  # objects
+
+
+def is_remote(path: PathLike) -> bool:
+    """Tells whether a path is one of object storage, or of what else has a scheme."""
+    return bool(_SCHEME.match(str(path)))
+
+
+def at(path: PathLike) -> pathlib.Path:
+    """Returns a path with pathlib's methods, on this machine or in object storage.
+
+    Of the latter it is a `upath.UPath`, which reads, tells what is there, and removes as
+    a `pathlib.Path` does; writing is `replacing`'s and those below it. Whoever may open
+    the storage, and where it is, is told by AWS's and Google's own variables and files
+    (AWS_PROFILE, AWS_ENDPOINT_URL, GOOGLE_APPLICATION_CREDENTIALS, ...).
+
+    Raises:
+      ValueError: storage of another kind, or no bucket.
+    """
+    if not is_remote(path):
+        return pathlib.Path(path)
+    if not str(path).startswith(REMOTE):
+        raise ValueError(f"{path}: paths are folders of this machine, {' or '.join(REMOTE)}")
+    if not str(path).partition("://")[2].partition("/")[0]:
+        raise ValueError(f"{path}: names no bucket")
+    import upath  # what works on this machine alone does without its packages
+
+    # What others write is seen.
+    return upath.UPath(path, use_listings_cache=False)
+
+
+def is_outside(error: BaseException) -> bool:
+    """Tells whether an error is about a disk or storage: what a user can mend, no bug."""
+    return isinstance(error, OSError) or type(error).__module__.startswith(_CLIENTS)
+
+
+def absolute(path: PathLike) -> str:
+    """Returns a path that does not depend on the working directory."""
+    return str(path) if is_remote(path) else os.path.abspath(path)
+
+
+def make_folder(path: PathLike) -> None:
+    """Makes a folder where there is none; object storage needs none."""
+    if not is_remote(path):
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+
+
+def list_folder(path: PathLike) -> List[pathlib.Path]:
+    """Returns what lies in a folder; nothing where there is none."""
+    try:
+        return list(at(path).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def read_bytes(path: PathLike) -> bytes:
+    """Reads a whole file: of object storage in one request.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    place = at(path)
+    if not is_remote(path):
+        return place.read_bytes()
+    try:
+        return place.fs.cat_file(place.path)  # type: ignore[attr-defined]
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such object", str(path)) from error
+
+
+def read_text(path: PathLike) -> str:
+    """Reads a whole text file in UTF-8, as `read_bytes` does."""
+    return read_bytes(path).decode("utf-8")
+
+
+def stamp_of(path: PathLike) -> List[Any]:
+    """Returns what changes when a file does: its size and time, of an object its version.
+
+    Raises:
+      OSError: there is no such file.
+    """
+    place = at(path)
+    if is_remote(path):
+        return [place.fs.ukey(place.path)]  # type: ignore[attr-defined]
+    status = place.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def create(path: PathLike, content: bytes, mode: int = 0o666) -> None:
+    """Writes a file that nobody else has: of several writers at once one succeeds.
+
+    Args:
+      path: of the file.
+      content: what all but that one never see half of.
+      mode: its permissions, less the umask; object storage has its own.
+
+    Raises:
+      FileExistsError: there is one.
+      ValueError: there is no such bucket.
+    """
+    target = at(path)
+    if is_remote(path):
+        try:
+            target.fs.pipe_file(target.path, content, mode="create")  # type: ignore[attr-defined]
+        except FileNotFoundError as error:
+            raise ValueError(f"{path}: there is no such bucket") from error
+        return
+    make_folder(target.parent)
+    temporary = _temporary(target)
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, target)  # unlike a rename, never replaces another's
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove(path: PathLike) -> None:
+    """Removes a file, or a folder with all that is in it, where there is one."""
+    place = at(path)
+    if is_remote(path):
+        for recursive in (False, True):
+            with contextlib.suppress(FileNotFoundError):
+                place.fs.rm(place.path, recursive=recursive)  # type: ignore[attr-defined]
+    elif place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def move(names: Sequence[str], source: PathLike, target: PathLike) -> None:
+    """Moves files from one folder to another of the same storage, replacing what is there.
+
+    Interrupted, each is at one of the two, or whole at both.
+
+    Args:
+      names: paths relative to the folders.
+      source: the one folder.
+      target: the other.
+    """
+    there, here = at(source), at(target)
+    if not is_remote(source):
+        for name in names:
+            (here / name).parent.mkdir(parents=True, exist_ok=True)
+            (there / name).replace(here / name)
+        return
+    storage = there.fs  # type: ignore[attr-defined]
+    for begin in range(0, len(names), _AT_ONCE):
+        some = names[begin : begin + _AT_ONCE]
+        sources = [(there / name).path for name in some]  # type: ignore[attr-defined]
+        targets = [(here / name).path for name in some]  # type: ignore[attr-defined]
+        storage.copy(sources, targets, on_error="raise")
+        storage.rm(sources)
 
 
 def check_output(path: PathLike, overwrite: bool, flag: str = "--output", suffix: str = "") -> None:
@@ -46,6 +212,10 @@ def check_output(path: PathLike, overwrite: bool, flag: str = "--output", suffix
         raise ValueError(f"{target}: cannot be written; {folder} is not a writable folder")
 
 
+def _temporary(target: pathlib.Path) -> pathlib.Path:
+    return target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
 @contextlib.contextmanager
 def replacing(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`, which takes its place at the end.
@@ -57,10 +227,18 @@ def replacing(path: PathLike) -> Iterator[pathlib.Path]:
 
       with files.replacing("figure.png") as temporary:
           figure.savefig(temporary, format="png")
+
+    Of an object, not of a folder of objects, the temporary one is on this machine.
     """
+    if is_remote(path):
+        with tempfile.TemporaryDirectory(prefix="dermgan_") as folder:
+            yield (temporary := pathlib.Path(folder, "object.tmp"))
+            place = at(path)
+            place.fs.put_file(str(temporary), place.path)  # type: ignore[attr-defined]
+        return
     target = pathlib.Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(target)
     try:
         yield temporary
         if not target.is_dir():
@@ -105,8 +283,10 @@ def remove_leftovers(folder: PathLike, spare: str, of: str = "") -> List[str]:
       The paths removed.
     """
     removed: List[str] = []
-    for at, folders, names in os.walk(folder):
-        if at != os.fspath(folder) and (spare in names or of):
+    if is_remote(folder):
+        return removed  # an object that is not whole is not there
+    for place, folders, names in os.walk(folder):
+        if place != os.fspath(folder) and (spare in names or of):
             folders.clear()
             continue
         for name in [*folders, *names]:
@@ -114,7 +294,7 @@ def remove_leftovers(folder: PathLike, spare: str, of: str = "") -> List[str]:
             own = name.startswith((f"{of}.", f"{of}_")) if of else True
             if not left or not own or not _is_gone(int(left[1])):
                 continue
-            path = pathlib.Path(at, name)
+            path = pathlib.Path(place, name)
             if path.is_dir():
                 folders.remove(name)
                 shutil.rmtree(path, ignore_errors=True)
@@ -126,6 +306,10 @@ def remove_leftovers(folder: PathLike, spare: str, of: str = "") -> List[str]:
 
 def write_bytes(path: PathLike, content: bytes) -> None:
     """Writes a file, and its folder where there is none; see `replacing`."""
+    if is_remote(path):
+        place = at(path)
+        place.fs.pipe_file(place.path, content)  # type: ignore[attr-defined]
+        return
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
@@ -151,7 +335,7 @@ def user_cache_dir(name: str) -> str:
 def sha256_of(path: PathLike) -> str:
     """Returns the digest of a file's content, as hex."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with at(path).open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -203,7 +387,7 @@ def commit(
 
 def output_of(path: PathLike) -> Dict[str, Any]:
     """Returns what `commit` notes of a file: `bytes` and `sha256`."""
-    return {"bytes": os.path.getsize(path), "sha256": sha256_of(path)}
+    return {"bytes": at(path).stat().st_size, "sha256": sha256_of(path)}
 
 
 def committed(
@@ -216,13 +400,15 @@ def committed(
       made_from: what the part would be made from today; None where that does not matter.
       read: whether the outputs are read and compared by digest; else their sizes only.
     """
-    marker = pathlib.Path(marker)
+    marker = at(marker)
     try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
+        found = json.loads(read_text(marker))
         if made_from is not None and found["made_from"] != dict(made_from):
             return None
         for name, output in found["outputs"].items():
             path = marker.parent / name
+            if is_remote(path):
+                path = path.resolve()  # keys know no ".."
             if path.stat().st_size != output["bytes"]:
                 return None
             if read and sha256_of(path) != output["sha256"]:

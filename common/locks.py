@@ -1,4 +1,4 @@
-"""One writer at a time in a folder, by a lease file that works on shared file systems.
+"""One writer at a time in a folder, by a lease file: on shared file systems, in object storage.
 
 The lease is created exclusively, says who writes (host, process, program) and is written
 again every few seconds. Whoever finds one takes over where its writer has ended: its
@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from typing import Any, Dict, Iterator, Optional
 
 from absl import logging
@@ -23,6 +24,7 @@ from common import files
 FILE_NAME = ".lock"
 HEARTBEAT = 20.0  # seconds
 STALE_AFTER = 300.0  # seconds
+_SETTLES = 1.0  # seconds, longer than from reading a lease to removing it
 
 
 def _identity(process: int) -> Optional[str]:
@@ -62,10 +64,23 @@ def _read(path: pathlib.Path) -> Dict[str, Any]:
       FileNotFoundError: there is none.
     """
     try:
-        lease = json.loads(path.read_text(encoding="utf-8"))
+        lease = json.loads(files.read_text(path))
         return lease if isinstance(lease, dict) else {}
     except ValueError:
         return {}
+
+
+def _now(folder: pathlib.Path) -> float:
+    """The time by the clock of what the folder is on: those of two hosts may differ."""
+    if not files.is_remote(folder):
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            return os.fstat(probe.fileno()).st_mtime
+    place = folder / f"{FILE_NAME}.{secrets.token_hex(4)}"
+    files.write_bytes(place, b"")
+    try:
+        return place.stat().st_mtime
+    finally:
+        place.unlink()
 
 
 def _end(path: pathlib.Path, lease: Dict[str, Any]) -> Optional[str]:
@@ -75,9 +90,7 @@ def _end(path: pathlib.Path, lease: Dict[str, Any]) -> Optional[str]:
     if isinstance(process, int) and {name: lease.get(name) for name in here} == here:
         same = _identity(process) == lease.get("identity")
         return None if same else "which has ended"
-    with tempfile.TemporaryFile(dir=path.parent) as probe:
-        # Both times by the clock of the file system: those of two hosts may differ.
-        silence = os.fstat(probe.fileno()).st_mtime - path.stat().st_mtime
+    silence = _now(path.parent) - path.stat().st_mtime
     if silence < STALE_AFTER:
         return None
     return f"which has shown no sign of life for {silence / 60:.0f} minutes"
@@ -94,33 +107,53 @@ def _create(path: pathlib.Path, lease: Dict[str, Any]) -> None:
     Raises:
       ValueError: somebody else is at work.
     """
+    removed = False
     while True:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "x", encoding="utf-8") as file:
-                json.dump(lease, file)
-            return
+            files.make_folder(path.parent)
+            files.create(path, json.dumps(lease).encode("utf-8"))
+            if not removed:
+                return
+            time.sleep(_SETTLES)  # another may have found the same old lease, and remove ours
         except (FileExistsError, FileNotFoundError):  # held, or its empty folder just removed
             pass
         try:
             found = _read(path)
+            if found.get("token") == lease["token"]:
+                return
             end = _end(path, found)
             if end is None:
                 raise ValueError(
                     f"{path.parent}: another run is at work there: {_writer(found)}; wait for "
                     "it, or stop it"
                 )
-            # Aside first: somebody else may have taken over since, whose lease this is then.
-            aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-            path.rename(aside)
-            if _read(aside).get("token") == found.get("token"):
+            if _remove(path, found):
+                removed = files.is_remote(path)
                 logging.warning("%s: taking over from %s, %s", path.parent, _writer(found), end)
-            else:
-                with contextlib.suppress(FileExistsError):
-                    os.link(aside, path)
-            aside.unlink()
         except FileNotFoundError:
             pass  # given back in between
+
+
+def _remove(path: pathlib.Path, found: Dict[str, Any]) -> bool:
+    """Removes a lease whose writer has ended; tells whether it was still there.
+
+    Raises:
+      FileNotFoundError: there is none any longer.
+    """
+    if files.is_remote(path):
+        same = _read(path).get("token") == found.get("token")
+        if same:
+            path.unlink()
+        return same
+    # Aside first: somebody else may have taken over since, whose lease this is then.
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    path.rename(aside)
+    same = _read(aside).get("token") == found.get("token")
+    if not same:
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, path)
+    aside.unlink()
+    return same
 
 
 class Lease:
@@ -137,7 +170,7 @@ class Lease:
         }
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
-        self._made_folder = not path.parent.exists()
+        self._made_folder = not files.is_remote(path) and not path.parent.exists()
         _create(path, self._lease)
         self._thread.start()
 
@@ -153,7 +186,9 @@ class Lease:
                 if not self._held():
                     return
                 files.write_json(self._path, self._lease)
-            except OSError as error:  # a full disk: the time of the file stays as it is
+            except Exception as error:  # a full disk: the time of the file stays as it is
+                if not files.is_outside(error):
+                    raise
                 logging.warning("%s: %s", self._path, error)
 
     def check(self) -> None:
@@ -197,7 +232,7 @@ def only_writer(
       ValueError: another process, or another part of this one, is at work there.
     """
     own = program or pathlib.Path(sys.argv[0]).stem or "python"
-    lease = Lease(pathlib.Path(folder) / (f".{of}.lock" if of else FILE_NAME), own)
+    lease = Lease(files.at(folder) / (f".{of}.lock" if of else FILE_NAME), own)
     try:
         for path in files.remove_leftovers(folder, spare=FILE_NAME, of=of):
             logging.warning("%s: removed, left half written by a run that was killed", path)

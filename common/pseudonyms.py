@@ -5,6 +5,7 @@ of, and of no use to whoever does not have the key. The key lies beside the reco
 for its owner's eyes only.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -57,7 +58,7 @@ class Pseudonyms:
 
 def _read(path: pathlib.Path) -> Pseudonyms:
     try:
-        return Pseudonyms(bytes.fromhex(path.read_text(encoding="ascii")))
+        return Pseudonyms(bytes.fromhex(files.read_bytes(path).decode("ascii")))
     except ValueError as error:
         raise ValueError(
             f"{path}: not a key of pseudonyms ({error}); without it, names given earlier cannot "
@@ -77,20 +78,9 @@ def load_or_create(data_dir: PathLike) -> Pseudonyms:
       ValueError: the key is damaged.
       OSError: it can be neither read nor made.
     """
-    path = pathlib.Path(data_dir, FILE_NAME)
+    path = files.at(data_dir) / FILE_NAME
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         files.remove_leftovers(path.parent, spare="", of=FILE_NAME)
-        temporary = path.with_name(f"{FILE_NAME}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(descriptor, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(_KEY_BYTES) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(temporary, path)  # unlike a rename, never replaces another's key
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
+        with contextlib.suppress(FileExistsError):
+            files.create(path, f"{secrets.token_hex(_KEY_BYTES)}\n".encode("ascii"), mode=0o600)
     return _read(path)

@@ -162,12 +162,16 @@ def _print_summary(info: records.DatasetInfo, output_dir: str) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Makes the data set; `argv` holds the flags for Beam."""
-    output_dir = command_line.user_path(_OUTPUT_DIR.value)
+    output_dir, *paths = (
+        command_line.user_path(path, remote=True)
+        for path in (_OUTPUT_DIR.value, *_CASES.value, *_IMAGE_DIR.value)
+    )
+    number = len(_CASES.value)
     info = pipeline.preprocess(
-        list(map(command_line.user_path, _CASES.value)),
+        paths[:number],
         output_dir,
         _settings(),
-        image_dir=list(map(command_line.user_path, _IMAGE_DIR.value)),
+        image_dir=paths[number:],
         overwrite=_OVERWRITE.value,
         beam_args=argv[1:],
     )

@@ -266,6 +266,8 @@ def _parse_synthetic(text: str) -> bool:
 def _check_path(image: str, folder: pathlib.Path) -> None:
     if not image:
         raise ValueError("image: the path is empty")
+    if files.is_remote(folder) and (image.startswith("/") or files.is_remote(image)):
+        raise ValueError(f"image: {image!r} leaves the folder {folder}")
     root = folder.resolve()
     try:
         inside = root in (root / image).resolve().parents
@@ -357,7 +359,7 @@ class _Row(NamedTuple):
 
 def _rows(path: pathlib.Path, delimiter: str = ",", strict: bool = True) -> Iterator[_Row]:
     """Yields the rows, the header included; bytes that are not UTF-8 become surrogates."""
-    with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=strict)
         while True:
             line = reader.line_num + 1
@@ -431,11 +433,11 @@ def read_cases(
     Raises:
       ValueError: the file is not a manifest, or has no usable row.
     """
-    source = pathlib.Path(path)
+    source = files.at(path)
     if not source.is_file():
         raise ValueError(f"{path}: no such file")
     taxonomy.adopt_beside(source)
-    folder = pathlib.Path(image_dir) if image_dir else source.parent
+    folder = files.at(image_dir) if image_dir else source.parent
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
     if (separator := delimiter_of(source)) != ",":
@@ -468,6 +470,16 @@ def read_cases(
     return photographs, rejections
 
 
+def _folder_of(folders: Sequence[str]) -> str:
+    """Returns the folder that holds several; of object storage all are in one bucket."""
+    parts = [folder.rpartition("://") for folder in folders]
+    schemes = {scheme for scheme, _, _ in parts}
+    together = "" if len(schemes) > 1 else os.path.commonpath([place for _, _, place in parts])
+    if not together:
+        raise ValueError(f"{', '.join(folders)}: folders of several manifests are in one bucket")
+    return "".join((*parts[0][:2], together))
+
+
 def read_several(
     paths: Sequence[str], image_dirs: Sequence[str] = ()
 ) -> Tuple[List[Photograph], List[Rejection], str]:
@@ -493,10 +505,10 @@ def read_several(
             f"--image_dir: {len(image_dirs)} folders for {len(paths)} manifests of --cases"
         )
     folders = [
-        os.path.abspath(folder)
-        for folder in (image_dirs or [os.path.dirname(os.path.abspath(path)) for path in paths])
+        files.absolute(folder)
+        for folder in (image_dirs or [os.path.dirname(files.absolute(path)) for path in paths])
     ]
-    together = os.path.commonpath(folders)
+    together = _folder_of(folders)
     earlier = _Earlier()
     photographs: List[Photograph] = []
     rejections: List[Rejection] = []

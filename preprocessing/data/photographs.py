@@ -5,10 +5,12 @@ import os
 import re
 import threading
 import warnings
-from typing import Callable, NamedTuple, Tuple
+from typing import IO, Callable, NamedTuple, Tuple, Union
 
 import numpy as np
 from PIL import ExifTags, Image
+
+from common import files
 
 DEFAULT_MAX_PIXELS = 100_000_000
 MIN_SIDE = 16
@@ -36,12 +38,12 @@ warnings.filterwarnings(
 )
 
 
-def _open(path: str) -> Image.Image:
+def _open(file: Union[str, IO[bytes]]) -> Image.Image:
     """Opens a file without Pillow's fixed pixel limit; ours names the file."""
     with _LIMIT_LOCK:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=_FORMATS)
+            return Image.open(file, formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
@@ -104,6 +106,26 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def _file_of(path: str) -> Union[str, IO[bytes]]:
+    """Returns what is opened: of an object its bytes, since decoders go to and fro in a file.
+
+    Raises:
+      ValueError: there is no such file, or it may not be read.
+      OSError: a storage that does not answer; other errors of its client.
+    """
+    if files.is_remote(path):
+        try:
+            return io.BytesIO(files.read_bytes(path))
+        except (FileNotFoundError, PermissionError) as error:
+            missing = isinstance(error, FileNotFoundError)
+            raise ValueError(f"{path}: {'no such file' if missing else 'no permission'}") from error
+    if not os.path.isfile(path):
+        # To open a pipe would wait for ever.
+        what = "is not a regular file" if os.path.exists(path) else "no such file"
+        raise ValueError(f"{path}: {what}")
+    return path
+
+
 class Decoded(NamedTuple):
     """A photograph, possibly of reduced size.
 
@@ -161,13 +183,11 @@ def decode_photograph(
     Raises:
       ValueError: one line with the file and the reason: missing, not an image,
         truncated, too large, or too small.
+      OSError: object storage that does not answer; other errors of its client.
     """
-    if not os.path.isfile(path):
-        # To open a pipe would wait for ever.
-        what = "is not a regular file" if os.path.exists(path) else "no such file"
-        raise ValueError(f"{path}: {what}")
+    file = _file_of(path)
     try:
-        with _open(path) as source:
+        with _open(file) as source:
             width, height = source.size
             if width * height > max_pixels:
                 raise _RefusalError(

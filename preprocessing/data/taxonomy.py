@@ -19,6 +19,8 @@ import re
 import unicodedata
 from typing import Dict, Iterable, Iterator, List, Mapping, Tuple, Union
 
+from common import files
+
 FILE_NAME = "taxonomy.csv"
 MOST_CONDITIONS = 36  # that a semantic map can tell apart
 
@@ -213,7 +215,7 @@ def read(path: Union[str, pathlib.Path]) -> Taxonomy:
       ValueError: no such file, other columns, or a bad row.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with files.at(path).open(newline="", encoding="utf-8-sig") as file:
             rows = [(row, cells) for row, cells in enumerate(csv.reader(file), 1) if any(cells)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: cannot be read ({error})") from error
@@ -241,7 +243,10 @@ def read(path: Union[str, pathlib.Path]) -> Taxonomy:
 
 def write(path: Union[str, pathlib.Path], taxonomy: Taxonomy) -> None:
     """Writes a file that `read` reads back."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with (
+        files.replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         for name in taxonomy.conditions:
@@ -251,7 +256,7 @@ def write(path: Union[str, pathlib.Path], taxonomy: Taxonomy) -> None:
 
 def adopt_beside(path: Union[str, pathlib.Path]) -> None:
     """Adopts the `taxonomy.csv` that lies beside a file, or the default."""
-    beside = pathlib.Path(path).parent / FILE_NAME
+    beside = files.at(path).parent / FILE_NAME
     if beside.is_file():
         adopt(read(beside), str(beside))
     else:

@@ -21,8 +21,9 @@ _PROCESSES_FROM = 1500  # photographs, or what else takes about 10 ms
 # current folder on the path, where a file of the user's might shadow a package. Ctrl-C,
 # which a terminal sends to all processes, ends it without a word.
 _WORKER = """
-import logging, os, signal, sys
+import logging, os, signal, sys, warnings
 signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\\.")
 sys.path.pop(0)
 handler = logging.StreamHandler()
 handler.setLevel(logging.ERROR)

@@ -32,7 +32,7 @@ _PARTICULAR = re.compile(r"'[^']*'|\S*/\S*|[\d.]+")
 
 def main_reason(folder: pathlib.Path) -> str:
     """Returns the commonest reason of `rejected.csv`, an example, and what helps."""
-    with open(folder / _REJECTED, newline="", encoding="utf-8") as file:
+    with (folder / _REJECTED).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     kinds = collections.Counter(_PARTICULAR.sub("", row["reason"]) for row in rows)
     (kind, count), *_ = kinds.most_common(1)
@@ -63,7 +63,7 @@ def write_dataset_files(
     Returns:
       What `dataset.json` says.
     """
-    folder = pathlib.Path(job.folder)
+    folder = files.at(job.folder)
     counts: Dict[str, Any] = {kind: {} for kind in shards.KINDS}
     digest = hashlib.sha256()
     sheet = contact_sheet.ContactSheet()

@@ -8,7 +8,7 @@ files. A job that was interrupted takes up the shards whose markers and files fi
 
 A folder has one writer at a time: who runs a job holds its lease (`common.locks`).
 Paths must mean the same to every worker: with a remote runner they lie on a shared file
-system. In the folder of a job:
+system or in object storage. In the folder of a job:
 
   KIND/NAME             files of a shard
   .job/plans/NAME.json  what to do
@@ -125,10 +125,10 @@ class ShardJob:
     program: Callable[[], str]
 
     def __post_init__(self) -> None:
-        assert os.path.isabs(self.folder), self.folder
+        assert os.path.isabs(self.folder) or files.is_remote(self.folder), self.folder
 
     def _path(self, kind: str, name: str) -> pathlib.Path:
-        return pathlib.Path(self.folder, _OWN, kind, name)
+        return files.at(self.folder) / _OWN / kind / name
 
     def plan_path(self, name: str) -> pathlib.Path:
         """Returns where the plan of a shard lies."""
@@ -143,7 +143,8 @@ class ShardJob:
 
     def markers(self) -> List[pathlib.Path]:
         """Returns the markers that are there."""
-        return list(self._path("done", "").glob("*.json"))
+        found = files.list_folder(self._path("done", ""))
+        return [path for path in found if path.suffix == ".json"]
 
     def made_from(self, plan: Dict[str, Any]) -> Dict[str, str]:
         """Returns the digests of what a shard is made from, as its marker has them."""
@@ -157,7 +158,7 @@ class ShardJob:
           ValueError: it cannot be written as planned.
         """
         path = self.plan_path(name)
-        text = path.read_text(encoding="utf-8")
+        text = files.read_text(path)
         planned = json.loads(text)
         if planned["program"] != self.program():
             raise ValueError("the program of this worker is another version than the driver's")
@@ -166,9 +167,9 @@ class ShardJob:
             return
         # What an earlier run says of the shard may not be true any longer.
         self.marker(name).unlink(missing_ok=True)
-        with Outputs(pathlib.Path(self.folder), name) as outputs:
+        with Outputs(files.at(self.folder), name) as outputs:
             content = self.write(planned["plan"], outputs)
-            if path.read_text(encoding="utf-8") != text:
+            if files.read_text(path) != text:
                 # This worker has outlived its run, and another one is at work in the folder.
                 raise ValueError("the plan was changed while the shard was made")
         noted = {_TO_FOLDER + path: output for path, output in outputs.all().items()}
@@ -177,13 +178,16 @@ class ShardJob:
 
     def note_failure(self, name: str, error: Exception) -> None:
         """Notes why a shard was not written, as far as the disk takes it."""
-        with contextlib.suppress(OSError):
-            self._failure(name).write_text(str(error), encoding="utf-8")
+        try:
+            files.write_text(self._failure(name), str(error))
+        except Exception as another:
+            if not files.is_outside(another):
+                raise
 
     def error_of(self, name: str) -> ValueError:
         """Returns the error that ends a run without this shard."""
         try:
-            reason = self._failure(name).read_text(encoding="utf-8")
+            reason = files.read_text(self._failure(name))
         except OSError:
             reason = ""
         return ValueError(
@@ -201,10 +205,10 @@ class ShardJob:
           The sizes of the shards, by name.
         """
         for kind in ("plans", "done"):
-            self._path(kind, "").mkdir(parents=True, exist_ok=True)
+            files.make_folder(self._path(kind, ""))
         found = {path.stem for path in self.markers()}
         sizes: Dict[str, int] = {}
-        keep = set()
+        keep = set()  # paths as text
         kept = 0
         for shard in shards:
             sizes[shard.name] = shard.size
@@ -213,15 +217,15 @@ class ShardJob:
                 done = files.committed(marker, self.made_from(shard.plan), read=False)
                 if done:
                     kept += 1
-                    keep.add(marker)
+                    keep.add(str(marker))
                     keep.update(
-                        pathlib.Path(self.folder, path.removeprefix(_TO_FOLDER))
+                        str(files.at(self.folder) / path.removeprefix(_TO_FOLDER))
                         for path in done["outputs"]
                     )
             planned = json.dumps({"plan": shard.plan, "program": self.program()})
             path = self.plan_path(shard.name)
-            path.write_text(planned, encoding="utf-8")
-            keep.add(path)
+            files.write_text(path, planned)
+            keep.add(str(path))
         if found:
             logging.warning("taking up %d of %d shards from an interrupted run", kept, len(sizes))
         if len(found) > kept:
@@ -231,8 +235,8 @@ class ShardJob:
                 len(found) - kept,
             )
         for kind in (f"{_OWN}/done", f"{_OWN}/plans", *self.kinds):  # markers first
-            for path in pathlib.Path(self.folder, kind).glob("*"):
-                if path not in keep:
+            for path in files.list_folder(files.at(self.folder) / kind):
+                if str(path) not in keep:
                     path.unlink()
         return sizes
 
@@ -288,7 +292,7 @@ class ShardJob:
     def results(self, names: Iterable[str]) -> Iterator[Content]:
         """Yields what the markers say, `outputs` by path relative to the folder."""
         for name in names:
-            content = json.loads(self.marker(name).read_text(encoding="utf-8"))
+            content = json.loads(files.read_text(self.marker(name)))
             content["outputs"] = {
                 path.removeprefix(_TO_FOLDER): output for path, output in content["outputs"].items()
             }
@@ -304,7 +308,9 @@ class _Write(beam.DoFn):
     def process(self, name: str) -> None:
         try:
             self._job.write_shard(name)
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            if not isinstance(error, ValueError) and not files.is_outside(error):
+                raise
             self._job.note_failure(name, error)
             # What an earlier run says of the shard may not be true any longer.
             self._job.marker(name).unlink(missing_ok=True)

@@ -133,6 +133,7 @@ class JobTest(absltest.TestCase):
         self.assertEqual(self._anew(), ["crops/s1.tfrecord"])
 
     def test_a_disk_that_takes_no_note(self):
+        self.folder.write_text("no folder")
         self.job.note_failure("s1.tfrecord", OSError("full"))
         self.assertIn("s1.tfrecord: could not be written", str(self.job.error_of("s1.tfrecord")))
 

@@ -3,24 +3,24 @@
   rows | thumbnails -> near-duplicates -> splits | records -> counts, reports
 
 Each pass is a job of `jobs`, a Beam pipeline of its own. Everything is made in
-OUTPUT/.unfinished and moved into place at the end. A run that was interrupted takes up
-what it has finished there, as long as manifest rows, photographs, settings and program
-are the same and the records are intact.
+OUTPUT/.unfinished and moved into place at the end, file by file, `dataset.json` last. A run
+that was interrupted takes up what it has finished there, as long as manifest rows,
+photographs, settings and program are the same and the records are intact.
 """
 
 import pathlib
-import shutil
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from common import locks, pseudonyms
+from common import files, locks, pseudonyms
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
 from preprocessing.sharding import beam_runner, dataset_files, plans, shards
 from preprocessing.sharding.plans import Settings
 
 UNFINISHED = ".unfinished"
+_MOVING = "moving.json"  # in there as long as files are being moved
 _DUPLICATES = "duplicates.csv"
 _OUTPUTS = (
     "crops",
@@ -37,9 +37,13 @@ _OUTPUTS = (
 def _moved(output: pathlib.Path) -> List[str]:
     """What a `_publish` that was interrupted has moved: `dataset.json` would come last."""
     work = output / UNFINISHED
-    if not (work / "dataset.json").exists():
+    if not (work / _MOVING).exists() or not (work / "dataset.json").exists():
         return []
-    return [name for name in _OUTPUTS if (output / name).exists() and not (work / name).exists()]
+    in_folders = [
+        f"{kind}/{path.name}" for kind in shards.KINDS for path in files.list_folder(output / kind)
+    ]
+    others = [name for name in _OUTPUTS if name not in shards.KINDS]
+    return in_folders + [name for name in others if (output / name).exists()]
 
 
 def check_output(output_dir: str, overwrite: bool) -> pathlib.Path:
@@ -48,30 +52,35 @@ def check_output(output_dir: str, overwrite: bool) -> pathlib.Path:
     Raises:
       ValueError: it holds a data set and `overwrite` is off, or it is a file.
     """
-    folder = pathlib.Path(output_dir).absolute()
+    folder = files.at(files.absolute(output_dir))
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; --output_dir must be a folder")
     moved = _moved(folder)
-    found = [name for name in _OUTPUTS if (folder / name).exists() and name not in moved]
-    if found and not overwrite:
+    found = [name for name in _OUTPUTS if (folder / name).exists()]
+    if found and not moved and not overwrite:
         raise ValueError(
             f"{folder}: already holds {found[-1]}; choose another --output_dir or pass --overwrite"
         )
     return folder
 
 
-def _publish(work: pathlib.Path, output: pathlib.Path) -> None:
-    """Moves the finished files into place, `dataset.json` last."""
+def _publish(work: pathlib.Path, output: pathlib.Path, records_of: Sequence[str]) -> None:
+    """Moves the finished files into place, `dataset.json` last.
+
+    Args:
+      work: where they are.
+      output: where they belong.
+      records_of: the record files, relative to `work`.
+    """
     for name in reversed(_OUTPUTS):
-        old = output / name
-        if old.is_dir():
-            shutil.rmtree(old)
-        elif old.exists():
-            old.unlink()
-    for name in _OUTPUTS:
-        if (work / name).exists():  # No report on duplicates that were not looked for, say.
-            (work / name).replace(output / name)
-    shutil.rmtree(work)
+        files.remove(output / name)
+    files.write_json(work / _MOVING, {})
+    others = [name for name in _OUTPUTS if name not in shards.KINDS]
+    # No report on duplicates that were not looked for, say.
+    there = [name for name in others if (work / name).exists()]
+    for names in (records_of, there[:-1], there[-1:]):
+        files.move(names, work, output)
+    files.remove(work)
 
 
 def _decide_splits(
@@ -154,9 +163,9 @@ def preprocess(
     rows, rejections, folder = manifest.read_several(cases, image_dirs)
     with locks.only_writer(output) as lease:
         work = output / UNFINISHED
-        work.mkdir(exist_ok=True)
-        for name in _moved(output):
-            (output / name).replace(work / name)
+        files.make_folder(work)
+        files.move(_moved(output), output, work)
+        (work / _MOVING).unlink(missing_ok=True)
         decision, notes = _decide_splits(rows, folder, settings, work, beam_args)
         notes["photographs"] = len(rows)
         notes["synthetic"] = sum(row.synthetic for row in rows)
@@ -176,6 +185,6 @@ def preprocess(
             why = dataset_files.main_reason(work)
             raise ValueError(f"{', '.join(cases)}: no usable crop; {why}")
         lease.check()
-        _publish(work, output)
+        _publish(work, output, [path for done in job.results(names) for path in done["outputs"]])
         pseudonyms.load_or_create(output)
     return info

@@ -203,6 +203,7 @@ class PreprocessTest(absltest.TestCase):
         work.mkdir()
         for name in ("contact_sheet.png", "dataset.json"):
             (output / name).rename(work / name)
+        (work / "moving.json").write_text("{}")
         pipeline.preprocess(self.manifest, str(output), _SETTINGS)
         self.assertEqual(_digests(output), before)
 

@@ -99,14 +99,13 @@ class Plan:
 def origin(plan: Mapping[str, Any]) -> Dict[str, str]:
     """Returns the digests of a plan's input and settings, for `jobs.ShardJob`.
 
-    Files count by size and time of change: a finished shard is only used again while
-    they are the same.
+    Files count by size and time of change, objects by their version: a finished shard is
+    only used again while they are the same.
     """
     stamps = []
     for row in plan["photographs"]:
         try:
-            status = os.stat(os.path.join(plan["image_dir"], row["image"]))
-            stamps.append([status.st_size, status.st_mtime_ns])
+            stamps.append(files.stamp_of(os.path.join(plan["image_dir"], row["image"])))
         except OSError:
             stamps.append([])
     rows = {name: value for name, value in plan.items() if name != "settings"}
