@@ -26,7 +26,7 @@ from synthesis.wanted import Request
 
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
-_OUTPUT_DIR = run_flags.define_output_dir("Folder for the images.")
+_OUTPUT_DIR = run_flags.define_output_dir("Folder for the images.", remote=True)
 flags.DEFINE_integer(
     "num_images", None, "How many; with --requests it is in there.", 1, wanted.MOST_IMAGES
 )

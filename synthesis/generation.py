@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -231,11 +230,14 @@ def _check_output(job: Job, shards: Sequence[jobs.Shard], overwrite: bool) -> No
     Raises:
       ValueError: the folder holds something else; `overwrite` removes another job only.
     """
-    folder = pathlib.Path(job.output_dir)
+    folder = files.at(job.output_dir)
     digest = files.digest_of([painting.origin(shard.plan) for shard in shards])
-    if any(path.name != locks.FILE_NAME for path in folder.iterdir()):
+    # The job is asked for by its name: a listing may lag.
+    if (folder / JOB).exists() or any(
+        path.name != locks.FILE_NAME for path in files.list_folder(folder)
+    ):
         try:
-            stored = json.loads((folder / JOB).read_text(encoding="utf-8"))["digest"]
+            stored = json.loads(files.read_text(folder / JOB))["digest"]
         except (OSError, ValueError, KeyError, TypeError):
             raise ValueError(f"{folder}: is not empty; choose another --output_dir") from None
         if stored != digest and not overwrite:
@@ -245,10 +247,7 @@ def _check_output(job: Job, shards: Sequence[jobs.Shard], overwrite: bool) -> No
             )
         if stored != digest:
             for name in _OF_A_JOB:
-                if (folder / name).is_dir():
-                    shutil.rmtree(folder / name)
-                else:
-                    (folder / name).unlink(missing_ok=True)
+                files.remove(folder / name)
     files.write_json(folder / JOB, {"digest": digest, "images": job.count})
 
 
@@ -276,7 +275,7 @@ def generate(
     if not job.layouts:
         raise ValueError("nothing to generate")
     beam_runner.parse_options(beam_args)
-    folder = pathlib.Path(job.output_dir)
+    folder = files.at(job.output_dir)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; --output_dir must be a folder")
     shards = [
@@ -407,7 +406,7 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
 
 def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
     """Returns the closing lines of a job."""
-    png = pathlib.Path(output_dir, painting.IMAGES).is_dir()
+    png = (files.at(output_dir) / painting.IMAGES).is_dir()
     lines = [
         "",
         f"{description['images']:,} images of {description['maps']:,} maps in {output_dir}:",

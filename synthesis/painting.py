@@ -145,7 +145,7 @@ def origin(plan: Mapping[str, Any]) -> Dict[str, str]:
 def shard_job(folder: str, png: bool) -> ShardJob:
     """Returns the job that paints shards into a folder."""
     kinds = ("crops", IMAGES) if png else ("crops",)
-    return ShardJob(os.path.abspath(folder), kinds, write_shard, origin, program)
+    return ShardJob(files.absolute(folder), kinds, write_shard, origin, program)
 
 
 @functools.lru_cache(maxsize=1)

@@ -51,10 +51,15 @@ def define_data_dir() -> Callable[[Optional[TrainedGenerator]], str]:
     return data_dir
 
 
-def define_output_dir(what: str) -> Callable[[], str]:
-    """Defines --output_dir, which is needed; returns what tells it. `what` it is the help."""
+def define_output_dir(what: str, remote: bool = False) -> Callable[[], str]:
+    """Defines --output_dir, which is needed; returns what tells it.
+
+    Args:
+      what: it is; the help.
+      remote: whether it may lie in object storage.
+    """
     flag = flags.DEFINE_string("output_dir", None, what, required=True)
-    return lambda: command_line.user_path(flag.value)
+    return lambda: command_line.user_path(flag.value, remote)
 
 
 def define_evaluation_dir() -> Callable[[str], str]:

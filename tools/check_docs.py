@@ -30,7 +30,15 @@ _FOREIGN = {
     *("abbrev", "dask_client_address", "dask_partition_size", "direct_num_workers", "expunge"),
     *("environment_config", "environment_type", "flink_master", "job_endpoint", "max_num_workers"),
     *("parallelism", "project", "region", "runner", "sdk_container_image", "sdk_location"),
-    *("temp_location", "worker_pool", "port", "service_port", "nworkers", "nthreads"),
+    *(
+        "spark_master_url",
+        "temp_location",
+        "worker_pool",
+        "port",
+        "service_port",
+        "nworkers",
+        "nthreads",
+    ),
     *("check", "help", "logdir", "no", "require", "wheel"),
 }
 

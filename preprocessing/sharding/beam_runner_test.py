@@ -24,13 +24,18 @@ class ParseOptionsTest(parameterized.TestCase):
             "--environment_type=EXTERNAL --environment_config=localhost:50000",
         ),
         (
+            "spark",
+            "--runner=SparkRunner --spark_master_url=spark://spark:7077 "
+            "--environment_type=EXTERNAL --environment_config=localhost:50000",
+        ),
+        (
             "dataflow",
             "--runner=DataflowRunner --project=P --region=R --temp_location=gs://B/tmp "
             "--sdk_container_image=R-docker.pkg.dev/P/dermgan --sdk_location=container "
             "--max_num_workers=64",
         ),
     )
-    def test_the_options_of_docs_scaling(self, args):
+    def test_the_options_of_docs_run_on_a_cluster(self, args):
         options = beam_runner.parse_options(args.split())
         self.assertEqual(f"--runner={options.get_all_options()['runner']}", args.split()[0])
 
