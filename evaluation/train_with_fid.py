@@ -66,8 +66,10 @@ def main(_: Sequence[str]) -> None:
         return made
 
     train.train(make_callbacks)
-    # Of a run that was complete, and stopped before its last checkpoint was measured.
-    made[0].measure_missing()
+    # Of a run that was complete, and stopped before its last checkpoint was measured. Of
+    # several workers one measures.
+    for callback in made:
+        callback.measure_missing()
 
 
 if __name__ == "__main__":

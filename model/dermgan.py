@@ -102,6 +102,8 @@ class DermGAN(tf.keras.Model):
     ) -> None:
         """Sets the optimizers; **kwargs are `tf.keras.Model.compile`'s, e.g. `jit_compile`."""
         super().compile(**kwargs)
+        # Of what the replicas return, all of which are the means over all replicas.
+        self.distribute_reduction_method = "first"
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         names = ["generator", "discriminator", *(loss.name for loss in self.generator_losses)]
@@ -141,12 +143,12 @@ class DermGAN(tf.keras.Model):
         Both gradients are taken at the same weights: the discriminators see each
         batch of generated images once, and all losses share that pass.
         """
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         seed = tf.stack([tf.constant(self.seed, tf.int64), self.generator_optimizer.iterations])
-        drawn = self._draw(tf.shape(data["map"])[0], seed, replicas)
+        drawn = self._draw(tf.shape(data["map"])[0], seed)
         with tf.GradientTape(persistent=True) as tape:
             generated, codes = self._paint(data, drawn, self.generator, training=True)
             values = self._compute_losses(data, generated, codes, drawn.get("moves"))
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
             shares = {name: values[name] / replicas for name in ("generator", "discriminator")}
         players = (
             ("generator", self.generator_optimizer, self.generator_variables()),
@@ -169,13 +171,12 @@ class DermGAN(tf.keras.Model):
         generated, codes = self._paint(data, drawn, self.ema_generator, training=False)
         return self._update_means(self._compute_losses(data, generated, codes, training=False))
 
-    def _draw(
-        self, batch_size: tf.Tensor, seed: tf.Tensor, replicas: int = 1
-    ) -> dict[str, tf.Tensor]:
+    def _draw(self, batch_size: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """The generator's noise and the draws of the moves.
 
         The same for an example whatever the replicas.
         """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         drawn = sampling.batch_noise(self.generator, batch_size * replicas, seed)
         if self.moves:
             shape = [batch_size * replicas, moves.DRAWS]

@@ -39,7 +39,7 @@ _FOREIGN = {
         "nworkers",
         "nthreads",
     ),
-    *("check", "help", "logdir", "no", "require", "wheel"),
+    *("check", "gpus", "help", "logdir", "no", "requeue", "require", "wheel"),
 }
 
 

@@ -2,13 +2,14 @@
 
 The stream is a pure function of (records, settings, seed): the position of an
 example decides its shuffling and its augmentation, so a run that starts at step
-n sees exactly what an uninterrupted run sees from step n on.
+n sees exactly what an uninterrupted run sees from step n on. Several workers read
+the same stream, and each decodes its own part of every batch.
 """
 
 import collections
 import dataclasses
 import itertools
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import ml_collections
 import numpy as np
@@ -19,6 +20,8 @@ from preprocessing.data import records, taxonomy
 
 # Records read at once, from different files.
 _INTERLEAVED_FILES = 8
+_MOST_VALIDATED = 2048  # crops on which the losses are measured
+_ALONE = tf.distribute.InputContext()  # one worker of one replica
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,8 +162,21 @@ def augment(
     return semantic_map, image
 
 
-def _batches(pairs: tf.data.Dataset, batch_size: int, image_size: int) -> tf.data.Dataset:
-    shape = [batch_size, image_size, image_size, 3]
+def _part_of_a_worker(
+    examples: tf.data.Dataset, batch_size: int, worker: tf.distribute.InputContext
+) -> tf.data.Dataset:
+    """Keeps of `(position, ...)` what one worker takes of each batch: neighbours."""
+    workers, index = worker.num_input_pipelines, worker.input_pipeline_id
+    if workers == 1:
+        return examples
+    part = batch_size // workers
+    return examples.filter(lambda position, *_: position % batch_size // part == index)
+
+
+def _batches(
+    pairs: tf.data.Dataset, batch_size: int, image_size: int, worker: tf.distribute.InputContext
+) -> tf.data.Dataset:
+    shape = [worker.get_per_replica_batch_size(batch_size), image_size, image_size, 3]
 
     def as_floats(semantic_map: tf.Tensor, image: tf.Tensor) -> Dict[str, tf.Tensor]:
         return {
@@ -170,12 +186,16 @@ def _batches(pairs: tf.data.Dataset, batch_size: int, image_size: int) -> tf.dat
 
     # Conversion after batching: one call for many examples, and four times less
     # memory moved between the stages.
-    batched = pairs.batch(batch_size, drop_remainder=True)
+    batched = pairs.batch(shape[0], drop_remainder=True)
     return batched.map(as_floats, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def training_stream(
-    data_dir: str, info: records.DatasetInfo, config: InputConfig, start_step: int = 0
+    data_dir: str,
+    info: records.DatasetInfo,
+    config: InputConfig,
+    start_step: int = 0,
+    worker: tf.distribute.InputContext = _ALONE,
 ) -> tf.data.Dataset:
     """Returns the endless stream of training batches.
 
@@ -185,11 +205,12 @@ def training_stream(
       config: what to read and how.
       start_step: batches to leave out; they are neither decoded nor, but for
         those of the current epoch, read.
+      worker: which of the workers reads it, of how many, for how many replicas.
 
     Returns:
-      Batches `{"map": ..., "image": ...}`, float32 [batch_size, S, S, 3] in
-      [-1, 1]. An epoch is `steps_per_epoch` batches; its last, incomplete batch
-      is left out.
+      Batches `{"map": ..., "image": ...}`, float32 [B, S, S, 3] in [-1, 1], where B is
+      `batch_size` or, of several replicas, a part of it, one replica's after the other's. An
+      epoch is `steps_per_epoch` batches; its last, incomplete batch is left out.
 
     Raises:
       ValueError: fewer examples than one batch.
@@ -211,32 +232,44 @@ def training_stream(
         return augment(*_decode(serialized), config, position)
 
     epochs = tf.data.Dataset.range(start_epoch, tf.int64.max)
-    pairs = epochs.flat_map(epoch_records).map(
-        load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    return _batches(pairs, config.batch_size, info.image_size)
+    numbered = _part_of_a_worker(epochs.flat_map(epoch_records), config.batch_size, worker)
+    pairs = numbered.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # Said, so that workers need not ask each other before each step whether there is one.
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return _batches(pairs, config.batch_size, info.image_size, worker).apply(endless)
 
 
 def validation_batches(
-    data_dir: str, info: records.DatasetInfo, config: InputConfig, most: int = 2048
-) -> Optional[tf.data.Dataset]:
-    """Returns the validation split once, unaugmented, in a fixed order.
+    data_dir: str,
+    info: records.DatasetInfo,
+    config: InputConfig,
+    worker: tf.distribute.InputContext = _ALONE,
+) -> tf.data.Dataset:
+    """Returns the `validation_steps` batches of the validation split, unaugmented, in its order.
 
     Args:
       data_dir: what `//preprocessing:preprocess` wrote.
       info: its description.
-      config: conditions and batch size; a last, incomplete batch is left out.
-      most: examples at most.
+      config: conditions and batch size.
+      worker: as of `training_stream`.
 
     Returns:
-      Batches as of `training_stream`, or None where there is not one full batch.
+      Batches as of `training_stream`.
     """
     conditions = select_conditions(info, config.conditions)
-    if count_examples(info, "validation", conditions) < config.batch_size:
-        return None
     shards = records.list_shards(data_dir, "crops", "validation")
-    pairs = _serialized(shards, conditions).take(most).map(_decode, tf.data.AUTOTUNE)
-    return _batches(pairs, config.batch_size, info.image_size)
+    number = validation_steps(info, config) * config.batch_size
+    numbered = _serialized(shards, conditions).take(number).enumerate()
+    pairs = _part_of_a_worker(numbered, config.batch_size, worker).map(
+        lambda position, serialized: _decode(serialized), tf.data.AUTOTUNE
+    )
+    return _batches(pairs, config.batch_size, info.image_size, worker)
+
+
+def validation_steps(info: records.DatasetInfo, config: InputConfig) -> int:
+    """Returns the number of full batches in the validation split, or in the first of it."""
+    number = count_examples(info, "validation", select_conditions(info, config.conditions))
+    return min(number, _MOST_VALIDATED) // config.batch_size
 
 
 def steps_per_epoch(info: records.DatasetInfo, config: InputConfig) -> int:

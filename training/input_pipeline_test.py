@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from preprocessing.data import maps, records
@@ -77,6 +78,24 @@ class TrainingStreamTest(parameterized.TestCase):
                 decoded = maps.decode(np.uint8(np.round((drawn + 1) * 127.5)))
                 self.assertEqual(decoded.condition_code, 12)
 
+    @parameterized.parameters(1, 2)
+    def test_workers_share_each_batch(self, replicas):
+        def of(index):
+            worker = tf.distribute.InputContext(2, index, 2 * replicas)
+            config = InputConfig(batch_size=4, shuffle_buffer=10)
+            stream = input_pipeline.training_stream(self.folder, self.info, config, 3, worker)
+            held = input_pipeline.validation_batches(self.folder, self.info, config, worker)
+            return [*_take(stream, 5 * replicas), *_take(held, 9)]
+
+        config = InputConfig(batch_size=4)
+        whole = _take(self._stream(3), 5)
+        whole += _take(input_pipeline.validation_batches(self.folder, self.info, config), 9)
+        # Replica by replica, step by step, worker by worker.
+        parts = np.stack([[part["image"] for part in of(index)] for index in range(2)])
+        shape = [2, len(whole), -1, *parts.shape[3:]]
+        joined = np.concatenate(parts.reshape(shape), axis=1)
+        np.testing.assert_array_equal(joined, np.stack([batch["image"] for batch in whole]))
+
     def test_too_few_examples(self):
         with self.assertRaisesRegex(ValueError, "24 training crops .* one batch of 25"):
             self._stream(batch_size=25)
@@ -86,7 +105,8 @@ class TrainingStreamTest(parameterized.TestCase):
         batches = _take(input_pipeline.validation_batches(self.folder, self.info, config), 9)
         self.assertLen(batches, 2)
         config = InputConfig(batch_size=9)
-        self.assertIsNone(input_pipeline.validation_batches(self.folder, self.info, config))
+        few = input_pipeline.validation_batches(self.folder, self.info, config)
+        self.assertEmpty(_take(few, 9))
 
     def test_fixed_examples_show_all_conditions_and_many_types(self):
         names = ("Acne", "Melanoma", "Vitiligo")

@@ -101,7 +101,7 @@ class MetricsLog:
         numbers["images_per_second"] = steps * self._batch_size / (now - self._since[1])
         for player in ("generator", "discriminator"):
             optimizer = getattr(self._model, f"{player}_optimizer")
-            numbers[f"{player}_learning_rate"] = float(optimizer.learning_rate)
+            numbers[f"{player}_learning_rate"] = float(optimizer.learning_rate.numpy())
         self._since = (step, now)
         with self._writer.as_default(step=step):
             for name, number in numbers.items():

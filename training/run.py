@@ -28,6 +28,7 @@ from training import (
     model_factory,
     record_checks,
     run_directory,
+    workers,
 )
 from training.monitoring import MetricsLog, Samples, check_finite, last_step, samples_path
 from training.optimizers import ConstantThenLinear
@@ -71,6 +72,7 @@ class Run:
         frozen.
       data_dir: what `//preprocessing:preprocess` wrote.
       workdir: run directory; `run_directory` says what it holds.
+      outputs: where this process writes: `workdir`, of which other workers only read.
       strategy: where to run; by default of `make_strategy`.
       info: description of the records.
       steps: length in all.
@@ -150,14 +152,22 @@ class Run:
         Raises:
           ValueError: configuration, records or run directory that do not fit, or another
             training is at work there.
+          OSError: another worker has ended.
           monitoring.DivergenceError: a loss is not finite; the last checkpoint stays.
         """
         self.check(resume)
-        with progress.doing("building the networks"):
-            self.build()
-        named = record_checks.corrupt_shard_named(self.data_dir)
-        with locks.only_writer(self.workdir) as self.lease, named:
+        with (
+            workers.output_folder(self.strategy, self.workdir) as self.outputs,
+            locks.only_writer(self.outputs) as self.lease,
+            record_checks.corrupt_shard_named(self.data_dir),
+            workers.others_named(),
+        ):
             self.check(resume)  # again: another may have begun a run there just now
+            done = run_directory.find_checkpoints(self.workdir)
+            at_step = done[-1][0] if done else 0
+            workers.check_agreement(self.strategy, {**self.description, "at_step": at_step})
+            with progress.doing("building the networks"):
+                self.build()
             self.begin()
             with contextlib.closing(self.writer):
                 self.fit(watchers)
@@ -165,6 +175,7 @@ class Run:
                     validation = self.evaluate()
             with progress.doing("saving the generator"):
                 self.export()
+            workers.exchange(self.strategy, "done")  # none leaves before the others
         return Result(self.workdir, self.steps, validation)
 
     def check(self, resume: Optional[bool] = None) -> None:
@@ -206,13 +217,13 @@ class Run:
         found = self._clear_checkpoints()
         self.checkpoints = tf.train.CheckpointManager(
             checkpoint,
-            os.path.join(self.workdir, run_directory.CHECKPOINTS),
+            os.path.join(self.outputs, run_directory.CHECKPOINTS),
             max_to_keep=training.keep_checkpoints,
         )
         if found:
             path = run_directory.newest_checkpoint(self.workdir)[1]
             checkpoint.restore(path).assert_consumed()
-            self._extend(int(self.model.total_steps))
+            self._extend(int(self.model.total_steps.numpy()))
         elif self.source:
             taken = initial_weights.take_over(self.model, self.source, self.info.taxonomy)
             logging.warning("%s", taken)
@@ -220,9 +231,9 @@ class Run:
             self.data_dir, self.info, self.conditions, training.num_samples
         )
         if self.model.step < self.steps:
-            run_directory.begin(self.workdir, self.description, self.model.step)
-        self.writer = tf.summary.create_file_writer(self.workdir)
-        self.samples = Samples(self.workdir, self.writer, self.model, fixed)
+            run_directory.begin(self.outputs, self.description, self.model.step)
+        self.writer = tf.summary.create_file_writer(self.outputs)
+        self.samples = Samples(self.outputs, self.writer, self.model, fixed)
         with self.writer.as_default(step=0):
             tf.summary.text("config", f"```\n{json.dumps(self.description, indent=2)}\n```")
             hparams.hparams(_flat(self.config.to_dict()))
@@ -233,7 +244,7 @@ class Run:
         Raises:
           ValueError: they are gone, or the disk has no room for another.
         """
-        folder = pathlib.Path(self.workdir, run_directory.CHECKPOINTS)
+        folder = pathlib.Path(self.outputs, run_directory.CHECKPOINTS)
         for path in [*folder.glob("ckpt-*_temp*"), *folder.glob("*.tmp*")]:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
             logging.warning("%s: removed, left by a run that was killed", path)
@@ -244,7 +255,7 @@ class Run:
                 f"{self.workdir}: was at step {reached:,}, but its checkpoints are gone; restore "
                 "them, or choose another --workdir"
             )
-        if found:
+        if found and folder.exists():
             paths = [path for _, path in found]
             tf.compat.v1.train.update_checkpoint_state(str(folder), paths[-1], paths)
         if not found or found[-1][0] < self.steps:
@@ -260,10 +271,10 @@ class Run:
         needed = 4 * sum(
             network.count_params() * (3 if network in judges else 4) for network in trained
         )
-        free = shutil.disk_usage(self.workdir).free
+        free = shutil.disk_usage(self.outputs).free
         if free < 2 * needed:
             raise ValueError(
-                f"{self.workdir}: {free / 1e6:,.0f} MB are free there, and a checkpoint takes "
+                f"{self.outputs}: {free / 1e6:,.0f} MB are free there, and a checkpoint takes "
                 f"{needed / 1e6:,.0f} MB beside the one before; make room, or choose another "
                 "--workdir"
             )
@@ -290,9 +301,14 @@ class Run:
         start = self.model.step
         if start == self.steps:
             return
+        batches = self.strategy.distribute_datasets_from_function(
+            lambda worker: input_pipeline.training_stream(
+                self.data_dir, self.info, self.inputs, start, worker
+            )
+        )
         for watcher in watchers:
             watcher.on_begin()
-        log = MetricsLog(self.workdir, self.writer, self.model, self.config.training, self.steps)
+        log = MetricsLog(self.outputs, self.writer, self.model, self.config.training, self.steps)
         follow = tf.keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, values: self._after_step(
                 start + batch + 1, values, log, watchers
@@ -300,10 +316,7 @@ class Run:
         )
         with contextlib.closing(log):
             self.model.fit(
-                input_pipeline.training_stream(self.data_dir, self.info, self.inputs, start),
-                steps_per_epoch=self.steps - start,
-                callbacks=[follow],
-                verbose=0,
+                batches, steps_per_epoch=self.steps - start, callbacks=[follow], verbose=0
             )
 
     def _after_step(
@@ -323,10 +336,15 @@ class Run:
     def evaluate(self) -> dict[str, float]:
         """Draws the last samples; returns the averaged generator's losses on validation."""
         self.samples.draw(self.steps)
-        batches = input_pipeline.validation_batches(self.data_dir, self.info, self.inputs)
-        if batches is None:
+        steps = input_pipeline.validation_steps(self.info, self.inputs)
+        if not steps:
             return {}
-        values = self.model.evaluate(batches, verbose=0, return_dict=True)
+        batches = self.strategy.distribute_datasets_from_function(
+            lambda worker: input_pipeline.validation_batches(
+                self.data_dir, self.info, self.inputs, worker
+            )
+        )
+        values = self.model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
         with self.writer.as_default(step=self.steps):
             for name, value in values.items():
                 tf.summary.scalar(f"validation/{name}", value)
@@ -334,7 +352,7 @@ class Run:
 
     def export(self) -> None:
         """Writes the averaged generator as a SavedModel."""
-        self.samples.painter.save(os.path.join(self.workdir, run_directory.GENERATOR))
+        self.samples.painter.save(os.path.join(self.outputs, run_directory.GENERATOR))
 
     def is_finished(self) -> bool:
         """Tells whether the run is complete.

@@ -9,15 +9,16 @@ with --config.<field>=<value>. A run that was stopped continues exactly when the
 same command is given with its --workdir.
 """
 
-from typing import Callable, Sequence
+from typing import Callable, Optional, Sequence
 
 # First: it quiets TensorFlow's start-up.
 from common import command_line  # isort: skip
 
 import ml_collections
+import tensorflow as tf
 from absl import flags
 
-from training import configurations, program_flags
+from training import configurations, program_flags, workers
 from training.run import Run, Watcher, summary
 
 WatcherMaker = Callable[[str, str, ml_collections.ConfigDict], Sequence[Watcher]]
@@ -46,17 +47,35 @@ def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) ->
 
     Args:
       make_watchers: makes what follows the run, from run directory, records and
-        configuration.
+        configuration; called by the worker that writes.
     """
     config, workdir = program_flags.CONFIG.value, program_flags.workdir()
-    data_dir = program_flags.data_dir()
     with program_flags.stoppable(workdir):
-        watchers = make_watchers(workdir, data_dir, config)
+        strategy = _join_workers(config)
+        data_dir = program_flags.data_dir()
+        writes = strategy is None or workers.is_chief(strategy)
+        watchers = make_watchers(workdir, data_dir, config) if writes else ()
         init_from = command_line.user_path(_INIT_FROM.value) if _INIT_FROM.value else None
-        run = Run(config, data_dir, workdir, init_from=init_from, extend=_EXTEND.value)
+        run = Run(config, data_dir, workdir, strategy, init_from, _EXTEND.value)
         print(run.about)
         result = run.train(_RESUME.value, watchers=watchers)
-    print(summary(result))
+    print(summary(result) if writes else f"Trained; the chief has written {workdir}")
+
+
+def _join_workers(config: ml_collections.ConfigDict) -> Optional[tf.distribute.Strategy]:
+    """Returns the strategy over the workers of TF_CONFIG; None where there are no others.
+
+    Raises:
+      ValueError: TF_CONFIG or the batch does not fit, or they would not share their folders.
+    """
+    configurations.check_numbers(config)
+    if workers.count_workers() > 1:
+        for flag in (program_flags.DATA_DIR, program_flags.WORKDIR):
+            if not flag.value:
+                raise ValueError(
+                    f"--{flag.name} is needed: several workers have it in common (TF_CONFIG)"
+                )
+    return workers.make_strategy(config.training.batch_size)
 
 
 def main(_: Sequence[str]) -> None:
