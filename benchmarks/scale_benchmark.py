@@ -33,6 +33,7 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from benchmarks import processes
 from common import progress
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.data.manifest import Box, Photograph
@@ -76,28 +77,6 @@ def write_photographs(folder: pathlib.Path, count: int) -> List[Photograph]:
             )
         )
     return rows
-
-
-class _Process(NamedTuple):
-    """Peak memory in MiB and processor time in seconds."""
-
-    peak: float
-    seconds: float
-
-
-def _processes(group: int) -> Dict[int, _Process]:
-    """Looks at every living process of a group."""
-    found = {}
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if os.getpgid(int(folder.name)) == group:
-                peak = (folder / "status").read_text().split("VmHWM:")[1].split()[0]
-                ticks = (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
-                seconds = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
-                found[int(folder.name)] = _Process(int(peak) / 1024, seconds)
-        except (OSError, IndexError):
-            continue  # It has ended, or is ending.
-    return found
 
 
 class _Look(NamedTuple):
@@ -161,22 +140,22 @@ def run(cases_csv: str, output: pathlib.Path, until: Callable[[int], bool]) -> R
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    processes: Dict[int, _Process] = {}
+    seen: Dict[int, processes.Process] = {}
     looks: List[_Look] = []
     while process.poll() is None:
-        processes.update(_processes(process.pid))
+        seen.update(processes.of_group(process.pid))
         shards = len(_markers(output / pipeline.UNFINISHED))
         if not looks or shards > looks[-1].shards:  # At the end they are removed.
-            processor = sum(one.seconds for one in processes.values())
+            processor = sum(one.seconds for one in seen.values())
             looks.append(_Look(time.perf_counter() - start, processor, shards))
         if until(shards):
             os.killpg(process.pid, signal.SIGKILL)
         time.sleep(0.1)
-    driver = processes.pop(process.pid)
+    driver = seen.pop(process.pid)
     return Run(
         seconds=time.perf_counter() - start,
         driver=driver.peak,
-        worker=max(one.peak for one in processes.values()),
+        worker=max(one.peak for one in seen.values()),
         looks=looks,
         returncode=process.returncode,
     )

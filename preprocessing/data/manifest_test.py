@@ -124,6 +124,13 @@ class ReadCasesTest(parameterized.TestCase):
         (path.parent / "away").symlink_to(self.create_tempdir().full_path)
         _, rejections = manifest.read_cases(str(path))
         self.assertIn("image: 'away/a.jpg' leaves the folder", rejections[0].reason)
+        (path.parent / "a.jpg").symlink_to("/etc/hostname")
+        (path.parent / "b.jpg").symlink_to("c.jpg")
+        rows = (f"c,p,{name},{name}.jpg,Acne,3,," for name in "abx")
+        path.write_text("\n".join((HEADER, *rows)))
+        read, (rejection,) = manifest.read_cases(str(path))
+        self.assertEqual([row.image for row in read], ["b.jpg", "x.jpg"])
+        self.assertIn("image: 'a.jpg' leaves the folder", rejection.reason)
 
     def test_image_dir_replaces_the_manifests_folder(self):
         images = pathlib.Path(self.create_tempdir().full_path)
@@ -231,8 +238,25 @@ class SeveralManifestsTest(absltest.TestCase):
 
     def test_one_is_as_it_is(self):
         rows, rejections, folder = manifest.read_several(self.paths[:1])
-        self.assertEqual((rows, rejections), manifest.read_cases(self.paths[0]))
+        self.assertEqual((list(rows), rejections), manifest.read_cases(self.paths[0]))
         self.assertEqual(folder, str(self.root / "clinic"))
+
+
+class RowsTest(absltest.TestCase):
+    def test_come_back_as_they_were(self):
+        box = manifest.Box(0.1, 2, 1e9, 4.25)
+        first = manifest.Photograph("c", "p", "i", "ä/i.png", "Acne", None, (box, box), row=7)
+        other = dataclasses.replace(
+            first, split="test", synthetic=True, ita=-1.5, monk=3, extra={"age": "40"}, rois=()
+        )
+        rows = manifest.Rows([first, other])
+        rows.append(first)
+        self.assertEqual(list(rows), [first, other, first])
+        self.assertEqual(rows[-2], other)
+        self.assertEqual(rows[1:9], [other, first])
+        self.assertIsInstance(rows[0].rois[1], manifest.Box)
+        with self.assertRaises(IndexError):
+            _ = rows[3]
 
 
 class SplitTest(absltest.TestCase):

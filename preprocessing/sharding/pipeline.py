@@ -9,14 +9,14 @@ photographs, settings and program are the same and the records are intact.
 """
 
 import pathlib
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from common import files, locks, pseudonyms
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
-from preprocessing.sharding import beam_runner, dataset_files, plans, shards
+from preprocessing.sharding import beam_runner, dataset_files, jobs, plans, shards
 from preprocessing.sharding.plans import Settings
 
 UNFINISHED = ".unfinished"
@@ -83,47 +83,69 @@ def _publish(work: pathlib.Path, output: pathlib.Path, records_of: Sequence[str]
     files.remove(work)
 
 
+_SplitOf = Callable[[manifest.Photograph], str]
+
+
+def _thumbnails_of(
+    rows: Sequence[manifest.Photograph], job: jobs.ShardJob, names: Sequence[str], size: int
+) -> Tuple[manifest.Rows, np.ndarray]:
+    """Returns the photographs that can be used, and their thumbnails, uint8 [N, SIDE, SIDE].
+
+    Args:
+      rows: the photographs, in the order in which they were planned.
+      job: the one that has made the thumbnails.
+      names: of its shards.
+      size: photographs in a shard.
+    """
+    usable, pixels = manifest.Rows(), bytearray()
+    for index, done in enumerate(job.results(names)):
+        found = dict(done["thumbnails"])
+        for row in rows[index * size : (index + 1) * size]:
+            if row.image_id in found:
+                usable.append(row)
+                pixels += thumbnails.from_text(found[row.image_id]).tobytes()
+    side = thumbnails.SIDE
+    return usable, np.frombuffer(pixels, np.uint8).reshape(-1, side, side)
+
+
 def _decide_splits(
     rows: Sequence[manifest.Photograph],
     image_dir: str,
     settings: Settings,
     work: pathlib.Path,
     beam_args: Sequence[str],
-) -> Tuple[linked_patients.Decision, Dict[str, int]]:
-    """Decides which photograph goes where; returns counts for `dataset.json`, too."""
-    own = {
-        row.image_id: manifest.split_of(row, settings.split_fractions, settings.seed)
-        for row in rows
-    }
+) -> Tuple[_SplitOf, Mapping[str, str], Dict[str, int]]:
+    """Decides which photograph goes where.
+
+    Returns:
+      What tells a photograph's split; why photographs are not used, by image id; counts
+      for `dataset.json`.
+    """
+
+    def own(row: manifest.Photograph) -> str:
+        return manifest.split_of(row, settings.split_fractions, settings.seed)
+
     (work / _DUPLICATES).unlink(missing_ok=True)
     if not settings.find_duplicates:
-        return linked_patients.Decision(own, {}), {}
+        return own, {}, {}
     job = shards.thumbnails_job(str(work / "thumbnails"))
     planned = map(shards.shard_of, plans.plan_thumbnails(rows, image_dir, settings))
     names = job.run(planned, beam_args, "looking for near-duplicates", "photographs")
-    found = {
-        image_id: thumbnails.from_text(text)
-        for done in job.results(names)
-        for image_id, text in done["thumbnails"]
-    }
-    usable = [row for row in rows if row.image_id in found]
-    pictures = np.array([found[row.image_id] for row in usable], np.uint8)
-    pairs = near_duplicates.find_pairs(
-        pictures.reshape(-1, thumbnails.SIDE, thumbnails.SIDE), [row.patient_id for row in usable]
-    )
+    usable, pictures = _thumbnails_of(rows, job, names, settings.photographs_per_shard)
+    pairs = near_duplicates.find_pairs(pictures, [row.patient_id for row in usable])
     decision = linked_patients.decide(usable, pairs, settings.split_fractions, settings.seed)
     linked_patients.write_report(work / _DUPLICATES, usable, pairs, decision)
-    moved = [
-        image_id
-        for image_id, split in decision.splits.items()
-        if split != own[image_id] and image_id not in decision.unused
-    ]
+    moved = sum(
+        decision.splits[row.image_id] != own(row)
+        for row in usable
+        if row.image_id not in decision.unused
+    )
     notes = {
         "near_duplicate_pairs": len(pairs),
         "near_duplicates_not_used": len(decision.unused),
-        "photographs_moved_to_linked_patients": len(moved),
+        "photographs_moved_to_linked_patients": moved,
     }
-    return decision._replace(splits={**own, **decision.splits}), notes
+    return lambda row: decision.splits.get(row.image_id) or own(row), decision.unused, notes
 
 
 def preprocess(
@@ -166,19 +188,16 @@ def preprocess(
         files.make_folder(work)
         files.move(_moved(output), output, work)
         (work / _MOVING).unlink(missing_ok=True)
-        decision, notes = _decide_splits(rows, folder, settings, work, beam_args)
+        split_of, unused, notes = _decide_splits(rows, folder, settings, work, beam_args)
         notes["photographs"] = len(rows)
         notes["synthetic"] = sum(row.synthetic for row in rows)
-        used = []
-        for row in rows:
-            if row.image_id in decision.unused:
-                reason = decision.unused[row.image_id]
-                cells = (row.row, row.image_id, row.image, "duplicate", reason)
+        if unused:
+            for row in (row for row in rows if row.image_id in unused):
+                cells = (row.row, row.image_id, row.image, "duplicate", unused[row.image_id])
                 rejections.append(manifest.Rejection(*cells))
-            else:
-                used.append(row)
+            rows = manifest.Rows(row for row in rows if row.image_id not in unused)
         job = shards.records_job(str(work))
-        planned = plans.plan_records(used, folder, settings, decision.splits)
+        planned = plans.plan_records(rows, folder, settings, split_of)
         names = job.run(map(shards.shard_of, planned), beam_args, "cropping", "photographs")
         info = dataset_files.write_dataset_files(job, names, settings, rejections, notes)
         if not any(info.count("crops", split) for split in manifest.SPLITS):

@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
+
+import numpy as np
 
 from common import files
 from preprocessing.cropping.windows import CropSettings
@@ -137,7 +139,7 @@ def plan_records(
     rows: Sequence[manifest.Photograph],
     image_dir: str,
     settings: Settings,
-    split_of: Mapping[str, str],
+    split_of: Callable[[manifest.Photograph], str],
 ) -> Iterator[Plan]:
     """Distributes photographs over record files, whatever the number of workers.
 
@@ -148,17 +150,18 @@ def plan_records(
       rows: the photographs.
       image_dir: folder that their `image` is relative to.
       settings: the options.
-      split_of: the split of every photograph, by image id.
+      split_of: tells the split of a photograph.
     """
-    order = sorted(
-        (manifest.stable_fraction(f"{settings.seed}/{row.image_id}"), position)
-        for position, row in enumerate(rows)
-    )
-    members: Dict[str, List[manifest.Photograph]] = {split: [] for split in manifest.SPLITS}
-    for _, position in order:
-        members[split_of[rows[position].image_id]].append(rows[position])
-    for split, photos in members.items():
-        groups = list(_groups(photos, settings.photographs_per_shard))
+    fractions = np.empty(len(rows), np.float64)
+    splits = np.empty(len(rows), np.uint8)
+    for position, row in enumerate(rows):
+        fractions[position] = manifest.stable_fraction(f"{settings.seed}/{row.image_id}")
+        splits[position] = manifest.SPLITS.index(split_of(row))
+    order = np.argsort(fractions, kind="stable")
+    for code, split in enumerate(manifest.SPLITS):
+        places = order[splits[order] == code].tolist()
+        groups = list(_groups(places, settings.photographs_per_shard))
         for index, group in enumerate(groups):
             name = records.shard_name(split, index, len(groups))
-            yield Plan(name, split, index, image_dir, settings, _without_extra(group))
+            chosen = _without_extra(rows[position] for position in group)
+            yield Plan(name, split, index, image_dir, settings, chosen)
