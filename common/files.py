@@ -148,6 +148,15 @@ def create(path: PathLike, content: bytes, mode: int = 0o666) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def fetch(path: PathLike, target: PathLike) -> None:
+    """Copies an object to a file of this machine, unless one of its size is there."""
+    place, local = at(path), pathlib.Path(target)
+    if local.exists() and local.stat().st_size == place.stat().st_size:
+        return
+    with replacing(local) as temporary:
+        place.fs.get_file(place.path, str(temporary))  # type: ignore[attr-defined]
+
+
 def remove(path: PathLike) -> None:
     """Removes a file, or a folder with all that is in it, where there is one."""
     place = at(path)

@@ -20,6 +20,7 @@ from absl import flags
 
 from evaluation.features import feature_flags
 from evaluation.frechet import program_features
+from preprocessing.data import fetching
 from training.program import program_folder
 
 _PROGRAM = flags.DEFINE_string("program", None, "Of //training:export_program.", required=True)
@@ -42,7 +43,11 @@ _HALVES = flags.DEFINE_bool(
 def main(_: Sequence[str]) -> None:
     """Reads the flags and adds the network."""
     program = command_line.user_path(_PROGRAM.value)
-    asked = command_line.user_path(_DATA_DIR.value) if _DATA_DIR.value else None
+    asked = (
+        fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
+        if _DATA_DIR.value
+        else None
+    )
     meta = program_folder.read_meta(program)
     data_dir = program_folder.find_records(program, meta, asked)
     conditions = tuple(meta["description"]["dataset"]["conditions"])

@@ -25,6 +25,7 @@ from typing import Sequence
 from absl import flags
 
 from common import files
+from preprocessing.data import fetching
 from preprocessing.inspection import page, sources, whereabouts
 from preprocessing.sharding import plans
 
@@ -54,7 +55,7 @@ _SEARCH = flags.DEFINE_string("search", ".", "Folder to look for --patient in, a
 
 def _inspect() -> sources.Inspection:
     if _DATA_DIR.value:
-        data_dir = command_line.user_path(_DATA_DIR.value)
+        data_dir = fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
         return sources.from_records(data_dir, _FIND_DUPLICATES.value)
     return sources.from_manifest(
         list(map(command_line.user_path, _CASES.value)),

@@ -16,7 +16,7 @@ from absl.testing import absltest
 from PIL import Image
 
 from common import files, testing_s3
-from preprocessing.data import manifest
+from preprocessing.data import fetching, manifest
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import pipeline, plans
 
@@ -91,6 +91,12 @@ class PreprocessInStorageTest(absltest.TestCase):
             self._preprocess()
         self._preprocess(overwrite=True)
         self._check()
+        with (
+            tempfile.TemporaryDirectory() as cache,
+            mock.patch.dict(os.environ, {"XDG_CACHE_HOME": cache}),
+        ):
+            copied = fetching.local_copy(self.output)
+            self.assertEqual(self._contents(copied), self.expected)
 
     def test_puts_that_fail(self):
         self.server.fail("PUT .*/crops/", 3, status=503)  # and succeed in the end

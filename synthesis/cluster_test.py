@@ -8,6 +8,7 @@ from unittest import mock
 from absl.testing import absltest
 
 from common import files, testing_s3
+from preprocessing.data import fetching, records
 from preprocessing.sharding import testing_dask
 from synthesis import generation, layouts, trained_generator
 from training import testing_data
@@ -72,6 +73,12 @@ class GenerateInStorageTest(absltest.TestCase):
         with testing_dask.cluster(2) as cluster:
             generation.generate(self._job(self.output), self.generator, cluster.beam_args)
         self.assertEqual(_contents(self.output), self.expected)
+        with (
+            tempfile.TemporaryDirectory() as cache,
+            mock.patch.dict(os.environ, {"XDG_CACHE_HOME": cache}),
+        ):
+            copied = fetching.local_copy(self.output)
+            self.assertLen(list(records.read(copied, "crops", "train")), 10)
 
 
 if __name__ == "__main__":

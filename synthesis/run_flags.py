@@ -15,6 +15,7 @@ from typing import Callable, Optional
 from absl import flags
 
 from common import command_line
+from preprocessing.data import fetching
 from synthesis import trained_generator
 from synthesis.trained_generator import TrainedGenerator
 from training import run_directory
@@ -43,7 +44,7 @@ def define_data_dir() -> Callable[[Optional[TrainedGenerator]], str]:
 
     def data_dir(generator: Optional[TrainedGenerator]) -> str:
         if flag.value:
-            return command_line.user_path(flag.value)
+            return fetching.local_copy(command_line.user_path(flag.value, remote=True))
         if generator is None:
             raise ValueError("--data_dir=D is needed: the records of photographs")
         return generator.description["dataset"]["directory"]

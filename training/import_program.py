@@ -13,6 +13,7 @@ from common import command_line  # isort: skip
 
 from absl import flags
 
+from preprocessing.data import fetching
 from training.program import bring_home
 
 _PROGRAM = flags.DEFINE_string("program", None, "Of //training:export_program.", required=True)
@@ -29,7 +30,11 @@ def main(_: Sequence[str]) -> None:
     program, output, workdir = (
         command_line.user_path(flag.value) for flag in (_PROGRAM, _OUTPUT, _WORKDIR)
     )
-    data_dir = command_line.user_path(_DATA_DIR.value) if _DATA_DIR.value else None
+    data_dir = (
+        fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
+        if _DATA_DIR.value
+        else None
+    )
     written = bring_home.import_program(program, output, workdir, _EMA_ONLY.value, data_dir)
     print(f"{workdir}: {written}\nNext:\n  bazel run //evaluation:fid -- --run_dir={workdir}")
 

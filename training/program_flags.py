@@ -9,6 +9,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from common import command_line
+from preprocessing.data import fetching
 from training import configurations, demo_data
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -32,7 +33,7 @@ def data_dir() -> str:
     """
     configurations.check_numbers(CONFIG.value)
     if DATA_DIR.value:
-        return command_line.user_path(DATA_DIR.value)
+        return fetching.local_copy(command_line.user_path(DATA_DIR.value, remote=True))
     return demo_data.make_dataset(command_line.user_path("data/demo"), CONFIG.value)
 
 

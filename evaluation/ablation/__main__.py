@@ -23,7 +23,7 @@ from evaluation.ablation import report, study
 from evaluation.features import feature_flags
 from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
-from preprocessing.data import records
+from preprocessing.data import fetching, records
 from synthesis import run_flags
 from training import configurations, demo_data, input_pipeline, run_directory
 
@@ -55,7 +55,7 @@ _OVERWRITE = run_flags.define_overwrite("a table by another protocol or of other
 
 def _choose_data_dir(given: Sequence[study.Model]) -> str:
     if _DATA_DIR.value:
-        return command_line.user_path(_DATA_DIR.value)
+        return fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
     if given:
         return run_directory.read_description(given[0].run_dir)["dataset"]["directory"]
     return demo_data.make_dataset(command_line.user_path("data/demo"), _CONFIG.value)

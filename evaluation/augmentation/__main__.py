@@ -38,7 +38,7 @@ from evaluation.augmentation import (
 from evaluation.augmentation.arms import Arm
 from evaluation.augmentation.images import SyntheticSource
 from evaluation.augmentation.study import EXTRA, TEST, Study, read_data, train_arms
-from preprocessing.data import records
+from preprocessing.data import fetching, records
 from synthesis import run_flags
 from synthesis.trained_generator import TrainedGenerator
 from training import configurations
@@ -99,7 +99,9 @@ def _synthetic(
         return None
     if _SYNTHETIC_DIR.value:
         command_line.exclude("synthetic_dir", ("num_synthetic", "balance"))
-        return images.given_images(command_line.user_path(_SYNTHETIC_DIR.value), data_dir)
+        return images.given_images(
+            fetching.local_copy(command_line.user_path(_SYNTHETIC_DIR.value, remote=True)), data_dir
+        )
     photographs = records.read_info(data_dir).count(_CONFIG.value.data.view, "train")
     return images.planned_images(
         generator,

@@ -25,6 +25,8 @@ from typing import Callable, Sequence
 
 from absl import flags
 
+from preprocessing.data import fetching
+
 Main = Callable[[Sequence[str]], None]
 
 # Each command defines flags of its own and imports no more than it needs: build alone
@@ -107,7 +109,9 @@ def _build() -> Main:
         )
         painter: pictures.Painter
         if synthetic_dir.value:
-            painter = pictures.RecordPainter(command_line.user_path(synthetic_dir.value))
+            painter = pictures.RecordPainter(
+                fetching.local_copy(command_line.user_path(synthetic_dir.value, remote=True))
+            )
             data_dir = choose_data_dir(None)
         else:
             generator = load_generator()

@@ -326,6 +326,12 @@ def shard_name(split: str, index: int, count: int) -> str:
     return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
 
 
+def is_shard(name: str) -> bool:
+    """Tells whether a file's name is one of `shard_name`."""
+    match = _SHARD.match(name)
+    return match is not None and match["split"] in SPLITS
+
+
 def list_shards(data_dir: str, kind: str, split: str) -> List[str]:
     """Lists the record files of a split, sorted.
 
