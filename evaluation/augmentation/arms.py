@@ -3,10 +3,10 @@
 All arms take the same number of steps of the same number of images. `real+synthetic`
 does two things at once: it shows images that were never photographed, and it makes
 rare conditions more frequent. The controls do the second without the first, to the
-same frequencies: `real+oversampled` puts a photograph of the same condition in the
-place of each synthetic image, `real+class_weights` weighs the losses instead. `synthetic`
-sees no photograph at all: what it learns is what the images alone teach. `real+agreed` and
-`real+near` are `real+synthetic` with the images that a filter keeps (`selection`).
+same frequencies: `real+oversampled` puts a photograph of the same condition, and of the same
+skin type where there is one, in the place of each synthetic image, `real+class_weights`
+weighs the losses instead. `synthetic` sees no photograph at all: what it learns is what the
+images alone teach. `real+agreed` and `real+near` are `real+synthetic` with the images that a filter keeps (`selection`).
 `synthetic_then_real` sees synthetic images in its first half and photographs as
 `real+oversampled` in its second. `real+strong_jitter` varies photographs more instead, the
 cheapest way to new images.
@@ -89,11 +89,13 @@ class Mixture:
       real: condition codes of the photographs, int [N].
       synthetic: condition codes of the synthetic images, int [M].
       share: of the images of a training that are synthetic, 0..1.
+      skin_types: Fitzpatrick types of both; none if they do not matter.
     """
 
     real: np.ndarray
     synthetic: np.ndarray
     share: float
+    skin_types: Optional[Tuple[np.ndarray, np.ndarray]] = None
 
     def __post_init__(self) -> None:
         if not len(self.real):
@@ -103,8 +105,20 @@ class Mixture:
         if self.share and not len(self.synthetic):
             raise ValueError("no synthetic image")
 
+    def cells(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Returns a number for condition and skin type, of the photographs and the images."""
+        kinds = self.real, self.synthetic
+        types = self.skin_types or tuple(map(np.zeros_like, kinds))
+        return 10 * kinds[0] + types[0][: len(kinds[0])], 10 * kinds[1] + types[1][: len(kinds[1])]
 
-def mixture_of_arm(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: float) -> Mixture:
+
+def mixture_of_arm(
+    arm: Arm,
+    real: np.ndarray,
+    synthetic: np.ndarray,
+    share: float,
+    skin_types: Optional[Tuple[np.ndarray, np.ndarray]] = None,
+) -> Mixture:
     """Returns what an arm draws from.
 
     Args:
@@ -113,12 +127,13 @@ def mixture_of_arm(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: flo
       synthetic: condition codes of the synthetic images that there are.
       share: of a batch that is synthetic; 0 is in proportion to their numbers. An arm
         with a ratio is always in proportion.
+      skin_types: as of `Mixture`.
 
     Raises:
       ValueError: fewer synthetic images than the ratio takes.
     """
     if arm.kind in (REAL, STRONG):
-        return Mixture(real, synthetic[:0], 0.0)
+        return Mixture(real, synthetic[:0], 0.0, skin_types)
     if arm.ratio is not None:
         number = round(arm.ratio * len(real))
         if number > len(synthetic):
@@ -128,7 +143,8 @@ def mixture_of_arm(arm: Arm, real: np.ndarray, synthetic: np.ndarray, share: flo
         synthetic, share = synthetic[:number], 0.0
     if arm.kind == ONLY:
         share = 1.0
-    return Mixture(real, synthetic, share or len(synthetic) / (len(real) + len(synthetic)))
+    share = share or len(synthetic) / (len(real) + len(synthetic))
+    return Mixture(real, synthetic, share, skin_types)
 
 
 def _epochs(number: int, length: int, rng: np.random.Generator) -> np.ndarray:
@@ -137,8 +153,8 @@ def _epochs(number: int, length: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.int64), *orders])[:length]
 
 
-def _same_condition(wanted: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Photographs of the wanted conditions, each condition's in epochs; -1 where none is."""
+def _of_kinds(wanted: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Photographs of the wanted kinds, each kind's in epochs; -1 where none is."""
     chosen = np.full(len(wanted), -1, np.int64)
     for code in np.unique(wanted):
         places, members = np.flatnonzero(wanted == code), np.flatnonzero(real == code)
@@ -168,7 +184,8 @@ def draw_images(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.nda
 
     With the same seed, `real+synthetic` and `real+oversampled` have the same photographs
     at the same places but for those where the one has a synthetic image and the other a
-    photograph of its condition (any photograph, where training has none of it).
+    photograph of its condition and skin type (of its condition, or any, where training has
+    none).
 
     Args:
       arm: which.
@@ -190,7 +207,10 @@ def draw_images(arm: Arm, drawn_from: Mixture, length: int, seed: int) -> np.nda
     if arm.kind in SHOWING and arm.kind != FIRST:
         chosen[extra] = number + synthetic
         return chosen
-    same = _same_condition(drawn_from.synthetic[synthetic], drawn_from.real, rng)
+    cells, wanted = drawn_from.cells()
+    same = _of_kinds(wanted[synthetic], cells, rng)
+    other = same < 0
+    same[other] = _of_kinds(drawn_from.synthetic[synthetic[other]], drawn_from.real, rng)
     chosen[extra] = np.where(same >= 0, same, chosen[extra])
     if arm.kind == FIRST:
         half = length // 2

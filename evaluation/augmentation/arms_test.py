@@ -68,6 +68,22 @@ class ArmsTest(parameterized.TestCase):
         np.testing.assert_array_equal(oversampled[~at], synthetic[~at])
         np.testing.assert_array_equal(_REAL[oversampled[at]], _SYNTHETIC[synthetic[at] - 100])
 
+    def test_oversampling_prefers_the_skin_type(self):
+        types = np.arange(len(_REAL)) % 6 + 1, np.arange(len(_SYNTHETIC)) // 2 % 6 + 1
+        drawn = {}
+        for kind in (arms.SYNTHETIC, arms.OVERSAMPLED):
+            arm = Arm(kind, kind)
+            mixed = arms.mixture_of_arm(arm, _REAL, _SYNTHETIC, 0.5, types)
+            drawn[kind] = arms.draw_images(arm, mixed, 3000, 3)
+        at = drawn[arms.SYNTHETIC] >= 100
+        synthetic, real = drawn[arms.SYNTHETIC][at] - 100, drawn[arms.OVERSAMPLED][at]
+        np.testing.assert_array_equal(_REAL[real], _SYNTHETIC[synthetic])
+        # Of condition 1 there are photographs of all types, of condition 2 of two types.
+        for code, found in ((1, range(1, 7)), (2, types[0][_REAL == 2])):
+            rows = (_REAL[real] == code) & np.isin(types[1][synthetic], list(found))
+            self.assertGreater(rows.sum(), 50)
+            np.testing.assert_array_equal(types[0][real[rows]], types[1][synthetic[rows]])
+
     def test_oversampling_without_a_photograph_of_the_condition(self):
         drawn = _drawn(arms.OVERSAMPLED, synthetic=np.array([7] * 10))
         np.testing.assert_array_equal(drawn, _drawn(arms.REAL))

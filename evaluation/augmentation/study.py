@@ -279,6 +279,7 @@ class _Training:
             self.data.train.labels[photographs],
             self.data.synthetic.labels[kept],
             self.study.config.data.synthetic_share,
+            (self.data.train.skin_types[photographs], self.data.synthetic.skin_types[kept]),
         )
 
     def _order(self, length: int) -> np.ndarray:
