@@ -6,7 +6,8 @@ rare conditions more frequent. The controls do the second without the first, to 
 same frequencies: `real+oversampled` puts a photograph of the same condition, and of the same
 skin type where there is one, in the place of each synthetic image, `real+class_weights`
 weighs the losses instead. `synthetic` sees no photograph at all: what it learns is what the
-images alone teach. `real+agreed` and `real+near` are `real+synthetic` with the images that a filter keeps (`selection`).
+images alone teach. `real+agreed` and `real+near` are `real+synthetic` with the images that a
+filter keeps (`selection`).
 `synthetic_then_real` sees synthetic images in its first half and photographs as
 `real+oversampled` in its second. `real+strong_jitter` varies photographs more instead, the
 cheapest way to new images.
