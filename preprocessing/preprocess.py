@@ -2,7 +2,8 @@
 
 Flags of Apache Beam may be added: --runner=..., --direct_num_workers=...; without
 any, all cores of this machine are used. The manifest's columns are described in
-preprocessing/data/manifest.py, the records in preprocessing/data/records.py.
+preprocessing/data/manifest.py, the records in preprocessing/data/records.py. All paths may be
+s3:// or gs:// (docs/how_to/run_on_a_cluster.md).
 
   bazel run //preprocessing:preprocess -- --cases=manifest.csv --output_dir=records
 """

@@ -10,7 +10,8 @@
 Without a choice, conditions and skin types are as common as in training. --requests
 is a CSV with condition, skin_type, count and optionally rois. --like paints with the
 code of a photograph of the records: its skin, its light, its lesion. Flags of Apache
-Beam may be added. An interrupted job goes on when the same command is given again.
+Beam may be added; --output_dir may be s3:// or gs://. An interrupted job goes on when
+the same command is given again.
 """
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)

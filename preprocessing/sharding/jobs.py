@@ -15,6 +15,7 @@ system or in object storage. In the folder of a job:
   .job/done/NAME.json   what was done; appears last
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
@@ -32,6 +33,7 @@ from preprocessing.sharding import beam_runner
 Counts = Dict[str, Dict[str, int]]  # by condition and skin type, the latter as text
 Content = Dict[str, Any]
 _OWN = ".job"
+_ASKED_AT_ONCE = 16  # shards; object storage answers after a while, but many at once
 _TO_FOLDER = "../../"  # from the markers
 
 
@@ -284,9 +286,14 @@ class ShardJob:
                 | "Spread" >> beam.Reshuffle()
                 | "Write" >> beam.ParDo(_Write(self))
             )
-        for name in sizes:
-            if not files.committed(self.marker(name), None, read=False):
-                raise self.error_of(name)
+
+        def there(name: str) -> bool:
+            return files.committed(self.marker(name), None, read=False) is not None
+
+        with concurrent.futures.ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+            for name, written in zip(sizes, pool.map(there, sizes)):
+                if not written:
+                    raise self.error_of(name)
         return list(sizes)
 
     def results(self, names: Iterable[str]) -> Iterator[Content]:
