@@ -15,7 +15,7 @@ class StorageTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.enterClassContext(testing_s3.serving_s3())
+        cls.server = cls.enter_context(testing_s3.serving_s3())
 
     def setUp(self):
         super().setUp()

@@ -47,8 +47,8 @@ class PreprocessInStorageTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.enterClassContext(testing_s3.serving_s3())
-        local = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.server = cls.enter_context(testing_s3.serving_s3())
+        local = cls.enter_context(tempfile.TemporaryDirectory())
         for folder in (local, f"{_ROOT}/in"):
             _write_data(folder)
         pipeline.preprocess(f"{local}/cases.csv", f"{local}/out", _SETTINGS)

@@ -25,7 +25,7 @@ class StudioTest(absltest.TestCase):
         folder = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, folder)
         cls.run_dir, cls.data_dir = testing.train(folder), f"{folder}/data"
-        running = cls.enterClassContext(testing.serving(cls.run_dir, cls.data_dir))
+        running = cls.enter_context(testing.serving(cls.run_dir, cls.data_dir))
         cls.address = f"{running.url}/{testing.TOKEN}/"
         cls.downloads = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.downloads)

@@ -27,8 +27,8 @@ class GenerateInStorageTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.enterClassContext(testing_s3.serving_s3())
-        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.server = cls.enter_context(testing_s3.serving_s3())
+        folder = cls.enter_context(tempfile.TemporaryDirectory())
         cls.generator = trained_generator.load(testing_data.train_run(folder, steps=2).workdir)
         sources = layouts.read_layouts(os.path.join(folder, "data"), "validation")
         cls.layouts = [sources[number % len(sources)] for number in range(10)]

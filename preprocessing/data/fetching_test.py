@@ -19,12 +19,12 @@ class FetchingTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.enterClassContext(testing_s3.serving_s3())
+        cls.server = cls.enter_context(testing_s3.serving_s3())
 
     def setUp(self):
         super().setUp()
         self.cache = self.create_tempdir().full_path
-        self.enterContext(mock.patch.dict(os.environ, {"XDG_CACHE_HOME": self.cache}))
+        self.enter_context(mock.patch.dict(os.environ, {"XDG_CACHE_HOME": self.cache}))
         self.url = f"s3://{testing_s3.BUCKET}/{self.id()}"
         self.addCleanup(self.server.allow)
 

@@ -43,7 +43,7 @@ class DaskTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.enterClassContext(testing_s3.serving_s3())
+        cls.server = cls.enter_context(testing_s3.serving_s3())
         cls.root = pathlib.Path(absltest.TEST_TMPDIR.value) / "dask"
         shutil.rmtree(cls.root, ignore_errors=True)
         cls.root.mkdir(parents=True)
