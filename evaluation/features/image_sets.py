@@ -1,12 +1,14 @@
 """Sets of images to compare: photographs out of records, and generated ones.
 
 A set knows what every image shows (`Layout`) and whose it is, has a digest of its
-content, and yields its pixels as often as they are wanted.
+content, and yields its pixels as often as they are wanted: from the records or the
+generator, a few at a time.
 """
 
 import dataclasses
 import hashlib
-from typing import Any, Callable, Dict, Iterable, Optional, Sequence, Tuple
+import sys
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +17,8 @@ from common import pseudonyms
 from preprocessing.data import manifest, records
 from synthesis.layouts import Layout, draw, layout_of
 from synthesis.trained_generator import TrainedGenerator
+
+_DRAWN_AT_ONCE = 1024  # maps; a multiple of the batches that are painted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,29 +115,42 @@ def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] =
     Raises:
       ValueError: no such records, or corrupt ones, or no photograph among them.
     """
-    crops = records.read(data_dir, "crops", split, conditions)
-    kept = [record for record in crops if not record.synthetic]
-    if not kept:
+    wanted = None if conditions is None else set(conditions)
+    digest = hashlib.sha256()
+    kept: List[bool] = []  # of all crops of the split
+    shown: List[Layout] = []
+    patients: List[str] = []
+    image_ids: List[str] = []
+    sources: List[str] = []
+    for record in records.read(data_dir, "crops", split):
+        kept.append(not record.synthetic and (wanted is None or record.condition in wanted))
+        if kept[-1]:
+            digest.update(hashlib.sha256(record.image_png).digest())
+            shown.append(layout_of(record))
+            patients.append(sys.intern(record.patient_id))
+            image_ids.append(record.image_id)
+            sources.append(sys.intern(record.fitzpatrick_source))
+    if not shown:
+        next(records.read(data_dir, "crops", split, conditions))  # of none of them at all
         raise ValueError(
             f"{data_dir}: the {split} crops of the wanted conditions are all synthetic"
         )
+    shards = records.list_shards(data_dir, "crops", split)
 
-    encoded = tf.constant([record.image_png for record in kept])
-    digest = hashlib.sha256()
-    for record in kept:
-        digest.update(hashlib.sha256(record.image_png).digest())
+    def decode(serialized: tf.Tensor) -> tf.Tensor:
+        return records.decode_png(records.parse(serialized, ["image/encoded"])["image/encoded"])
 
     def dataset() -> tf.data.Dataset:
-        images = tf.data.Dataset.from_tensor_slices(encoded)
-        return images.map(records.decode_png, num_parallel_calls=tf.data.AUTOTUNE)
+        every = tf.data.Dataset.zip(
+            (records.stream(shards), tf.data.Dataset.from_tensor_slices(kept))
+        )
+        ours = every.filter(lambda _, keep: keep).map(lambda serialized, _: serialized)
+        return ours.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
 
     return ImageSet(
         split,
         digest.hexdigest(),
-        tuple(map(layout_of, kept)),
-        tuple(record.patient_id for record in kept),
-        tuple(record.image_id for record in kept),
-        tuple(record.fitzpatrick_source for record in kept),
+        *(tuple(shown), tuple(patients), tuple(image_ids), tuple(sources)),
         dataset,
     )
 
@@ -154,21 +171,23 @@ def generated_images(
       name: for messages.
       batch_size: images painted at once.
     """
-    maps = draw(layouts, generator.image_size)
-    seeds = seeds_of(len(layouts), seed)
+    size, seeds = generator.image_size, seeds_of(len(layouts), seed)
+
+    def paint() -> Iterator[np.ndarray]:
+        for start in range(0, len(layouts), _DRAWN_AT_ONCE):
+            some = slice(start, start + _DRAWN_AT_ONCE)
+            yield from generator.batches(draw(layouts[some], size), seeds[some], batch_size)
 
     def dataset() -> tf.data.Dataset:
-        size = generator.image_size
         batches = tf.data.Dataset.from_generator(
-            lambda: generator.batches(maps, seeds, batch_size),
-            output_signature=tf.TensorSpec([None, size, size, 3], tf.uint8),
+            paint, output_signature=tf.TensorSpec([None, size, size, 3], tf.uint8)
         )
         return batches.prefetch(2).unbatch()
 
     empty = ("",) * len(layouts)
     ids = tuple(f"{name}_{index:06d}" for index in range(len(layouts)))
     sources = ("requested",) * len(layouts)
-    digest = digest_of_generated(generator.digest, maps, seeds)
+    digest = digest_of_generated(generator.digest, layouts, size, seed)
     return ImageSet(name, digest, tuple(layouts), empty, ids, sources, dataset)
 
 
@@ -177,11 +196,14 @@ def seeds_of(number: int, seed: int) -> np.ndarray:
     return np.arange(number, dtype=np.int64) + (np.int64(seed) << np.int64(32))
 
 
-def digest_of_generated(generator_digest: str, maps: np.ndarray, seeds: np.ndarray) -> str:
-    """Returns the digest of images by what paints them."""
+def digest_of_generated(
+    generator_digest: str, layouts: Sequence[Layout], image_size: int, seed: int
+) -> str:
+    """Returns the digest of `generated_images` by what paints them."""
     digest = hashlib.sha256(generator_digest.encode())
-    digest.update(maps.tobytes())
-    digest.update(seeds.tobytes())
+    for layout in layouts:
+        digest.update(layout.draw(image_size).tobytes())
+    digest.update(seeds_of(len(layouts), seed).tobytes())
     return digest.hexdigest()
 
 

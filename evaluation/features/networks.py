@@ -9,7 +9,6 @@ TF-GAN's own network may be called FID.
 
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import pathlib
@@ -23,6 +22,7 @@ import tensorflow_hub as hub
 from absl import logging
 
 from common import files, progress
+from evaluation.features import on_disk
 from evaluation.features.image_sets import ImageSet
 
 DEFAULT_NETWORK = tfgan.eval.INCEPTION_TFHUB
@@ -246,7 +246,7 @@ class FeatureExtractor:
         depend on the batch size, but for the rounding of sums.
 
         Returns:
-          float32 [N, d].
+          float32 [N, d], in a file that is mapped into memory.
 
         Raises:
           ValueError: features that are not finite.
@@ -260,30 +260,35 @@ class FeatureExtractor:
             except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
                 logging.warning("%s: damaged (%s); the features are computed again", path, error)
         features = self._compute(images)
-        bad = int((~np.isfinite(features).all(axis=1)).sum())
+        bad = sum(int((~np.isfinite(some).all(axis=1)).sum()) for some in on_disk.blocks(features))
         if bad:
             raise ValueError(
                 f"{images.name} images: features ({self.network.title}) of {bad} are not finite"
             )
         if self.cache_dir:
-            file = io.BytesIO()
-            np.savez(file, features=features, digest=_digest_of_features(name, features))
-            files.write_bytes(path, file.getvalue())
+            with files.replacing(path) as temporary, open(temporary, "wb") as file:
+                np.savez(file, features=features, digest=_digest_of_features(name, features))
         return features
 
     def _compute(self, images: ImageSet) -> np.ndarray:
         batch_size = self.batch_size or _largest_batch()
         while True:
             batches = images.dataset().batch(batch_size).map(self.prepare).prefetch(2)
-            parts = []
+            features, done = None, 0
             try:
                 with progress.bar(
                     total=len(images), what=f"features of {images.name} images", unit="images"
                 ) as bar:
                     for batch in batches:
-                        parts.append(self.network.call(batch).numpy())
-                        bar.update(len(parts[-1]))
-                return np.concatenate(parts).astype(np.float32)
+                        found = self.network.call(batch).numpy()
+                        if features is None:
+                            features = on_disk.empty((len(images), found.shape[1]), np.float32)
+                        features[done : done + len(found)] = found
+                        done += len(found)
+                        bar.update(len(found))
+                if features is None or done != len(images):
+                    raise ValueError(f"{images.name} images: {done} of {len(images)} were read")
+                return features
             except tf.errors.ResourceExhaustedError:  # a GPU that is smaller than we think
                 if batch_size == 1:
                     raise
@@ -293,7 +298,8 @@ class FeatureExtractor:
 def _digest_of_features(name: str, features: np.ndarray) -> str:
     """Identifies features of the images and the protocol that a file's name stands for."""
     digest = hashlib.sha256(f"{name} {features.dtype} {features.shape}".encode())
-    digest.update(np.ascontiguousarray(features).tobytes())
+    for start in range(0, len(features), _LARGEST_BATCH):
+        digest.update(features[start : start + _LARGEST_BATCH].tobytes())
     return digest.hexdigest()
 
 
@@ -303,12 +309,11 @@ def _read_cached(path: pathlib.Path, number: int) -> np.ndarray:
     Raises:
       ValueError, OSError, EOFError, KeyError, BadZipFile: they are not what was kept.
     """
+    features = on_disk.stored(path, "features")
     with np.load(path) as kept:
-        features = kept["features"]
-        if len(features) != number or str(kept["digest"]) != _digest_of_features(
-            path.stem, features
-        ):
-            raise ValueError("its digest does not fit")
+        digest = str(kept["digest"])
+    if len(features) != number or digest != _digest_of_features(path.stem, features):
+        raise ValueError("its digest does not fit")
     return features
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_gan as tfgan
 
-from evaluation.neighbours.nearest import check_features
+from evaluation.features import on_disk
+from evaluation.neighbours.nearest import BLOCK, check_features
 
 
 class FrechetReference:
@@ -37,11 +38,14 @@ class FrechetReference:
         """
         features = check_features(features, "reference")
         self.count, self.dimension = features.shape
-        self._mean = features.mean(axis=0)
-        self._factor = (features - self._mean) / math.sqrt(self.count - 1)
-        self._trace = float(np.square(self._factor).sum())
-        if self.count > self.dimension:
-            values, vectors = np.linalg.eigh(self._factor.T @ self._factor)
+        self._mean = _mean(features)
+        if self.count <= self.dimension:
+            self._factor = (features - self._mean) / math.sqrt(self.count - 1)
+            self._trace = float(np.square(self._factor).sum())
+        else:
+            covariance = _covariance(features, self._mean)
+            self._trace = float(np.trace(covariance))
+            values, vectors = np.linalg.eigh(covariance)
             self._factor = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
 
     def distance(self, features: np.ndarray) -> float:
@@ -56,16 +60,33 @@ class FrechetReference:
             raise ValueError(
                 f"features of {dimension} dimensions cannot be compared with {self.dimension}"
             )
-        mean = features.mean(axis=0)
-        factor = (features - mean) / math.sqrt(count - 1)
+        mean = _mean(features)
         if count > len(self._factor):
-            product = self._factor @ (factor.T @ factor) @ self._factor.T
+            covariance = _covariance(features, mean)
+            own_trace = float(np.trace(covariance))
+            product = self._factor @ covariance @ self._factor.T
         else:
+            factor = (features - mean) / math.sqrt(count - 1)
+            own_trace = float(np.square(factor).sum())
             product = factor @ self._factor.T
             product = product @ product.T
         root = np.sqrt(np.maximum(np.linalg.eigvalsh(product), 0.0)).sum()
-        trace = self._trace + float(np.square(factor).sum())
+        trace = self._trace + own_trace
         return max(float(np.square(self._mean - mean).sum() + trace - 2.0 * root), 0.0)
+
+
+def _mean(features: np.ndarray) -> np.ndarray:
+    """Returns the mean row, float64 [d]."""
+    return features.mean(axis=0, dtype=np.float64)
+
+
+def _covariance(features: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Returns the unbiased covariance, float64 [d, d], from a block of rows at a time."""
+    total = np.zeros((len(mean), len(mean)))
+    for start in range(0, len(features), BLOCK):
+        centred = features[start : start + BLOCK] - mean
+        total += centred.T @ centred
+    return total / (len(features) - 1)
 
 
 def extrapolated_frechet_distance(
@@ -94,7 +115,7 @@ def extrapolated_frechet_distance(
         return None
     sizes = np.unique(np.linspace(len(features) // 2, len(features), points).astype(int))
     values = [
-        reference.distance(features[rng.choice(len(features), size, replace=False)])
+        reference.distance(on_disk.take(features, rng.choice(len(features), size, replace=False)))
         for size in sizes
     ]
     return float(np.polyfit(1.0 / sizes, values, 1)[1])

@@ -44,9 +44,7 @@ class Painting:
 
     def images_digest(self, generator_digest: str, image_size: int) -> str:
         """Returns the digest of `images`, whoever paints them."""
-        maps = layouts.draw(self.layouts, image_size)
-        seeds = image_sets.seeds_of(len(maps), self.seed)
-        return image_sets.digest_of_generated(generator_digest, maps, seeds)
+        return image_sets.digest_of_generated(generator_digest, self.layouts, image_size, self.seed)
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the maps for JSON: each skin type, condition's code and boxes."""

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from evaluation.features import on_disk
 from evaluation.frechet import distances
 from evaluation.neighbours.manifold import manifold_scores
 from evaluation.neighbours.nearest import check_features
@@ -181,18 +182,19 @@ def run_trials(
     check_features(generated, "generated")
     mask = np.ones(len(real), bool) if in_group is None else in_group
     partings = part_in_trials(patients, protocol)
-    halves = [(real[mask & parting], real[mask & ~parting]) for parting in partings]
+    halves = [(np.flatnonzero(mask & one), np.flatnonzero(mask & ~one)) for one in partings]
     asked = protocol.num_images if in_group is None else 0
     number = _images_per_trial(halves, len(generated), asked, protocol.neighbours)
     on_generated: List[Dict[str, float]] = []
     on_floor: List[Dict[str, float]] = []
     extrapolated: List[Optional[float]] = []
-    for index, (first, second) in enumerate(halves):
+    for index, half in enumerate(halves):
+        first, second = (on_disk.take(real, rows) for rows in half)
         reference = distances.FrechetReference(first)
         for trial in range(index, protocol.trials, protocol.partings):
             rng = np.random.default_rng([protocol.seed, 2, trial])
             for values, features in ((on_generated, generated), (on_floor, second)):
-                drawn = features[rng.choice(len(features), number, replace=False)]
+                drawn = on_disk.take(features, rng.choice(len(features), number, replace=False))
                 values.append(_all_metrics(reference, first, drawn, protocol.neighbours))
         rng = np.random.default_rng([protocol.seed, 3, index])
         extrapolated.append(distances.extrapolated_frechet_distance(reference, generated, rng))

@@ -21,6 +21,7 @@ from evaluation.memorization.nearest_neighbours import Neighbours
 
 _CELLS = 8
 _FEWEST = 10  # images of each side, for a cell to tell
+_MOST_FITTED = 10_000  # photographs that cells are made of; the others go to the nearest one
 _FAR = 3.0  # deviations, as the paper calls it copying or not
 
 
@@ -68,7 +69,13 @@ def make_cells(training: np.ndarray, seed: int = 0) -> np.ndarray:
       The cell of each, int [N].
     """
     number = max(min(_CELLS, len(training) // _FEWEST), 1)
-    return KMeans(number, n_init=4, random_state=seed).fit_predict(training)
+    means = KMeans(number, n_init=4, random_state=seed)
+    if len(training) <= _MOST_FITTED:
+        return means.fit_predict(training)
+    chosen = np.random.default_rng(seed).choice(len(training), _MOST_FITTED, replace=False)
+    means.fit(training[np.sort(chosen)])
+    starts = range(0, len(training), _MOST_FITTED)
+    return np.concatenate([means.predict(training[s : s + _MOST_FITTED]) for s in starts])
 
 
 def compare_distances(

@@ -13,6 +13,7 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from evaluation.features import on_disk
 from evaluation.neighbours.nearest import BLOCK, check_features, find_nearest
 
 _SAME_IMAGE = 1e-3
@@ -59,7 +60,9 @@ class Views:
 
     def spread(self) -> float:
         """Returns the root mean square distance of the images from their mean."""
-        return float(np.sqrt(self.plain.var(axis=0, dtype=np.float64).sum()))
+        mean = self.plain.mean(axis=0, dtype=np.float64)
+        squares = sum(np.square(some - mean).sum() for some in on_disk.blocks(self.plain))
+        return float(np.sqrt(squares / len(self)))
 
 
 def as_seen(image: np.ndarray, view: int) -> np.ndarray:
@@ -117,17 +120,28 @@ def _nearest_view(
     Returns:
       Its position, the distance, and the number of the view, each [N].
     """
-    index, view = np.zeros((2, len(queries)), np.int64)
-    best = np.full(len(queries), np.inf)
+    number = len(queries)
+    index, view = np.zeros((2, number), np.int64)
+    best = np.full(number, np.inf)
+    views = [*queries.views()]
+    at_once = max(block // len(views), 1)  # all views of so many fill a block of references
     for references in training.references():
-        if codes is not None:
-            repeats = len(references) // len(training)
-            kwargs["groups"] = codes[: len(queries)], np.tile(codes[len(queries) :], repeats)
-        for number, features in enumerate(queries.views()):
-            found, distance = find_nearest(features, references, block=block, **kwargs)
-            nearer = distance < best
-            index[nearer], best[nearer] = found[nearer] % len(training), distance[nearer]
-            view[nearer] = number
+        for start in range(0, number, at_once):
+            rows = slice(start, min(start + at_once, number))
+            seen = np.concatenate([features[rows] for features in views])
+            if codes is not None:
+                repeats = len(references) // len(training)
+                owners = np.tile(codes[:number][rows], len(views))
+                kwargs["groups"] = owners, np.tile(codes[number:], repeats)
+            found, distance = find_nearest(seen, references, block=block, **kwargs)
+            distances = distance.reshape(len(views), -1)
+            chosen = distances.argmin(axis=0)
+            each = chosen, np.arange(len(chosen))
+            nearer = distances[each] < best[rows]
+            found = found.reshape(distances.shape)[each] % len(training)
+            index[rows] = np.where(nearer, found, index[rows])
+            view[rows] = np.where(nearer, chosen, view[rows])
+            best[rows] = np.where(nearer, distances[each], best[rows])
     return index, best, view
 
 

@@ -13,6 +13,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from evaluation.features import on_disk
 from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureNetwork
 from evaluation.memorization.nearest_neighbours import Views
@@ -91,8 +92,8 @@ def windows(images: tf.Tensor) -> tf.Tensor:
 
 
 def windows_of(images: ImageSet, batch_size: int = 64) -> np.ndarray:
-    """Returns the `windows` of a set, float16 [NUM_WINDOWS, N, DIMENSION]."""
-    found = np.empty((NUM_WINDOWS, len(images), DIMENSION), np.float16)
+    """Returns the `windows` of a set, float16 [NUM_WINDOWS, N, DIMENSION], in a mapped file."""
+    found = on_disk.empty((NUM_WINDOWS, len(images), DIMENSION), np.float16)
     done = 0
     for batch in images.dataset().batch(batch_size):
         found[:, done : done + len(batch)] = windows(batch)

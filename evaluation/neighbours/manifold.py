@@ -9,14 +9,18 @@ from typing import Dict
 
 import numpy as np
 
-from evaluation.neighbours.nearest import check_features, squared_distances
+from evaluation.neighbours.nearest import blocks_of_pairs, check_features
 
 
 def _squared_radii(features: np.ndarray, neighbours: int) -> np.ndarray:
     """Squared distance of each row to its k-th nearest other row, [N]."""
-    squared = squared_distances(features, features)
-    np.fill_diagonal(squared, np.inf)
-    return np.partition(squared, neighbours - 1, axis=1)[:, neighbours - 1]
+    nearest = np.full((len(features), neighbours), np.inf)
+    for rows, columns, squared in blocks_of_pairs(features, features):
+        if rows == columns:
+            np.fill_diagonal(squared, np.inf)
+        both = np.concatenate([nearest[rows], squared], axis=1)
+        nearest[rows] = np.partition(both, neighbours - 1, axis=1)[:, :neighbours]
+    return nearest.max(axis=1)
 
 
 def manifold_scores(
@@ -41,12 +45,18 @@ def manifold_scores(
     """
     real = check_features(real, "real", neighbours + 1)
     compared = check_features(compared, "compared", neighbours + 1)
-    between = squared_distances(real, compared)
-    in_real_balls = between <= _squared_radii(real, neighbours)[:, None]
-    in_compared_balls = between <= _squared_radii(compared, neighbours)[None, :]
+    real_radii = _squared_radii(real, neighbours)
+    compared_radii = _squared_radii(compared, neighbours)
+    real_balls = np.zeros(len(compared), np.int64)  # around each compared point
+    covered, recalled = np.zeros((2, len(real)), bool)
+    for rows, columns, between in blocks_of_pairs(real, compared):
+        in_real_balls = between <= real_radii[rows, None]
+        real_balls[columns] += in_real_balls.sum(axis=0)
+        covered[rows] |= in_real_balls.any(axis=1)
+        recalled[rows] |= (between <= compared_radii[None, columns]).any(axis=1)
     return {
-        "precision": float(in_real_balls.any(axis=0).mean()),
-        "recall": float(in_compared_balls.any(axis=1).mean()),
-        "density": float(in_real_balls.sum(axis=0).mean() / neighbours),
-        "coverage": float(in_real_balls.any(axis=1).mean()),
+        "precision": float((real_balls > 0).mean()),
+        "recall": float(recalled.mean()),
+        "density": float(real_balls.mean() / neighbours),
+        "coverage": float(covered.mean()),
     }

@@ -1,6 +1,6 @@
 """Nearest neighbours among features, each set float [N, d], by Euclidean distance."""
 
-from typing import Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -8,7 +8,7 @@ BLOCK = 2048
 
 
 def check_features(features: np.ndarray, name: str, least: int = 2) -> np.ndarray:
-    """Returns features as float64 after checking them.
+    """Returns features after checking them, a block at a time.
 
     Args:
       features: [N, d].
@@ -18,12 +18,14 @@ def check_features(features: np.ndarray, name: str, least: int = 2) -> np.ndarra
     Raises:
       ValueError: another shape, too few rows, NaN or infinity.
     """
-    features = np.asarray(features, np.float64)
+    features = np.asanyarray(features)
     if features.ndim != 2:
         raise ValueError(f"{name} features have shape {features.shape}, not [N, dimension]")
     if len(features) < least:
         raise ValueError(f"{len(features)} {name} images; at least {least} are needed")
-    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    starts = range(0, len(features), BLOCK)
+    finite = [np.isfinite(features[start : start + BLOCK]).all(axis=1) for start in starts]
+    bad = np.flatnonzero(~np.concatenate(finite))
     if len(bad):
         raise ValueError(
             f"{name} features are not finite for {len(bad)} of {len(features)} images, "
@@ -37,6 +39,26 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     norms = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1)
     return np.maximum(norms - 2.0 * first @ second.T, 0.0)
+
+
+def blocks_of_pairs(
+    first: np.ndarray, second: np.ndarray, block: int = BLOCK
+) -> Iterator[Tuple[slice, slice, np.ndarray]]:
+    """Yields squared distances of all pairs, a block at a time, row by row of blocks.
+
+    Args:
+      first: [N, d].
+      second: [M, d].
+      block: rows of both at once.
+
+    Yields:
+      Which rows of the first and of the second, and their `squared_distances`.
+    """
+    for start in range(0, len(first), block):
+        rows = slice(start, start + block)
+        for offset in range(0, len(second), block):
+            columns = slice(offset, offset + block)
+            yield rows, columns, squared_distances(first[rows], second[columns])
 
 
 def find_nearest(
@@ -63,19 +85,17 @@ def find_nearest(
     """
     index = np.zeros(len(queries), np.int64)
     best = np.full(len(queries), np.inf)
+    for rows, columns, squared in blocks_of_pairs(queries, references, block):
+        if groups is not None:
+            own = groups[0][rows, None] == groups[1][None, columns]
+            squared[own | (squared <= least**2)] = np.inf
+        position = squared.argmin(axis=1)
+        value = squared[np.arange(len(position)), position]
+        better = value < best[rows]
+        index[rows] = np.where(better, position + columns.start, index[rows])
+        best[rows] = np.where(better, value, best[rows])
     for start in range(0, len(queries), block):
         rows = slice(start, start + block)
-        for offset in range(0, len(references), block):
-            columns = slice(offset, offset + block)
-            squared = squared_distances(queries[rows], references[columns])
-            if groups is not None:
-                own = groups[0][rows, None] == groups[1][None, columns]
-                squared[own | (squared <= least**2)] = np.inf
-            position = squared.argmin(axis=1)
-            value = squared[np.arange(len(position)), position]
-            better = value < best[rows]
-            index[rows] = np.where(better, position + offset, index[rows])
-            best[rows] = np.where(better, value, best[rows])
         # The expanded square above loses digits where two features are nearly equal.
         exact = np.asarray(queries[rows], np.float64) - references[index[rows]]
         found = np.linalg.norm(exact, axis=1)
