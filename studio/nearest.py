@@ -1,7 +1,8 @@
 """The training photograph that a generated image is nearest to.
 
 By thumbnails, as one of the two ways of `evaluation.memorization`, without its windows: a look at
-one picture, which takes a fraction of a second. Whether a generator copies is for the audit.
+one picture, which takes a fraction of a second once the records have been read. Whether a
+generator copies is for the audit.
 """
 
 import dataclasses
@@ -94,6 +95,8 @@ class TrainingPhotographs:
                 if len(batch) == _BATCH:
                     flush()
         flush()
+        if not found:
+            raise ValueError(f"{self._data_dir}: no photograph among the training crops")
         plain, mirrored = (
             np.concatenate([getattr(one, name) for one in found]) for name in ("plain", "mirrored")
         )
@@ -103,7 +106,7 @@ class TrainingPhotographs:
         """Returns the photograph that an image, uint8 [S, S, 3], is nearest to.
 
         Raises:
-          ValueError: corrupt records, photographs of one patient only, or all alike.
+          ValueError: corrupt records, no photograph, of one patient only, or all alike.
         """
         with self._lock:
             if self._views is None:

@@ -430,10 +430,12 @@ at("find_nearest").addEventListener("click", async () => {
   const one = copy(state), figure = at("nearest"), caption = figure.querySelector("figcaption");
   const still = () => JSON.stringify(one) === JSON.stringify(state);
   at("find_nearest").disabled = true;
+  say("Looking through the training photographs: the first time they have to be read.");
   try {
     const reply = await fetch("nearest", { method: "POST", body: JSON.stringify(asked(one)) });
     if (!reply.ok) throw new Error(await reply.text());
     const [text, png] = unpacked(await reply.arrayBuffer());
+    say("");
     if (still()) {
       const found = JSON.parse(new TextDecoder().decode(text));
       show(figure.querySelector("img"), png, `Training photograph: ${found.condition}`);

@@ -71,6 +71,7 @@ class SeveralWorkersTest(absltest.TestCase):
                     text=True,
                 )
             )
+            self.addCleanup(started[-1].communicate)
             self.addCleanup(started[-1].kill)
         return started
 
@@ -101,10 +102,13 @@ class SeveralWorkersTest(absltest.TestCase):
         self.assertRegex(said, "error: lost the worker .*: it has ended .* at the last checkpoint")
         self.assertNotIn("Traceback", said)
 
-        for one in (again := self._start("together")):
-            self.assertEqual(one.wait(timeout=300), 0, one.stderr.read())
-        self.assertIn(f"Trained for {_STEPS} steps", again[0].stdout.read())
-        self.assertIn("the chief has written", again[1].stdout.read())
+        before = set(os.listdir(self._temporary(1)))
+        for one, expected in zip(
+            self._start("together"), (f"Trained for {_STEPS} steps", "the chief has written")
+        ):
+            out, said = one.communicate(timeout=300)
+            self.assertEqual(one.returncode, 0, said)
+            self.assertIn(expected, out)
 
         run = pathlib.Path(self.folder, "together")
         one, two = self._lines("alone"), self._lines("together")
@@ -121,8 +125,8 @@ class SeveralWorkersTest(absltest.TestCase):
         self.assertLen(list(run.glob("events.*")), 2)
         self.assertTrue((run / "generator" / "saved_model.pb").exists())
         self.assertFalse((run / ".lock").exists())
-        left = set(os.listdir(self._temporary(1)))
-        self.assertLessEqual(len([name for name in left if name.startswith("dermgan-")]), 1)
+        left = set(os.listdir(self._temporary(1))) - before
+        self.assertEmpty([name for name in left if name.startswith("dermgan-")])
 
     def test_workers_that_differ(self):
         for one in self._start("differ", **{"loss.l1": 7}):

@@ -161,10 +161,14 @@ def exchange(strategy: tf.distribute.Strategy, text: str) -> list[str]:
 def check_agreement(strategy: tf.distribute.Strategy, description: Mapping[str, Any]) -> None:
     """Waits for all workers, and makes sure that all do the same.
 
+    The records may lie in other folders, and their digest is compared.
+
     Raises:
       ValueError: what differs between two descriptions.
     """
-    chief, *others = map(json.loads, exchange(strategy, json.dumps(description)))
+    dataset = {**description["dataset"], "directory": ""}
+    told = exchange(strategy, json.dumps({**description, "dataset": dataset}))
+    chief, *others = map(json.loads, told)
     for number, other in enumerate(others, start=1):
         lines = run_directory.differences_between(other, chief)
         if lines:

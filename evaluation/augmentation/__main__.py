@@ -15,6 +15,7 @@ command is given.
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -35,7 +36,6 @@ from evaluation.augmentation import (
     report,
     results,
 )
-from evaluation.augmentation.arms import Arm
 from evaluation.augmentation.images import SyntheticSource
 from evaluation.augmentation.study import EXTRA, TEST, Study, read_data, train_arms
 from preprocessing.data import fetching, records
@@ -92,22 +92,23 @@ def _ratios() -> List[float]:
         raise ValueError(f"--ratio={','.join(_RATIO.value)}: {error}") from error
 
 
-def _synthetic(
-    generator: TrainedGenerator, data_dir: str, workdir: str, wanted: Sequence[Arm]
-) -> Optional[SyntheticSource]:
-    if all(arm.kind == arms.REAL for arm in wanted):
+def _synthetic(generator: TrainedGenerator, study: Study) -> Optional[SyntheticSource]:
+    if all(arm.kind in (arms.REAL, arms.STRONG) for arm in study.arms):
         return None
     if _SYNTHETIC_DIR.value:
         command_line.exclude("synthetic_dir", ("num_synthetic", "balance"))
-        return images.given_images(
-            fetching.local_copy(command_line.user_path(_SYNTHETIC_DIR.value, remote=True)), data_dir
-        )
-    photographs = records.read_info(data_dir).count(_CONFIG.value.data.view, "train")
+        given = command_line.user_path(_SYNTHETIC_DIR.value, remote=True)
+        return images.given_images(fetching.local_copy(given), study.data_dir)
+    data = study.config.data
+    counts = records.read_info(study.data_dir).counts[data.view].get("train", {})
+    photographs = sum(
+        min(sum(by_type.values()), data.photographs or sys.maxsize) for by_type in counts.values()
+    )
     return images.planned_images(
         generator,
-        data_dir,
-        os.path.join(workdir, "synthetic"),
-        max(_NUM_SYNTHETIC.value, arms.synthetic_images_needed(wanted, photographs)),
+        study.data_dir,
+        os.path.join(study.workdir, "synthetic"),
+        max(_NUM_SYNTHETIC.value, arms.synthetic_images_needed(study.arms, photographs)),
         [axis for axis in _BALANCE.value if axis],
     )
 
@@ -122,17 +123,18 @@ def _study() -> Study:
     weights = _WEIGHTS.value
     if weights not in (classifier.NO_WEIGHTS, classifier.IMAGENET):
         weights = command_line.user_path(weights)
-    return Study(
+    study = Study(
         data_dir=data_dir,
         config=_CONFIG.value,
         arms=wanted,
         seeds=command_line.whole_numbers(_SEEDS, 0, command_line.LARGEST_SEED),
         weights=weights,
-        synthetic=_synthetic(generator, data_dir, workdir, wanted),
+        synthetic=None,
         workdir=workdir,
         extra_test=command_line.user_path(_EXTRA_TEST.value) if _EXTRA_TEST.value else None,
         overwrite=_OVERWRITE.value,
     )
+    return dataclasses.replace(study, synthetic=_synthetic(generator, study))
 
 
 def _report(

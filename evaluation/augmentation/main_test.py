@@ -41,6 +41,7 @@ class AugmentationProgramTest(ProgramTestCase):
         for flag, message in (
             (["--from_predictions=nowhere"], "nowhere: no predictions there"),
             (["--from_predictions=x", "--seeds=1"], "--from_predictions and --seeds exclude"),
+            (["--config.data.view=half"], "data.view 'half' is not one of full, crops"),
         ):
             done = self.run_program(*flag)
             self.assertEqual(done.returncode, 1)

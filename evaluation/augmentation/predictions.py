@@ -107,6 +107,12 @@ def write_predictions(
     files.write_bytes(path, written.getvalue().to_pybytes())
 
 
+_PROTOCOL = (
+    *("study", "arm", "kind", "ratio", "seed"),
+    *("photographs", "synthetic_images", "share"),
+)
+
+
 def read_training(path: pathlib.Path) -> Dict[str, Any]:
     """Reads what the training of a file was; see `write_predictions`.
 
@@ -115,9 +121,9 @@ def read_training(path: pathlib.Path) -> Dict[str, Any]:
     """
     try:
         training = json.loads(pq.read_schema(path).metadata[_TRAINING])
-        for name in ("study", "arm", "kind", "ratio", "seed", "synthetic_images", "share"):
+        for name in _PROTOCOL:
             training["protocol"][name]
-        training["outcome"], training["test"]["digest"]
+        training["outcome"]["validation_balanced_accuracy"], training["test"]["digest"]
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a file of predictions") from error
     return training

@@ -353,7 +353,10 @@ def notes(results: Results) -> List[str]:
     lines = [_power(one) for one in results.comparisons if one.second == SYNTHETIC]
     left_out = real.predictions.trainings[0]["test"].get("left_out", 0)
     if left_out:
-        lines.append(f"{left_out} photographs of conditions that training has none of are left out")
+        lines.append(
+            f"{left_out} images are left out: of conditions without a training photograph, or "
+            "generated"
+        )
     for name, count in by_condition:
         if count and name not in trained:
             lines.append(

@@ -105,7 +105,8 @@ class Data:
       validation: photographs that choose weights.
       tests: by name, photographs that only measure.
       synthetic: generated images; may be none.
-      left_out: photographs of the extra test set whose condition has none to train on.
+      left_out: records of the extra test set that are generated, or whose condition has no
+        photograph to train on.
     """
 
     train: Images
@@ -224,7 +225,10 @@ class _Training:
         if self.arm.kind == arms.AGREED:
             keeps = selection.agreed(model, synthetic, size)
         else:
-            keeps = selection.near(model, synthetic, self.data.train, size)
+            photographs = self.data.train
+            if self.study.config.data.photographs:
+                photographs = photographs.select(self._sources[0])
+            keeps = selection.near(model, synthetic, photographs, size)
         if not keeps.any():
             raise ValueError(
                 f"arm {self.arm.name!r}, seed {self.seed}: its filter keeps none of "
@@ -329,15 +333,16 @@ class _Training:
 
     def _protocol(self, description: Mapping[str, Any]) -> Dict[str, Any]:
         shown = len(self.mixture.synthetic) if self.arm.kind in arms.SHOWING else 0
+        share = 0.5 if self.arm.kind == arms.FIRST else self.mixture.share
         return {
             "study": dict(description),
             "arm": self.arm.name,
             "kind": self.arm.kind,
             "ratio": self.arm.ratio,
             "seed": self.seed,
-            "photographs": len(self.mixture.real),
+            "photographs": 0 if self.arm.kind == arms.ONLY else len(self.mixture.real),
             "synthetic_images": shown,
-            "share": self.mixture.share,
+            "share": share,
         }
 
     def load(self, model: tf.keras.Model) -> None:

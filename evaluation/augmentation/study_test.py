@@ -216,23 +216,30 @@ class TrainArmsTest(absltest.TestCase):
     def test_few_photographs_other_ones_for_each_seed(self):
         config = _config(steps=4, batch_size=8, validate_every=2, precision="float32")
         config.data.photographs = 2
-        shown = []
+        shown, compared = [], []
         draw = classifier.training_batches
 
         def noting(sources, order, *rest, **options):
             shown.append(set(order))
             return draw(sources, order, *rest, **options)
 
-        study = self._study(config=config, seeds=[0, 1])
+        def near(model, synthetic, photographs, size):
+            compared.append(len(photographs))
+            return np.ones(len(synthetic), bool)
+
+        study = self._study(["real+near"], config=config, seeds=[0, 1])
         data = read_data(study)
-        with mock.patch.object(classifier, "training_batches", noting):
+        noted = mock.patch.object(classifier, "training_batches", noting)
+        with noted, mock.patch.object(selection, "near", near):
             train_arms(study, data)
+        self.assertEqual(compared, [6, 6])
+        shown = [{number for number in one if number < 24} for one in shown[::2]]
         for numbers in shown:
             self.assertLen(numbers, 6)
             np.testing.assert_array_equal(np.bincount(data.train.labels[list(numbers)])[
                 np.unique(data.train.labels)], [2, 2, 2])  # fmt: skip
         self.assertNotEqual(*shown)
-        [arm] = predictions.read_predictions(study.predictions_dir)
+        arm = predictions.read_predictions(study.predictions_dir)[0]
         self.assertEqual(arm.trainings[0]["protocol"]["photographs"], 6)
 
     def test_conditions_that_training_lacks_are_left_out_of_another_test(self):

@@ -1,5 +1,6 @@
 """Arrays that may be larger than memory: files that are mapped into it."""
 
+import os
 import pathlib
 import struct
 import tempfile
@@ -13,10 +14,17 @@ _IN_MEMORY = 16 << 20  # bytes that are worth no file
 
 
 def empty(shape: Tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Returns an array in an unnamed file of `$TMPDIR`, whose room is given back with it."""
-    if not np.prod(shape):
+    """Returns an array in an unnamed file of `$TMPDIR`, whose room is given back with it.
+
+    Raises:
+      OSError: there is no room for it.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if not size:
         return np.empty(shape, dtype)  # no file can be mapped that is empty
     with tempfile.TemporaryFile(prefix="dermgan") as file:
+        # Else a full disk would end the process where the array is written to.
+        os.posix_fallocate(file.fileno(), 0, size)
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
