@@ -385,9 +385,10 @@ def _power(comparison: Comparison) -> str:
     # What is told from nothing at 5 % in 80 of 100 repetitions is 2.80 standard errors; an
     # interval is 2 * 1.96 of them wide.
     found = 2.80 / 3.92 * (estimate.high - estimate.low)
+    gain = f"a gain above {100 * estimate.high:.1f} points" if estimate.high > 0 else "any gain"
     return (
-        f"{pair}: a gain above {100 * estimate.high:.1f} points is excluded (95%); an experiment "
-        f"of this size finds one of {100 * found:.1f} points in 80 of 100 cases"
+        f"{pair}: {gain} is excluded (95%); an experiment of this size finds one of "
+        f"{100 * found:.1f} points in 80 of 100 cases"
     )
 
 

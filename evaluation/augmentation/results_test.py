@@ -158,7 +158,9 @@ class VerdictTest(absltest.TestCase):
         self.assertNotIn("better", text)
 
     def test_harm_is_called_so(self):
-        text = results.verdict(self._compute([0.8, 0.4, 0.8, 0.8], seeds=(0,)))
+        found = self._compute([0.8, 0.4, 0.8, 0.8], seeds=(0,))
+        self.assertIn("balanced accuracy: any gain is excluded", results.notes(found)[0])
+        text = results.verdict(found)
         self.assertRegex(text, r"by -\d\d\.\d points .*significantly worse")
 
     def test_classifiers_that_learnt_nothing_are_told(self):
