@@ -166,6 +166,7 @@ class PreprocessInStorageTest(absltest.TestCase):
         with self.assertRaisesRegex(OSError, "Forbidden"):
             self._preprocess()
         self.assertNotEmpty(files.list_folder(f"{self.output}/crops"))
+        self.assertTrue(files.at(f"{self.output}/pseudonyms.key").exists())
         self.server.allow()
         with self.assertLogs("absl", "WARNING") as logs:
             self._preprocess()

@@ -76,11 +76,16 @@ def local_copy(data_dir: str) -> str:
         for path in files.list_folder(f"{data_dir}/{kind}")
         if records.is_shard(path.name)
     ]
-    there = {path.name for path in files.list_folder(data_dir)}
-    names = [*shards, *(name for name in _OTHERS if name in there)]
+    names = [*shards, *_OTHERS]
+    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
 
     def copy(name: str) -> None:
-        files.fetch(f"{data_dir}/{name}", os.path.join(folder, name))
+        try:
+            files.fetch(f"{data_dir}/{name}", os.path.join(folder, name))
+        except FileNotFoundError:
+            # Asked for by name, since a listing may lag: not every data set has all of them.
+            if name not in _OTHERS:
+                raise
 
     with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in progress.bar(pool.map(copy, names), len(names), f"copying {data_dir}", "files"):

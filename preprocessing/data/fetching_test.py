@@ -52,6 +52,20 @@ class FetchingTest(absltest.TestCase):
         self.assertLen(self.server.requests, 1)
         self.assertEqual(fetching.local_copy(str(folder)), str(folder))
 
+    def test_the_key_is_copied_unlisted_for_its_owner_alone(self):
+        self._write()
+        files.write_text(f"{self.url}/pseudonyms.key", "00\n")
+        lists = fetching.files.list_folder
+
+        def lagging(path):
+            return [] if str(path) == self.url else lists(path)
+
+        with mock.patch.object(fetching.files, "list_folder", lagging):
+            folder = pathlib.Path(fetching.local_copy(self.url))
+        self.assertEqual((folder / "pseudonyms.key").read_text(), "00\n")
+        self.assertEqual((folder / "pseudonyms.key").stat().st_mode & 0o777, 0o600)
+        self.assertEqual(folder.parent.stat().st_mode & 0o777, 0o700)
+
     def test_other_records_in_the_same_place(self):
         self._write()
         before = fetching.local_copy(self.url)

@@ -204,6 +204,6 @@ def preprocess(
             why = dataset_files.main_reason(work)
             raise ValueError(f"{', '.join(cases)}: no usable crop; {why}")
         lease.check()
+        pseudonyms.load_or_create(output)  # first: who sees `dataset.json` may copy all
         _publish(work, output, [path for done in job.results(names) for path in done["outputs"]])
-        pseudonyms.load_or_create(output)
     return info
