@@ -179,12 +179,19 @@ class ShardJob:
         self._failure(name).unlink(missing_ok=True)
 
     def note_failure(self, name: str, error: Exception) -> None:
-        """Notes why a shard was not written, as far as the disk takes it."""
-        try:
-            files.write_text(self._failure(name), str(error))
-        except Exception as another:
-            if not files.is_outside(another):
-                raise
+        """Notes why a shard was not written, as far as the disk takes it.
+
+        What an earlier run says of the shard may not be true any longer: that goes.
+        """
+        for step in (
+            lambda: files.write_text(self._failure(name), str(error)),
+            lambda: self.marker(name).unlink(missing_ok=True),
+        ):
+            try:
+                step()
+            except Exception as another:
+                if not files.is_outside(another):
+                    raise
 
     def error_of(self, name: str) -> ValueError:
         """Returns the error that ends a run without this shard."""
@@ -319,5 +326,3 @@ class _Write(beam.DoFn):
             if not isinstance(error, ValueError) and not files.is_outside(error):
                 raise
             self._job.note_failure(name, error)
-            # What an earlier run says of the shard may not be true any longer.
-            self._job.marker(name).unlink(missing_ok=True)

@@ -1,11 +1,12 @@
 import os
 import pathlib
 import shutil
+import time
 from unittest import mock
 
 from absl.testing import absltest
 
-from common import files
+from common import files, testing_s3
 from preprocessing.sharding import jobs
 
 _ONE = ("--direct_num_workers=1",)
@@ -137,6 +138,15 @@ class JobTest(absltest.TestCase):
         self.job.note_failure("s1.tfrecord", OSError("full"))
         self.assertIn("s1.tfrecord: could not be written", str(self.job.error_of("s1.tfrecord")))
 
+    def test_storage_that_takes_and_removes_nothing(self):
+        with testing_s3.serving_s3() as server:
+            folder = f"s3://{testing_s3.BUCKET}/out"
+            job = jobs.ShardJob(folder, ("crops",), _write, _origin, _program)
+            server.fail("", 1000, status=403)
+            with self.assertRaises(PermissionError):
+                job.marker("s1.tfrecord").unlink(missing_ok=True)
+            jobs._Write(job).process("s1.tfrecord")
+
     def test_an_output_that_is_missing_at_the_end(self):
         def forget(plan, outputs):
             content = _write(plan, outputs)
@@ -145,6 +155,22 @@ class JobTest(absltest.TestCase):
 
         with self.assertRaisesRegex(ValueError, "s1.tfrecord: could not be written"):
             self._run(job=self._job(write=forget))
+
+    def test_after_the_first_missing_shard_no_other_is_asked_for(self):
+        asked = []
+
+        def committed(marker, *args, **kwargs):
+            asked.append(marker)
+            time.sleep(0.001)
+
+        shards = _shards(*(["full"] * 300))
+        with (
+            mock.patch.object(files, "committed", committed),
+            mock.patch.object(jobs.beam_runner, "pipeline"),
+            self.assertRaisesRegex(ValueError, "s0.tfrecord: could not"),
+        ):
+            self._run(shards=shards)
+        self.assertLess(len(asked), 150)
 
     def test_a_worker_that_has_outlived_its_run_changes_nothing(self):
         self.job.prepare(self.shards)
