@@ -117,12 +117,23 @@ def stamp_of(path: PathLike) -> List[Any]:
     return [status.st_size, status.st_mtime_ns]
 
 
+def _create_in_place(path: pathlib.Path, content: bytes, mode: int) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
+
+
 def create(path: PathLike, content: bytes, mode: int = 0o666) -> None:
     """Writes a file that nobody else has: of several writers at once one succeeds.
 
     Args:
       path: of the file.
-      content: what all but that one never see half of.
+      content: what all but that one never see half of, where there are hard links.
       mode: its permissions, less the umask; object storage has its own.
 
     Raises:
@@ -139,21 +150,27 @@ def create(path: PathLike, content: bytes, mode: int = 0o666) -> None:
     make_folder(target.parent)
     temporary = _temporary(target)
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, target)  # unlike a rename, never replaces another's
+        _create_in_place(temporary, content, mode)
+        try:
+            os.link(temporary, target)  # unlike a rename, never replaces another's
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError:  # no hard links: exFAT, SMB, FUSE
+            _create_in_place(target, content, mode)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def fetch(path: PathLike, target: PathLike) -> None:
-    """Copies an object to a file of this machine, unless one of its size is there."""
+    """Copies an object to a file of this machine, unless one of its size is there.
+
+    The copy is for its owner's eyes only: the object may be.
+    """
     place, local = at(path), pathlib.Path(target)
     if local.exists() and local.stat().st_size == place.stat().st_size:
         return
     with replacing(local) as temporary:
+        temporary.touch(mode=0o600)
         place.fs.get_file(place.path, str(temporary))  # type: ignore[attr-defined]
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import json
 import os
@@ -32,6 +33,18 @@ class FilesTest(absltest.TestCase):
             files.write_text(path, "after")
         self.assertEqual(path.read_text(encoding="utf-8"), "before")
         self.assertEqual(os.listdir(self.folder), ["file.txt"])
+
+    def test_one_creates_with_hard_links_or_without(self):
+        none = absltest.mock.patch.object(os, "link", side_effect=PermissionError("no links"))
+        for name, links in (("with", contextlib.nullcontext()), ("without", none)):
+            path = self.folder / name
+            with links:
+                files.create(path, b"1", mode=0o600)
+                with self.assertRaises(FileExistsError):
+                    files.create(path, b"2")
+            self.assertEqual(path.read_bytes(), b"1")
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertCountEqual(os.listdir(self.folder), ["with", "without"])
 
     def test_an_output_that_is_there_needs_overwrite(self):
         path = self.folder / "F.png"

@@ -71,16 +71,20 @@ def _read(path: pathlib.Path) -> Dict[str, Any]:
 
 
 def _now(folder: pathlib.Path) -> float:
-    """The time by the clock of what the folder is on: those of two hosts may differ."""
+    """The time by the clock of what the folder is on: those of two hosts may differ.
+
+    Raises:
+      FileNotFoundError: another has asked at the same time.
+    """
     if not files.is_remote(folder):
         with tempfile.TemporaryFile(dir=folder) as probe:
             return os.fstat(probe.fileno()).st_mtime
-    place = folder / f"{FILE_NAME}.{secrets.token_hex(4)}"
+    place = folder / f"{FILE_NAME}.now"  # left by a kill, the next one's
     files.write_bytes(place, b"")
     try:
         return place.stat().st_mtime
     finally:
-        place.unlink()
+        place.unlink(missing_ok=True)
 
 
 def _end(path: pathlib.Path, lease: Dict[str, Any]) -> Optional[str]:
@@ -151,9 +155,19 @@ def _remove(path: pathlib.Path, found: Dict[str, Any]) -> bool:
     same = _read(aside).get("token") == found.get("token")
     if not same:
         with contextlib.suppress(FileExistsError):
-            os.link(aside, path)
+            files.create(path, aside.read_bytes())
     aside.unlink()
     return same
+
+
+@contextlib.contextmanager
+def _warning_only(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not files.is_outside(error):
+            raise
+        logging.warning("%s: %s", path, error)
 
 
 class Lease:
@@ -182,14 +196,10 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._stop.wait(HEARTBEAT):
-            try:
+            with _warning_only(self._path):  # a full disk: the time of the file stays as it is
                 if not self._held():
                     return
                 files.write_json(self._path, self._lease)
-            except Exception as error:  # a full disk: the time of the file stays as it is
-                if not files.is_outside(error):
-                    raise
-                logging.warning("%s: %s", self._path, error)
 
     def check(self) -> None:
         """Makes sure that this process may still write.
@@ -201,14 +211,18 @@ class Lease:
             raise ValueError(f"{self._path.parent}: another run has taken over there")
 
     def release(self) -> None:
-        """Gives the lease back, unless somebody has taken over; leaves no empty folder."""
+        """Gives the lease back, unless somebody has taken over; leaves no empty folder.
+
+        Where the storage fails the lease stays, of a writer which has ended.
+        """
         self._stop.set()
         self._thread.join()
-        if self._held():
-            self._path.unlink()
-            if self._made_folder:
-                with contextlib.suppress(OSError):  # somebody wrote there
-                    self._path.parent.rmdir()
+        with _warning_only(self._path):  # no error of the caller's is lost
+            if self._held():
+                self._path.unlink()
+                if self._made_folder:
+                    with contextlib.suppress(OSError):  # somebody wrote there
+                        self._path.parent.rmdir()
 
 
 @contextlib.contextmanager

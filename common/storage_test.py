@@ -116,6 +116,27 @@ class StorageTest(parameterized.TestCase):
         self.assertIn(end, logs.output[0])
         self.assertEqual(self._names(), [])
 
+    def test_the_clock_leaves_one_name_at_most(self):
+        folder = files.at(self.folder)
+        self.addCleanup(self.server.allow)
+        self.server.fail(f"POST /{testing_s3.BUCKET}", 1, status=403)  # what removes
+        with self.assertRaises(PermissionError):
+            locks._now(folder)
+        self.assertEqual(self._names(), [".lock.now"])
+        locks._now(folder)
+        self.assertEqual(self._names(), [])
+
+    def test_a_lease_that_cannot_be_given_back_hides_no_error(self):
+        self.addCleanup(self.server.allow)
+        with (
+            self.assertLogs("absl", "WARNING") as logs,
+            self.assertRaises(KeyboardInterrupt),
+            locks.only_writer(self.folder),
+        ):
+            self.server.fail(f"{self.id()}/.lock$", 1000, status=403)
+            raise KeyboardInterrupt
+        self.assertIn(f"{self.folder}/.lock: ", logs.output[0])
+
     def test_of_two_that_take_over_one_stays(self):
         lock = f"{self.folder}/.lock"
         files.write_json(lock, {**locks._host(), "process": os.getpid(), "identity": "gone"})

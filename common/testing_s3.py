@@ -41,7 +41,8 @@ class S3:
             "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
         )
         self.url = f"http://127.0.0.1:{self._server.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
 
     def fail(self, request: str, times: int, status: int = 500, after: bool = False) -> None:
         """Fails the next requests of a kind.
@@ -93,6 +94,8 @@ class S3:
     def stop(self) -> None:
         """Ends the server; its objects are gone."""
         self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 @contextlib.contextmanager

@@ -234,7 +234,7 @@ def _check_output(job: Job, shards: Sequence[jobs.Shard], overwrite: bool) -> No
     digest = files.digest_of([painting.origin(shard.plan) for shard in shards])
     # The job is asked for by its name: a listing may lag.
     if (folder / JOB).exists() or any(
-        path.name != locks.FILE_NAME for path in files.list_folder(folder)
+        not path.name.startswith(locks.FILE_NAME) for path in files.list_folder(folder)
     ):
         try:
             stored = json.loads(files.read_text(folder / JOB))["digest"]

@@ -283,6 +283,7 @@ class GenerateTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "out: is not empty"):
             generation.generate(self._job(), self.generator)
         os.remove(os.path.join(self.output, "mine.txt"))
+        pathlib.Path(self.output, ".lock.now").touch()  # of a run that was killed
         generation.generate(self._job(), self.generator)
         with self.assertRaisesRegex(ValueError, "out: holds another job .*--format.*--overwrite"):
             generation.generate(self._job(seed=1), self.generator)
