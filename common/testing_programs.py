@@ -20,7 +20,6 @@ from typing import Any, Mapping, Optional, Tuple
 _ROOT = pathlib.Path(__file__).parent.parent
 _LOADED = (
     "apache_beam",
-    "matplotlib.pyplot",
     "tensorflow",
     "tensorflow_addons",
     "tensorflow_gan",
