@@ -194,19 +194,24 @@ def _memorization(content: Mapping[str, Any]) -> _Said:
     )
 
 
+def _by_test_set(found: Mapping[str, Any]) -> List[Tuple[str, Any]]:
+    """Returns what was found on the test photographs and then on another data set's."""
+    names = {"test": "", "extra": "Another data set: "}
+    return [(names[name], found[name]) for name in names if name in found]
+
+
 def _augmentation(content: Mapping[str, Any]) -> _Said:
     measures = ("top_1", "balanced_accuracy", "macro_f1")
-    rows = []
-    for test_set, found in content["results"].items():
-        for arm in found["arms"]:
-            name = arm["arm"] if test_set == "test" else f"{arm['arm']}, {test_set} photographs"
-            rows.append([name, *(estimate(arm["overall"][one], ".3f") for one in measures)])
-    arm = next(iter(content["results"].values()))["arms"][0]
+    arms = [
+        (name + arm["arm"], arm)
+        for name, found in _by_test_set(content["results"])
+        for arm in found["arms"]
+    ]
     return _Said(
-        " ".join(content["verdict"].values()).rstrip("."),
+        " ".join(name + said for name, said in _by_test_set(content["verdict"])).rstrip("."),
         ("classifier trained on", "top-1", "balanced accuracy", "macro F1"),
-        rows,
-        f"MobileNet, {len(arm['seeds'])} seeds; 95 % intervals of a bootstrap of patients "
+        [[name, *(estimate(arm["overall"][one], ".3f") for one in measures)] for name, arm in arms],
+        f"MobileNet, {len(arms[0][1]['seeds'])} seeds; 95 % intervals of a bootstrap of patients "
         f"({content['protocol']['replicates']:,} replicates)",
     )
 
@@ -299,6 +304,13 @@ def _places(name: str, run_dir: PathLike, elsewhere: Sequence[str]) -> List[path
     return [folder / sub / f"{name}.json" for folder in folders for sub in below]
 
 
+def _notes(found: Any) -> List[str]:
+    """Returns the notes of an evaluation, or of those of its test sets."""
+    if isinstance(found, Mapping):
+        return [name + str(note) for name, notes in _by_test_set(found) for note in notes]
+    return [str(note) for note in found]
+
+
 def _read(name: str, path: pathlib.Path, digest: str, dataset_digest: Optional[str]) -> Result:
     kind = KINDS[name]
     empty = Result(name, kind.title, DAMAGED, "", path=str(path))
@@ -309,7 +321,7 @@ def _read(name: str, path: pathlib.Path, digest: str, dataset_digest: Optional[s
         return dataclasses.replace(empty, verdict=f"cannot be read: {error.strerror}")
     except ValueError as error:
         return dataclasses.replace(empty, verdict=f"damaged: not valid JSON ({error})")
-    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
         lacks = f"it lacks {error}" if isinstance(error, KeyError) else "not what it should be"
         return dataclasses.replace(empty, verdict=f"damaged, or of another version: {lacks}")
     state, verdict = MEASURED, said.verdict
@@ -329,7 +341,7 @@ def _read(name: str, path: pathlib.Path, digest: str, dataset_digest: Optional[s
         head=said.head,
         rows=said.rows,
         protocol=said.protocol,
-        notes=[str(note) for note in content.get("notes") or ()],
+        notes=_notes(content.get("notes") or ()),
         content=content,
     )
 

@@ -61,6 +61,24 @@ class ReadTest(parameterized.TestCase):
         self.assertIn("unreliable", rows[1][0])
         self.assertStartsWith(rows[2][0], "Frechet distance above")
 
+    def test_another_data_set_comes_second(self):
+        made = content("augmentation")
+        for name, of_extra in (
+            ("verdict", "Nothing there."),
+            ("notes", ["few"]),
+            ("results", made["results"]["test"]),
+        ):
+            made[name] = {"extra": of_extra, **made[name]}  # as sorted keys are
+        self._write("augmentation").write_text(json.dumps(made))
+        found = self._read()["augmentation"]
+        self.assertEqual(
+            found.verdict,
+            "Adding synthetic images changes nothing. Another data set: Nothing there",
+        )
+        self.assertEqual(found.notes, ["Acne has 2 test images", "Another data set: few"])
+        names = ["real", "synthetic", "Another data set: real", "Another data set: synthetic"]
+        self.assertEqual([row[0] for row in found.rows], names)
+
     def test_further_networks_stand_below(self):
         path = self._write("fid")
         further = [{**content("fid"), "leading": "kernel"}, content("fid"), content("fid")]
