@@ -147,7 +147,9 @@ def run_measured(arguments: Sequence[str]) -> Measured:
             time.sleep(0.1)
         if process.returncode:
             said.seek(0)
-            raise ValueError(f"{' '.join(arguments)}: {said.read()[-2000:]}")
+            raise ValueError(
+                f"{' '.join(arguments)}: status {process.returncode}, {said.read()[-2000:]}"
+            )
     return Measured(own, resident, time.monotonic() - started)
 
 
