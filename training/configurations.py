@@ -14,6 +14,7 @@ MEASURED_SIZES = {"clinical": 256, "demo": 64, "paper": 256, "paper26": 256, "pi
 # The least and the most that numbers may be, by field; whole numbers where these are.
 _LIMITS: Mapping[str, Tuple[float, float]] = {
     "seed": (0, command_line.LARGEST_SEED),
+    "data.balance": (0.0, 1.0),
     "data.shuffle_buffer": (1, 10_000_000),
     "model.base_filters": (1, 1024),
     "encoder.base_filters": (0, 1024),

@@ -31,6 +31,9 @@ class InputConfig:
     batch_size: int  # examples per step, over all replicas
     # "all", "rarest:N" (fewest training crops, "Other" left out), or names with commas.
     conditions: str = "all"
+    # 0 shows conditions as often as they were recorded, 1 all equally often; between, in
+    # proportion to their numbers to the power of 1 - balance.
+    balance: float = 0.0
     # Scale to which image and map are enlarged before a window of the original size is
     # drawn; 286 / 256 in pix2pix, 1 is off.
     jitter: float = 286 / 256
@@ -41,6 +44,8 @@ class InputConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size {self.batch_size} is not positive")
+        if not 0 <= self.balance <= 1:
+            raise ValueError(f"balance {self.balance} is not in 0..1")
         if self.jitter < 1:
             raise ValueError(f"jitter {self.jitter} is below 1; 1 is off")
 
@@ -99,6 +104,15 @@ def count_examples(info: records.DatasetInfo, split: str, conditions: Sequence[s
     return sum(sum(by_condition.get(name, {}).values()) for name in conditions)
 
 
+def shown_in_an_epoch(info: records.DatasetInfo, config: InputConfig) -> Dict[str, int]:
+    """Returns how many crops of each chosen condition an epoch shows, repeated or left out."""
+    conditions = select_conditions(info, config.conditions)
+    counts = {name: count_examples(info, "train", [name]) for name in conditions}
+    shares = {name: count ** (1 - config.balance) for name, count in counts.items()}
+    scale = sum(counts.values()) / sum(shares.values())
+    return {name: max(round(share * scale), 1) for name, share in shares.items()}
+
+
 def _serialized(shards: tf.Tensor, conditions: Sequence[str]) -> tf.data.Dataset:
     """Records of the chosen conditions, still serialized, in the order of the shards."""
     every = len(conditions) == len(taxonomy.conditions())
@@ -106,23 +120,62 @@ def _serialized(shards: tf.Tensor, conditions: Sequence[str]) -> tf.data.Dataset
     return records.stream(shards, codes, _INTERLEAVED_FILES)
 
 
+def _balanced(
+    blocks: tf.data.Dataset, recorded: Sequence[int], shown: Sequence[int], key: tf.Tensor
+) -> tf.data.Dataset:
+    """Repeats or leaves out records, so that each condition has its number of them.
+
+    Of a condition, every so-manieth record is taken, from a place that depends on the key.
+
+    Args:
+      blocks: serialized records, string [N or fewer].
+      recorded: of all blocks together, by condition's code.
+      shown: how many of them there shall be.
+      key: of the random numbers.
+    """
+    uniform = tf.random.stateless_uniform([len(recorded)], key, dtype=tf.float64)
+    start = tf.cast(uniform * tf.constant(recorded, tf.float64), tf.int64)
+
+    def repeat(seen: tf.Tensor, serialized: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+        code = records.parse(serialized, ["condition/code"])["condition/code"]
+        of_code = tf.one_hot(code, len(recorded), dtype=tf.int64)
+        before = tf.gather(seen + tf.cumsum(of_code, exclusive=True), code, axis=1, batch_dims=1)
+        number = tf.gather(tf.constant(recorded, tf.int64), code)
+        wanted = tf.gather(tf.constant(shown, tf.int64), code)
+        first = tf.gather(start, code)
+        taken = [((before + add) * wanted + first) // number for add in (0, 1)]
+        return seen + tf.reduce_sum(of_code, 0), tf.repeat(serialized, taken[1] - taken[0])
+
+    return blocks.scan(tf.zeros([len(recorded)], tf.int64), repeat)
+
+
 def _shuffled(
-    shards: Sequence[str], conditions: Sequence[str], buffer: int, seed: int, epoch: tf.Tensor
+    shards: Sequence[str],
+    info: records.DatasetInfo,
+    config: InputConfig,
+    epoch: tf.Tensor,
 ) -> tf.data.Dataset:
     """Records in an order that is a function of seed and epoch.
 
-    The files are permuted, and the records within each stretch of `buffer`.
+    The files are permuted, and the records within each stretch of `shuffle_buffer`.
     `Dataset.shuffle` would not do: its seed cannot depend on the epoch, so that
     a run could only be resumed by repeating all epochs before.
     """
-    key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    key = tf.stack([tf.constant(config.seed, tf.int64), epoch])
     files = tf.random.experimental.stateless_shuffle(tf.constant(shards), key)
+    shown = shown_in_an_epoch(info, config)
+    blocks = _serialized(files, list(shown)).batch(config.shuffle_buffer)
+    if config.balance:
+        names = taxonomy.conditions()
+        recorded = [count_examples(info, "train", [name]) for name in names]
+        key_of_start = tf.random.experimental.stateless_fold_in(key, tf.constant(0, tf.int64))
+        blocks = _balanced(blocks, recorded, [shown.get(name, 0) for name in names], key_of_start)
 
     def shuffle(block: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
         block_key = tf.random.experimental.stateless_fold_in(key, block)
         return tf.random.experimental.stateless_shuffle(serialized, block_key)
 
-    return _serialized(files, conditions).batch(buffer).enumerate(start=1).map(shuffle).unbatch()
+    return blocks.enumerate(start=1).map(shuffle).unbatch()
 
 
 def _decode(serialized: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -215,14 +268,13 @@ def training_stream(
     Raises:
       ValueError: fewer examples than one batch.
     """
-    conditions = select_conditions(info, config.conditions)
     steps = steps_per_epoch(info, config)
     shards = records.list_shards(data_dir, "crops", "train")
     epoch_size = steps * config.batch_size
     start_epoch, start_batch = divmod(start_step, steps)
 
     def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
-        shuffled = _shuffled(shards, conditions, config.shuffle_buffer, config.seed, epoch)
+        shuffled = _shuffled(shards, info, config, epoch)
         first = epoch * epoch_size
         numbered = tf.data.Dataset.zip((tf.data.Dataset.range(first, first + epoch_size), shuffled))
         skip = tf.where(epoch == start_epoch, start_batch * config.batch_size, 0)
@@ -273,12 +325,12 @@ def validation_steps(info: records.DatasetInfo, config: InputConfig) -> int:
 
 
 def steps_per_epoch(info: records.DatasetInfo, config: InputConfig) -> int:
-    """Returns the number of full batches in the training split.
+    """Returns the number of full batches in an epoch of the training split.
 
     Raises:
       ValueError: not even one.
     """
-    number = count_examples(info, "train", select_conditions(info, config.conditions))
+    number = sum(shown_in_an_epoch(info, config).values())
     if number < config.batch_size:
         raise ValueError(
             f"{number} training crops of the chosen conditions do not fill one batch of "

@@ -1,3 +1,4 @@
+import collections
 import dataclasses
 
 import numpy as np
@@ -49,6 +50,20 @@ class TrainingStreamTest(parameterized.TestCase):
         ]
         self.assertCountEqual(epochs[0], epochs[1])
         self.assertNotEqual(epochs[0], epochs[1])
+
+    @parameterized.parameters((1.0, [8, 8, 8]), (0.5, [5, 7, 12]), (0.0, [2, 4, 18]))
+    def test_conditions_are_shown_as_often_as_asked(self, balance, shown):
+        self.folder = self.create_tempdir().full_path
+        conditions = ["Acne"] * 2 + ["Melanoma"] * 4 + ["Vitiligo"] * 18
+        self.info = testing_data.write_dataset(self.folder, _SIZE, conditions)
+        settings = {"balance": balance, "jitter": 1.0, "mirror": False, "shuffle_buffer": 7}
+        drawn = np.stack([batch["map"] for batch in _take(self._stream(**settings), 12)])
+        for epoch in np.split(np.uint8(np.round((drawn + 1) * 127.5)), 2):
+            codes = [maps.decode(one).condition_code for batch in epoch for one in batch]
+            self.assertCountEqual(collections.Counter(codes).values(), shown)
+        for start in (1, 6, 8):
+            rest = _take(self._stream(start, **settings), 4)
+            np.testing.assert_array_equal([batch["map"] for batch in rest], drawn[start:][:4])
 
     def test_another_seed_gives_another_order(self):
         one, other = (_take(self._stream(seed=seed), 1)[0]["map"] for seed in (0, 1))

@@ -23,6 +23,8 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.data = ml_collections.ConfigDict()
     config.data.conditions = "rarest:8"  # "all", "rarest:N", or names with commas
+    # 0 shows conditions as often as they were recorded, 1 all equally often.
+    config.data.balance = 0.0
     config.data.jitter = 286 / 256  # enlarge, then crop; 1 is off
     config.data.mirror = True
     config.data.shuffle_buffer = 4096  # records

@@ -21,7 +21,7 @@ import tensorflow as tf
 from model import sampling
 from model.dermgan import DermGAN
 from model.images import to_float
-from training import model_factory, run_directory
+from training import input_pipeline, model_factory, run_directory
 from training.program import first_values, lowering, packing, variables
 from training.program.program_folder import FORMAT_VERSION, META, RUNNER, records_hint
 from training.run import Run
@@ -84,10 +84,11 @@ def export_program(
         data = packing.write_photographs(run, folder, packed.cases, packed.image_dirs, most)
     else:
         data = packing.write_crops(run, folder)
-    shown = packing.write_shown(run, folder)
+    samples = packing.write_shown(run, folder)
+    shown = input_pipeline.shown_in_an_epoch(run.info, run.inputs)
     named = variables.by_name(run.model)
     config = run.config
-    functions = _lower(run.model, config, shown, named, folder)
+    functions = _lower(run.model, config, samples, named, folder)
     drawn = packed.drawn and not checkpoint
     stored = first_values.write(named, folder / "variables.npz", drawn, config.seed)
     copy_runner(folder)
@@ -99,10 +100,11 @@ def export_program(
         "precision": run.precision,
         "batch_size": training.batch_size,
         "image_size": config.model.image_size,
-        "sample_batch": shown,
+        "sample_batch": samples,
         "seed": config.seed,
         "jitter": config.data.jitter,
         "mirror": config.data.mirror,
+        "shown_in_an_epoch": shown if config.data.balance else {},
         "training": {
             name: training[name] for name in ("log_every", "checkpoint_every", "sample_every")
         },

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from preprocessing.data import records
 
-FORMAT_VERSION = 2  # as `runner.device`
+FORMAT_VERSION = 3  # as `runner.device`
 META = "program.json"
 RUNNER = "run_program.py"
 

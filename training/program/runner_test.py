@@ -88,6 +88,7 @@ def _write_program(folder: pathlib.Path) -> None:
         "seed": 0,
         "jitter": 1.25,
         "mirror": True,
+        "shown_in_an_epoch": {},
         "training": {"log_every": 2, "checkpoint_every": 4, "sample_every": 1000},
         "metrics": ["generator", "discriminator"],
         "functions": functions,

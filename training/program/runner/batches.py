@@ -45,6 +45,7 @@ class Batches:
                     f"takes uint8 {list(shape)} of at least {self._batch}"
                 )
         self.count, self._arrays = len(arrays[0]), arrays
+        self._shown = _shown(folder, meta["shown_in_an_epoch"], self.count)
         memory = program.memory("bytes_limit")
         needed = sum(array.nbytes for array in arrays)
         fits = math.isnan(memory) or needed < _SHARE_FOR_DATA * memory
@@ -58,8 +59,11 @@ class Batches:
 
     def plan(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns rows, corners (top, left) and flips of the batch of a step, from 0."""
-        epoch, place = divmod(step, self.count // self._batch)
-        order = np.random.default_rng((self._seed, 0, epoch)).permutation(self.count)
+        number = sum(shown for _, shown in self._shown)
+        epoch, place = divmod(step, number // self._batch)
+        rng = np.random.default_rng((self._seed, 0, epoch))
+        shown = [np.resize(rng.permutation(rows), number) for rows, number in self._shown]
+        order = rng.permutation(np.concatenate(shown))
         rows = order[place * self._batch : (place + 1) * self._batch]
         rng = np.random.default_rng((self._seed, 1, step))
         corners = rng.integers(0, self._large - self._size + 1, (self._batch, 2))
@@ -136,6 +140,16 @@ def augment(maps: Any, images: Any, large: int, corners: Any, flips: Any) -> Any
         images, maps = cut(images, corners), cut(maps, corners)
     flips = flips[:, None, None, None]
     return tuple(jnp.where(flips, x[:, :, ::-1], x) for x in (maps, images))
+
+
+def _shown(
+    folder: pathlib.Path, by_condition: dict[str, int], count: int
+) -> list[tuple[np.ndarray, int]]:
+    """Returns groups of rows, and how many of each an epoch shows; without any, all once."""
+    if not by_condition:
+        return [(np.arange(count), count)]
+    of_row = np.array([row["condition"] for row in crops.read_rows(folder)])
+    return [(np.flatnonzero(of_row == name), shown) for name, shown in by_condition.items()]
 
 
 def _read(folder: pathlib.Path, size: int) -> Any:

@@ -66,10 +66,15 @@ def cut(image: Image.Image, window: Sequence[float], size: int) -> np.ndarray:
     )
 
 
-def read_table(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads the rows of crops.csv; windows and boxes become numbers."""
+def read_rows(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Reads the rows of crops.csv as they stand."""
     with open(folder / TABLE, newline="", encoding="utf-8") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def read_table(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Reads the rows of the crops of photographs; windows and boxes become numbers."""
+    rows = read_rows(folder)
     for row in rows:
         for name in ("skin_type", "code", "divisor", "orientation"):
             row[name] = int(row[name])

@@ -20,7 +20,7 @@ import numpy as np  # noqa: E402
 
 from .first_value import first_value  # noqa: E402
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 # Versions of JAX that the project's tests ran with, for Python 3.10, 3.11 and 3.12.
 TESTED = ("0.6.2", "0.10.2", "0.11.2", "0.12.0.1")
 
