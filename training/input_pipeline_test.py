@@ -51,17 +51,18 @@ class TrainingStreamTest(parameterized.TestCase):
         self.assertCountEqual(epochs[0], epochs[1])
         self.assertNotEqual(epochs[0], epochs[1])
 
-    @parameterized.parameters((1.0, [8, 8, 8]), (0.5, [5, 7, 12]), (0.0, [2, 4, 18]))
+    @parameterized.parameters((1.0, [14, 14, 14]), (0.5, [7, 14, 21]), (0.0, [3, 12, 27]))
     def test_conditions_are_shown_as_often_as_asked(self, balance, shown):
         self.folder = self.create_tempdir().full_path
-        conditions = ["Acne"] * 2 + ["Melanoma"] * 4 + ["Vitiligo"] * 18
-        self.info = testing_data.write_dataset(self.folder, _SIZE, conditions)
+        conditions = ["Acne"] * 3 + ["Melanoma"] * 12 + ["Vitiligo"] * 27
+        self.info = testing_data.write_dataset(self.folder, _SIZE, conditions, (42, 8, 8))
         settings = {"balance": balance, "jitter": 1.0, "mirror": False, "shuffle_buffer": 7}
-        drawn = np.stack([batch["map"] for batch in _take(self._stream(**settings), 12)])
+        settings["batch_size"] = 6
+        drawn = np.stack([batch["map"] for batch in _take(self._stream(**settings), 14)])
         for epoch in np.split(np.uint8(np.round((drawn + 1) * 127.5)), 2):
             codes = [maps.decode(one).condition_code for batch in epoch for one in batch]
             self.assertCountEqual(collections.Counter(codes).values(), shown)
-        for start in (1, 6, 8):
+        for start in (1, 7, 8):
             rest = _take(self._stream(start, **settings), 4)
             np.testing.assert_array_equal([batch["map"] for batch in rest], drawn[start:][:4])
 

@@ -4,7 +4,7 @@ import re
 
 from absl.testing import absltest, parameterized
 
-from preprocessing.data import manifest
+from preprocessing.data import manifest, splits
 from preprocessing.data.manifest import Box, Photograph
 
 HEADER = "case_id,patient_id,image_id,image,condition,fitzpatrick,rois,split"
@@ -75,7 +75,7 @@ class ReadCasesTest(parameterized.TestCase):
                 "synthetic: 'maybe' is not 1, 0 or empty",
             ],
         )
-        self.assertEqual(manifest.split_of(photographs[2], (0.0, 0.0, 1.0)), "train")
+        self.assertEqual(splits.split_of(photographs[2], (0.0, 0.0, 1.0)), "train")
         manifest.write_cases(path, photographs)
         self.assertEqual(
             [one.synthetic for one in manifest.read_cases(path)[0]], [False, True, True]
@@ -257,30 +257,6 @@ class RowsTest(absltest.TestCase):
         self.assertIsInstance(rows[0].rois[1], manifest.Box)
         with self.assertRaises(IndexError):
             _ = rows[3]
-
-
-class SplitTest(absltest.TestCase):
-    def test_known_digest(self):
-        # `printf 0/p | sha256sum` starts with b58f6c00...: 0xb58f6c00 / 2**32. It must never move.
-        self.assertAlmostEqual(manifest.stable_fraction("0/p"), 0.7092197, places=6)
-
-    def test_patients_stay_together_and_shares_hold(self):
-        rows = [Photograph("c", f"p{n // 2}", str(n), "", "Acne", 1) for n in range(8000)]
-        found = [manifest.split_of(row) for row in rows]
-        self.assertEqual(found[::2], found[1::2])
-        self.assertAlmostEqual(found.count("train") / 8000, 0.8, delta=0.02)
-        self.assertAlmostEqual(found.count("test") / 8000, 0.1, delta=0.02)
-        self.assertNotEqual(found, [manifest.split_of(row, seed=1) for row in rows])
-
-    def test_the_manifests_split_wins(self):
-        row = Photograph("c", "p", "i", "", "Acne", 1, split="test")
-        self.assertEqual(manifest.split_of(row, (1.0, 0.0, 0.0)), "test")
-
-    def test_bad_fractions(self):
-        row = Photograph("c", "p", "i", "", "Acne", 1)
-        for fractions in ((0.5, 0.5), (0.5, 0.6, 0.1), (1.2, -0.1, -0.1)):
-            with self.assertRaisesRegex(ValueError, "three shares that sum to 1"):
-                manifest.split_of(row, fractions)
 
 
 if __name__ == "__main__":

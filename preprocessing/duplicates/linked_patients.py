@@ -15,7 +15,7 @@ another split is not used.
 import pathlib
 from typing import Dict, List, Mapping, NamedTuple, Sequence
 
-from preprocessing.data import manifest
+from preprocessing.data import manifest, splits
 from preprocessing.data.manifest import SPLITS, Photograph
 from preprocessing.duplicates.near_duplicates import Pair
 
@@ -93,11 +93,11 @@ def decide(
 
     def split_of(row: Photograph) -> str:
         if row.synthetic or row.split or row.patient_id not in groups:
-            return manifest.split_of(row, fractions, seed)
+            return splits.split_of(row, fractions, seed)
         first = groups.first_of(row.patient_id)
         if first in fixed:
             return max(fixed[first], key=SPLITS.index)
-        return manifest.split_of_patient(first, fractions, seed)
+        return splits.split_of_patient(first, fractions, seed)
 
     unused: Dict[str, str] = {}
     for pair in pairs:

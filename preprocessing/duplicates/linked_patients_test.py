@@ -1,6 +1,6 @@
 from absl.testing import absltest
 
-from preprocessing.data import manifest
+from preprocessing.data import splits
 from preprocessing.data.manifest import Photograph
 from preprocessing.duplicates import linked_patients
 from preprocessing.duplicates.near_duplicates import Pair
@@ -27,7 +27,7 @@ class DecideTest(absltest.TestCase):
     def test_without_pairs_nothing_changes(self):
         rows = _rows(*"abcdefgh")
         decision = _decide(rows)
-        own = {row.image_id: manifest.split_of(row, _FRACTIONS) for row in rows}
+        own = {row.image_id: splits.split_of(row, _FRACTIONS) for row in rows}
         self.assertEqual((dict(decision.splits), dict(decision.unused)), (own, {}))
 
     def test_a_chain_of_patients_shares_the_first_ones_split(self):
@@ -35,10 +35,10 @@ class DecideTest(absltest.TestCase):
         for seed in range(10):
             rows = _rows(*"dcbadz")  # d has a second photograph; z is a stranger.
             decision = _decide(rows, (0, 1), (1, 2), (2, 3), seed=seed)
-            expected = manifest.split_of_patient("a", _FRACTIONS, seed)
+            expected = splits.split_of_patient("a", _FRACTIONS, seed)
             found = [decision.splits[row.image_id] for row in rows]
             self.assertEqual(found[:5], [expected] * 5)
-            self.assertEqual(found[5], manifest.split_of_patient("z", _FRACTIONS, seed))
+            self.assertEqual(found[5], splits.split_of_patient("z", _FRACTIONS, seed))
             self.assertEmpty(decision.unused)
 
     def test_the_order_of_rows_does_not_matter(self):
@@ -58,7 +58,7 @@ class DecideTest(absltest.TestCase):
         rows = _rows("a", "b", "c") + _rows("d", split="test")
         decision = _decide(rows, (0, 1), (1, 3))
         self.assertEqual({decision.splits[f"{p}"] for p in ("a_0", "b_1", "d_0")}, {"test"})
-        self.assertEqual(decision.splits["c_2"], manifest.split_of(rows[2], _FRACTIONS))
+        self.assertEqual(decision.splits["c_2"], splits.split_of(rows[2], _FRACTIONS))
 
     def test_of_two_fixed_splits_the_earlier_loses_its_photograph(self):
         train, test = _rows("a", "a", split="train"), _rows("b", split="test")

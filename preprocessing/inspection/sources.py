@@ -18,7 +18,7 @@ from PIL import Image
 
 from common import progress
 from preprocessing.cropping import windows
-from preprocessing.data import manifest, photographs, records, skin
+from preprocessing.data import manifest, photographs, records, skin, splits
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
 from preprocessing.sharding import photograph_records, plans
@@ -91,9 +91,7 @@ class Inspection(NamedTuple):
     def shown(self) -> Dict[str, List[Look]]:
         """The photographs of the contact sheets by condition, over all skin types."""
         groups: Dict[str, Dict[int, List[Look]]] = {}
-        for look in sorted(
-            self.looks, key=lambda look: manifest.stable_fraction(look.row.image_id)
-        ):
+        for look in sorted(self.looks, key=lambda look: splits.stable_fraction(look.row.image_id)):
             by_type = groups.setdefault(look.row.condition, {})
             by_type.setdefault(look.row.fitzpatrick or 0, []).append(look)
         shown = {}
@@ -182,7 +180,7 @@ def _look_at_row(
         boxes = windows.fit_boxes(row.rois, *decoded.size)
     except ValueError as error:
         return manifest.Rejection(row.row, row.image_id, row.image, "photograph", str(error))
-    split = manifest.split_of(row, settings.split_fractions, settings.seed)
+    split = splits.split_of(row, settings.split_fractions, settings.seed)
     return _look(row, split, decoded.image, decoded.size, boxes)
 
 

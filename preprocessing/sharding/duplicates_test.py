@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest
 from PIL import Image
 
-from preprocessing.data import manifest, records
+from preprocessing.data import manifest, records, splits
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.duplicates import linked_patients
 from preprocessing.sharding import pipeline, plans, shards
@@ -28,7 +28,7 @@ class KeepTogetherTest(absltest.TestCase):
         self.data = pathlib.Path(self.create_tempdir().full_path)
         by_split = {split: [] for split in manifest.SPLITS}
         for n in range(200):
-            split = manifest.split_of(Photograph("c", f"p{n:03d}", "", "", "Acne", 3), seed=3)
+            split = splits.split_of(Photograph("c", f"p{n:03d}", "", "", "Acne", 3), seed=3)
             by_split[split].append(f"p{n:03d}")
         patients = by_split["train"][:9] + by_split["test"][:2] + by_split["validation"][:1]
         self.rows = []
@@ -67,7 +67,7 @@ class KeepTogetherTest(absltest.TestCase):
         apart, _ = self._preprocess(find_duplicates=False)
         self.assertFalse((apart / "duplicates.csv").exists())
         output, info = self._preprocess()
-        expected = manifest.split_of(Photograph("c", self.linked[0], "", "", "Acne", 3), seed=3)
+        expected = splits.split_of(Photograph("c", self.linked[0], "", "", "Acne", 3), seed=3)
         patient_of = {row.image_id: row.patient_id for row in self.rows}
         moved = set()
         for kind in shards.KINDS:

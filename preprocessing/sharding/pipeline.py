@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Uni
 import numpy as np
 
 from common import files, locks, pseudonyms
-from preprocessing.data import manifest, records, taxonomy
+from preprocessing.data import manifest, records, splits, taxonomy
 from preprocessing.duplicates import linked_patients, near_duplicates, thumbnails
 from preprocessing.sharding import beam_runner, dataset_files, jobs, plans, shards
 from preprocessing.sharding.plans import Settings
@@ -123,7 +123,7 @@ def _decide_splits(
     """
 
     def own(row: manifest.Photograph) -> str:
-        return manifest.split_of(row, settings.split_fractions, settings.seed)
+        return splits.split_of(row, settings.split_fractions, settings.seed)
 
     (work / _DUPLICATES).unlink(missing_ok=True)
     if not settings.find_duplicates:

@@ -8,7 +8,7 @@ import numpy as np
 
 from common import files
 from preprocessing.cropping.windows import CropSettings
-from preprocessing.data import manifest, photographs, records, taxonomy
+from preprocessing.data import manifest, photographs, records, splits, taxonomy
 
 _IN_NO_RECORD = ("split_fractions", "photographs_per_shard", "find_duplicates")
 
@@ -31,7 +31,7 @@ class Settings(CropSettings):
 
     full_size: int = 256
     seed: int = 0
-    split_fractions: Tuple[float, float, float] = manifest.DEFAULT_FRACTIONS
+    split_fractions: Tuple[float, float, float] = splits.DEFAULT_FRACTIONS
     photographs_per_shard: int = 64
     max_pixels: int = photographs.DEFAULT_MAX_PIXELS
     find_duplicates: bool = True
@@ -50,7 +50,7 @@ class Settings(CropSettings):
                 f"ROI shares must satisfy 0 < min <= max <= 1, "
                 f"not {self.min_roi_share} and {self.max_roi_share}"
             )
-        manifest.check_fractions(self.split_fractions)
+        splits.check_fractions(self.split_fractions)
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the options by name, as JSON gives them back."""
@@ -153,13 +153,13 @@ def plan_records(
       split_of: tells the split of a photograph.
     """
     fractions = np.empty(len(rows), np.float64)
-    splits = np.empty(len(rows), np.uint8)
+    codes = np.empty(len(rows), np.uint8)
     for position, row in enumerate(rows):
-        fractions[position] = manifest.stable_fraction(f"{settings.seed}/{row.image_id}")
-        splits[position] = manifest.SPLITS.index(split_of(row))
+        fractions[position] = splits.stable_fraction(f"{settings.seed}/{row.image_id}")
+        codes[position] = manifest.SPLITS.index(split_of(row))
     order = np.argsort(fractions, kind="stable")
     for code, split in enumerate(manifest.SPLITS):
-        places = order[splits[order] == code].tolist()
+        places = order[codes[order] == code].tolist()
         groups = list(_groups(places, settings.photographs_per_shard))
         for index, group in enumerate(groups):
             name = records.shard_name(split, index, len(groups))

@@ -4,7 +4,7 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from preprocessing.data import manifest
+from preprocessing.data import splits
 from preprocessing.data.manifest import Box, Photograph
 from preprocessing.sharding import plans
 
@@ -43,7 +43,7 @@ class SettingsTest(parameterized.TestCase):
 
 def _planned(rows, settings):
     def own(row):
-        return manifest.split_of(row, settings.split_fractions, settings.seed)
+        return splits.split_of(row, settings.split_fractions, settings.seed)
 
     return list(plans.plan_records(rows, "d", settings, own))
 

@@ -36,6 +36,7 @@ MODULES = (
     "preprocessing.data.png_encoding",
     "preprocessing.data.records",
     "preprocessing.data.skin",
+    "preprocessing.data.splits",
     "preprocessing.data.taxonomy",
     "preprocessing.data.tfrecords",
     "preprocessing.duplicates.thumbnails",

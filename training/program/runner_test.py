@@ -173,6 +173,28 @@ class RunnerTest(absltest.TestCase):
         for name, value in self._checkpoint("device", 20).items():
             np.testing.assert_array_equal(value, expected[name], name)
 
+    def test_conditions_are_shown_as_often_as_the_program_says(self):
+        program = self._copy("balanced")
+        meta = json.loads((program / "program.json").read_text())
+        meta["shown_in_an_epoch"] = {"Acne": 6, "Melanoma": 6}
+        (program / "program.json").write_text(json.dumps(meta))
+        rows = [f"{row},{'Acne' if row < 2 else 'Melanoma'}\n" for row in range(_CROPS)]
+        (program / "crops.csv").write_text("row,condition\n" + "".join(rows))
+        found = self.root / "rows.npy"
+        plan = f"""
+from runner.batches import Batches
+import pathlib
+batches = Batches(run_program.Program(pathlib.Path({str(program)!r}), jax.local_devices()[0]))
+run_program.np.save({str(found)!r}, [batches.plan(step)[0] for step in range(6)])
+sys.exit()"""
+        code, text = self._run("planned", program=program, patch=plan)
+        self.assertEqual(code, 0, text)
+        for epoch in np.split(np.load(found), 2):
+            times = np.bincount(epoch.ravel(), minlength=_CROPS)
+            self.assertEqual(list(times[:2]), [3, 3])
+            self.assertLessEqual(times[2:].max(), 1)
+            self.assertEqual(times.sum(), 12)
+
     def test_ctrl_c_saves_and_goes_on(self):
         steps = ("--steps=100000", "--log_every=1000000", "--checkpoint_every=1000000")
         endless = "run_program.finite = lambda _, means: means"  # it is no number after a while
