@@ -1,13 +1,16 @@
 """The studio as one HTML file: page, model and runtime, for a double click.
 
-No server, no network, nothing to install; the page paints by ONNX Runtime Web (`here.js`).
+No server, no network, nothing to install; a worker of the page paints by ONNX Runtime Web
+(`here.js`, `here_worker.js`).
 It has the counts of the training photographs, but none of these.
 """
 
 import base64
 import gzip
+import pathlib
 from typing import Any, Dict, Optional
 
+import markupsafe
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -88,8 +91,10 @@ def render(
     with progress.doing("converting to ONNX"):
         model = _model(generator).SerializeToString()
     parts = {"runtime": runtime.module, "wasm": runtime.wasm, "model": model}
+    worker = pathlib.Path(__file__).with_name("here_worker.js").read_text(encoding="utf-8")
     here = {
         "given": given,
+        "worker": markupsafe.Markup(worker),
         "parts": {name: _packed(content) for name, content in parts.items()},
         "version": onnxruntime_web.VERSION,
         "license": onnxruntime_web.LICENSE,

@@ -41,15 +41,18 @@ class Lane {
     if (!reply.ok) throw new Error(await reply.text());
     return unpacked(await reply.arrayBuffer());
   }
-  async ask(pictures, done) {
-    this.waiting = [pictures, done];
+  async ask(pictures, done, failed) {
+    this.waiting = [pictures, done, failed];
     if (this.busy) return;
     this.busy = true;
     while (this.waiting) {
-      const [next, then] = this.waiting;
+      const [next, then, otherwise] = this.waiting;
       this.waiting = null;
       try { const files = await this.paint(next); if (files) then(files); }
-      catch (error) { say(error instanceof TypeError ? "The studio does not answer: has its program ended?" : error.message); }
+      catch (error) {
+        say(error instanceof TypeError ? "The studio does not answer: has its program ended?" : error.message);
+        otherwise?.();
+      }
     }
     this.busy = false;
   }
@@ -83,12 +86,14 @@ function refresh() {
     const can = state.boxes.length && panel.run.conditions.includes(state.condition);
     panel.frame.hidden = false;
     if (!can) {
-      panel.png = null;
+      panel.png = panel.asked = null;
       panel.image.removeAttribute("src");
       panel.image.alt = state.boxes.length ? `This run was not trained on ${state.condition}` : "Draw a box";
       continue;
     }
-    const one = copy(state), since = started;
+    const one = copy(state), since = started, words = JSON.stringify(asked(one));
+    if (panel.asked === words) continue; // shown, or on its way: a box was let go where it was
+    panel.asked = words;
     panel.lane.ask([asked(one)], (files) => {
       panel.png = files[0];
       panel.shown = one;
@@ -96,7 +101,7 @@ function refresh() {
       panel.image.dataset.ms = Math.round(performance.now() - since);
       panel.image.dataset.noise = one.noise;
       panel.image.dataset.rois = rois(one.boxes);
-    });
+    }, () => { panel.asked = null; });
   }
 }
 
