@@ -1,0 +1,148 @@
+"""From the last place of a box to its picture, in a real browser, against painting alone.
+
+  bazel run //benchmarks:studio_benchmark
+  bazel run //benchmarks:studio_benchmark -- --settings=clinical:256 --one_file
+
+Trains each setting for a step (what the weights are does not matter), opens the studio in
+a headless Chromium, and drags a box as a hand does: pressed, moved through some places,
+let go. `studio` is the time from its last movement until the picture of that place is on the
+page, pictures on the way included, with the server on the same machine; `one file` the same of the page of --output;
+`bare` calls the generator on one map. In turns, medians and the slowest tenth.
+"""
+
+from common import command_line  # isort: skip  (sets the log level first)
+
+import contextlib
+import pathlib
+import runpy
+import statistics
+import tempfile
+import time
+from typing import Any, Callable, Dict, Iterator, List, Sequence
+
+import numpy as np
+from absl import flags
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+
+from benchmarks import timing
+from common import testing_browser
+from preprocessing.data import maps
+from preprocessing.data.manifest import Box
+from studio import one_file, onnxruntime_web, opening, testing
+from synthesis import trained_generator
+from synthesis.trained_generator import TrainedGenerator
+from training import configurations, testing_data
+from training.run import Run
+
+_SETTINGS = flags.DEFINE_list(
+    "settings", ["demo:64", "demo:128", "demo:256", "clinical:256"], "Configurations and sizes."
+)
+_TURNS = flags.DEFINE_integer("turns", 20, "Boxes that are dragged.", 3)
+_ONE_FILE = flags.DEFINE_bool("one_file", False, "Measure the page of --output as well.")
+_FIRST = "condition=Acne&skin_type=3&noise=7&rois="
+
+# Notes how long after the last place of the pointer the page shows the picture of it.
+_WATCH = """
+window.waits = [];
+const image = document.querySelector(".picture img");
+let last = 0;
+document.getElementById("map").addEventListener("pointermove", () => { last = performance.now(); });
+document.getElementById("map").addEventListener("pointerup", () => {
+  const look = () => {
+    const wanted = new URLSearchParams(location.hash.slice(1)).get("rois");
+    if (image.dataset.rois === wanted && image.complete) waits.push(performance.now() - last);
+    else requestAnimationFrame(look);
+  };
+  look();
+});
+document.getElementById("map").scrollIntoView();
+"""
+
+
+def _train(config: str, size: int, folder: pathlib.Path) -> TrainedGenerator:
+    testing_data.write_dataset(str(folder / "data"), size)
+    settings = runpy.run_path(configurations.path_of(config))["get_config"]()
+    settings.training.steps = settings.training.num_samples = 1
+    settings.training.batch_size = 2
+    Run(settings, str(folder / "data"), str(folder / "run")).train()
+    return trained_generator.load(str(folder / "run"))
+
+
+def _until(found: Callable[[], Any]) -> None:
+    while not found():
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _page(address: str, size: int) -> Iterator[Callable[[int], float]]:
+    """Opens a page; yields what drags its box to the place of a turn, in milliseconds."""
+    quarter = size // 4
+    with testing_browser.chromium() as driver:
+        driver.get(f"{address}#{_FIRST}{quarter} {quarter} {2 * quarter} {2 * quarter}")
+        image = driver.find_element(By.CSS_SELECTOR, ".picture img")
+        _until(lambda: image.get_attribute("data-rois"))
+        driver.execute_script(_WATCH)
+        drawn = driver.find_element(By.ID, "map")
+        side = drawn.size["width"]
+        places = [-0.15, 0.15]  # of the box's centre, from the map's, in its sides
+
+        def drag(turn: int) -> float:
+            start, end = places[turn % 2], places[1 - turn % 2]
+            pointer = ActionChains(driver, duration=30)
+            at = int(start * side)
+            pointer.move_to_element_with_offset(drawn, at, at).click_and_hold()
+            for part in (1, 2, 3, 4):
+                at = int((start + (end - start) * part / 4) * side)
+                pointer.move_to_element_with_offset(drawn, at, at)
+            pointer.release().perform()
+            _until(lambda: len(driver.execute_script("return waits")) > turn)
+            return driver.execute_script("return waits")[turn]
+
+        yield drag
+
+
+def measure(generator: TrainedGenerator, folder: pathlib.Path) -> Dict[str, List[float]]:
+    """Returns milliseconds by contender and turn."""
+    size = generator.image_size
+    box = Box(size / 4, size / 4, size / 2, size / 2)
+    one = maps.encode(3, 0, [box], size, size)[None]
+    contenders: Dict[str, Callable[[int], float]] = {}
+    with contextlib.ExitStack() as stack:
+        run_dir, data_dir = str(folder / "run"), str(folder / "data")
+        running = stack.enter_context(testing.serving(run_dir, data_dir))
+        (painter,), data, _ = opening.prepare([generator], data_dir, insist=True)
+
+        def bare(turn: int) -> float:
+            return 1000 * timing.seconds(lambda: painter._paint(one, np.array([turn], np.int64)))
+
+        contenders["bare"] = bare
+        address = f"{running.url}/{testing.TOKEN}/"
+        contenders["studio"] = stack.enter_context(_page(address, size))
+        if _ONE_FILE.value:
+            page = folder / "studio.html"
+            page.write_text(one_file.render(generator, data, onnxruntime_web.read(None)))
+            contenders["one file"] = stack.enter_context(_page(page.as_uri(), size))
+        measured: Dict[str, List[float]] = {name: [] for name in contenders}
+        for turn in range(_TURNS.value):
+            for name, contender in contenders.items():
+                measured[name].append(contender(turn))
+    return measured
+
+
+def main(_: Sequence[str]) -> None:
+    """Measures and prints."""
+    for setting in _SETTINGS.value:
+        config, _, size = setting.partition(":")
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            measured = measure(_train(config, int(size), folder), folder)
+        slow = {
+            contender: f"slowest tenth from {statistics.quantiles(values, n=10)[-1]:,.0f} ms"
+            for contender, values in measured.items()
+        }
+        print(timing.table(f"{config}, {size}x{size}", "ms", measured, "bare", notes=slow))
+
+
+if __name__ == "__main__":
+    command_line.run(main)
