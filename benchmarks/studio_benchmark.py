@@ -6,8 +6,9 @@
 Trains each setting for a step (what the weights are does not matter), opens the studio in
 a headless Chromium, and drags a box as a hand does: pressed, moved through some places,
 let go. `studio` is the time from its last movement until the picture of that place is on the
-page, pictures on the way included, with the server on the same machine; `one file` the same of the page of --output;
-`bare` calls the generator on one map. In turns, medians and the slowest tenth.
+page, pictures on the way included, with the server on the same machine; `one file` the
+same of the page of --output; `bare` calls the generator on one map. In turns, medians and
+the slowest tenth.
 """
 
 from common import command_line  # isort: skip  (sets the log level first)

@@ -19,7 +19,7 @@ from typing import Any, Callable, Iterator, List, Mapping, NoReturn, Optional, S
 from absl import app, flags
 from absl import logging as absl_logging
 
-from common import files, progress
+from common import files, mirrors, progress
 
 # The libraries take seconds to load; a person at a terminal sees why, until `main` begins.
 _loading = contextlib.ExitStack()
@@ -273,7 +273,7 @@ def run(
             # Libraries, TensorFlow's export above all, tell at INFO what users need not know.
             absl_logging.set_verbosity(absl_logging.WARNING)
             absl_logging.get_absl_handler().setFormatter(logging.Formatter("note: %(message)s"))
-        with _one_line_errors():
+        with _one_line_errors(), mirrors.written_back():
             main(argv)
             # What is printed last meets a full disk here, not at the interpreter's end.
             sys.stdout.flush()

@@ -37,10 +37,14 @@ def data_dir() -> str:
     return demo_data.make_dataset(command_line.user_path("data/demo"), CONFIG.value)
 
 
-def workdir(prefix: str = "") -> str:
-    """Returns where the outputs go; a new folder is named by prefix, configuration and time."""
+def workdir(prefix: str = "", remote: bool = False) -> str:
+    """Returns where the outputs go; a new folder is named by prefix, configuration and time.
+
+    With `remote` it may lie in object storage, for `mirrors.writing`.
+    """
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return command_line.user_path(WORKDIR.value or f"runs/{prefix}{CONFIG.value.name}-{stamp}")
+    folder = WORKDIR.value or f"runs/{prefix}{CONFIG.value.name}-{stamp}"
+    return command_line.user_path(folder, remote)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import ml_collections
 import tensorflow as tf
 from absl import flags
 
+from common import files, mirrors
 from training import configurations, program_flags, workers
 from training.run import Run, Watcher, summary
 
@@ -42,6 +43,20 @@ _INIT_FROM = flags.DEFINE_string(
 )
 
 
+class _WriteBack:
+    """A `Watcher` that writes a run's directory back to object storage, if it lies there."""
+
+    def __init__(self, workdir: str) -> None:
+        self._workdir = workdir
+
+    def on_begin(self) -> None:
+        """Called before the first step."""
+
+    def on_checkpoint(self, step: int) -> None:
+        """Called when the checkpoint of a step has been saved."""
+        mirrors.push(self._workdir)
+
+
 def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) -> None:
     """Trains as the flags say.
 
@@ -49,16 +64,17 @@ def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) ->
       make_watchers: makes what follows the run, from run directory, records and
         configuration; called by the worker that writes.
     """
-    config, workdir = program_flags.CONFIG.value, program_flags.workdir()
-    with program_flags.stoppable(workdir):
+    config, asked = program_flags.CONFIG.value, program_flags.workdir(remote=True)
+    with program_flags.stoppable(asked), mirrors.writing(asked) as workdir:
         strategy = _join_workers(config)
         data_dir = program_flags.data_dir()
         writes = strategy is None or workers.is_chief(strategy)
-        watchers = make_watchers(workdir, data_dir, config) if writes else ()
-        init_from = command_line.user_path(_INIT_FROM.value) if _INIT_FROM.value else None
+        watchers = [*make_watchers(workdir, data_dir, config)] if writes else []
+        init_from = _INIT_FROM.value and command_line.user_path(_INIT_FROM.value, remote=True)
+        init_from = init_from and mirrors.local(init_from)
         run = Run(config, data_dir, workdir, strategy, init_from, _EXTEND.value)
         print(run.about)
-        result = run.train(_RESUME.value, watchers=watchers)
+        result = run.train(_RESUME.value, watchers=[*watchers, _WriteBack(workdir)])
     print(summary(result) if writes else f"Trained; the chief has written {workdir}")
 
 
@@ -75,6 +91,11 @@ def _join_workers(config: ml_collections.ConfigDict) -> Optional[tf.distribute.S
                 raise ValueError(
                     f"--{flag.name} is needed: several workers have it in common (TF_CONFIG)"
                 )
+        if files.is_remote(program_flags.WORKDIR.value):
+            raise ValueError(
+                f"{program_flags.WORKDIR.value}: several workers (TF_CONFIG) want a folder that "
+                "they have in common"
+            )
     return workers.make_strategy(config.training.batch_size)
 
 
