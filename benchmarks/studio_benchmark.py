@@ -8,17 +8,21 @@ a headless Chromium, and drags a box as a hand does: pressed, moved through some
 let go. `studio` is the time from its last movement until the picture of that place is on the
 page, pictures on the way included, with the server on the same machine; `one file` the
 same of the page of --output; `bare` calls the generator on one map. In turns, medians and
-the slowest tenth.
+the slowest tenth. Then an hour of use: --pictures by requests of one and of six, and how
+much memory the process has more.
 """
 
 from common import command_line  # isort: skip  (sets the log level first)
 
 import contextlib
+import json
 import pathlib
+import resource
 import runpy
 import statistics
 import tempfile
 import time
+import urllib.request
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import numpy as np
@@ -40,6 +44,7 @@ _SETTINGS = flags.DEFINE_list(
     "settings", ["demo:64", "demo:128", "demo:256", "clinical:256"], "Configurations and sizes."
 )
 _TURNS = flags.DEFINE_integer("turns", 20, "Boxes that are dragged.", 3)
+_PICTURES = flags.DEFINE_integer("pictures", 3600, "Painted to look at the memory.", 12)
 _ONE_FILE = flags.DEFINE_bool("one_file", False, "Measure the page of --output as well.")
 _FIRST = "condition=Acne&skin_type=3&noise=7&rois="
 
@@ -131,18 +136,60 @@ def measure(generator: TrainedGenerator, folder: pathlib.Path) -> Dict[str, List
     return measured
 
 
+def _resident_mib() -> float:
+    pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def _use(address: str, size: int, pictures: int) -> None:
+    """Asks for pictures of boxes drawn by lot, one and six at a time."""
+    rng = np.random.default_rng(pictures)
+    for number in range(0, pictures, 7):
+        for lane, count in (("picture", 1), ("strip", 6)):
+            boxes = rng.integers(0, size // 2, (count, 2))
+            asked = [
+                {
+                    "condition": "Acne",
+                    "skin_type": str(rng.integers(1, 7)),
+                    "rois": f"{x} {y} {x + size // 3} {y + size // 3}",
+                    "noise": str(rng.integers(2**31)),
+                }
+                for x, y in boxes
+            ]
+            body = {"run": 0, "page": "0", "lane": lane, "number": number, "pictures": asked}
+            with urllib.request.urlopen(f"{address}paint", json.dumps(body).encode()) as reply:
+                reply.read()
+
+
+def memory(generator: TrainedGenerator, folder: pathlib.Path) -> str:
+    """Returns how much memory pictures leave behind, in words."""
+    with testing.serving(str(folder / "run"), str(folder / "data")) as running:
+        address = f"{running.url}/{testing.TOKEN}/"
+        _use(address, generator.image_size, _PICTURES.value // 10)
+        before = _resident_mib()
+        _use(address, generator.image_size, _PICTURES.value)
+        after = _resident_mib()
+    return (
+        f"  memory: {before:,.0f} MiB, {after:,.0f} MiB after {_PICTURES.value:,} pictures, ratio "
+        f"{after / before:.2f}"
+    )
+
+
 def main(_: Sequence[str]) -> None:
     """Measures and prints."""
     for setting in _SETTINGS.value:
         config, _, size = setting.partition(":")
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
-            measured = measure(_train(config, int(size), folder), folder)
+            generator = _train(config, int(size), folder)
+            measured = measure(generator, folder)
+            used = memory(generator, folder)
         slow = {
             contender: f"slowest tenth from {statistics.quantiles(values, n=10)[-1]:,.0f} ms"
             for contender, values in measured.items()
         }
         print(timing.table(f"{config}, {size}x{size}", "ms", measured, "bare", notes=slow))
+        print(used)
 
 
 if __name__ == "__main__":
