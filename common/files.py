@@ -70,6 +70,19 @@ def absolute(path: PathLike) -> str:
     return str(path) if is_remote(path) else os.path.abspath(path)
 
 
+def told(path: PathLike) -> str:
+    """Returns a path for what leaves the machine: from the user's folder on, or its last part.
+
+    Where else it lies says nothing to others, and may say who works there.
+    """
+    if is_remote(path):
+        return str(path)
+    here = os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
+    relative = os.path.relpath(path, here)
+    outside = relative.startswith(os.pardir)
+    return os.path.basename(os.path.normpath(path)) if outside else relative
+
+
 def make_folder(path: PathLike) -> None:
     """Makes a folder where there is none; object storage needs none."""
     if not is_remote(path):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -15,6 +16,12 @@ class FilesTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def test_what_is_told_of_a_path(self):
+        with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "/home/anna/work"}):
+            self.assertEqual(files.told("/home/anna/work/runs/mine"), "runs/mine")
+            self.assertEqual(files.told("/home/anna/runs/mine/"), "mine")
+            self.assertEqual(files.told("s3://clinic/runs/mine"), "s3://clinic/runs/mine")
 
     def test_writes_and_replaces(self):
         path = self.folder / "new" / "file.json"

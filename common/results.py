@@ -14,6 +14,7 @@ import os
 import pathlib
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from common import files
 from common.files import PathLike
 
 # Of this generator and its records; a trial of the program by random features; of another
@@ -367,7 +368,7 @@ def read(
     for name, kind in KINDS.items():
         command = f"bazel run //evaluation:{name}"
         if kind.of_run:
-            command += f" -- --run_dir={run_dir}"
+            command += f" -- --run_dir={files.told(run_dir)}"
         paths = [path for path in _places(name, run_dir, elsewhere) if path.exists()]
         if paths:
             readings = [_read(name, path, digest, dataset_digest) for path in paths]

@@ -31,7 +31,9 @@ class ReportProgramTest(absltest.TestCase):
         testing_pages.check_page(page)
         text = (self.results / "report.md").read_text()
         testing_pages.check_text(text)
-        return page, text, json.loads((self.results / "report.json").read_text())
+        stored = (self.results / "report.json").read_text()
+        self.assertNotIn(self.folder, page + text + stored)  # says who works there
+        return page, text, json.loads(stored)
 
     def test_1_nothing_measured(self):
         code, out, err = self._run()

@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from common import pages, report
+from common import files, pages, report
 from evaluation.report import contents, scorecard
 from evaluation.report.comparison import Comparison
 from evaluation.report.contents import Contents
@@ -78,9 +78,9 @@ class Report:
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the same for JSON."""
-        told = ("title", "state", "verdict", "head", "rows", "protocol", "notes", "command", "path")
+        told = ("title", "state", "verdict", "head", "rows", "protocol", "notes", "command")
         return {
-            "run_dir": self.contents.run_dir,
+            "run_dir": files.told(self.contents.run_dir),
             "step": self.contents.step,
             "facts": dict(self.contents.facts),
             "scorecard": [
@@ -88,10 +88,13 @@ class Report:
                 for line in scorecard.fill(self.contents)
             ],
             "results": {
-                name: {field: getattr(one, field) for field in told}
+                name: {
+                    **{field: getattr(one, field) for field in told},
+                    "path": one.path and files.told(one.path),
+                }
                 for name, one in self.contents.results.items()
             },
-            "compared_with": self.other,
+            "compared_with": self.other and files.told(self.other),
             "comparisons": [dataclasses.asdict(one) for one in self.comparisons],
             "photographs": self.photographs,
         }
