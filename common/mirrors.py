@@ -31,6 +31,10 @@ def _stamp(path: pathlib.Path) -> Optional[Any]:
     return files.stamp_of(path) if path.is_file() else None
 
 
+def _entry(content: bytes) -> Dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
 class Mirror:
     """A folder in object storage and its copy.
 
@@ -75,22 +79,27 @@ class Mirror:
             was, path = known.get(name), self.folder / name
             if was and was[0] == entry and path.is_file():
                 continue  # not changed there; here it may be
+            if path.is_file() and _entry(path.read_bytes()) == entry:  # a kill came before the note
+                known[name] = [entry, _stamp(path)]
+                continue
             if path.exists() and (not was or _stamp(path) != was[1]):
                 raise ValueError(
                     f"{self.address}/{name}: changed there and in {path}; remove the one that is "
                     "not wanted"
                 )
             wanted.append(name)
-        for name in progress.bar(wanted, len(wanted), f"copying {self.address}", "files"):
-            path = self.folder / name
-            path.unlink(missing_ok=True)
-            files.fetch(f"{self.address}/{name}", path)
-            known[name] = [index[name], _stamp(path)]
-        for name in set(known) - set(index):
-            if _stamp(self.folder / name) == known.pop(name)[1]:
-                (self.folder / name).unlink()
+        try:
+            for name in progress.bar(wanted, len(wanted), f"copying {self.address}", "files"):
+                path = self.folder / name
+                path.unlink(missing_ok=True)
+                files.fetch(f"{self.address}/{name}", path)
+                known[name] = [index[name], _stamp(path)]
+            for name in set(known) - set(index):
+                if _stamp(self.folder / name) == known.pop(name)[1]:
+                    (self.folder / name).unlink(missing_ok=True)
+        finally:
+            files.write_json(self._note, known)
         self.folder.mkdir(exist_ok=True)
-        files.write_json(self._note, known)
 
     def push(self) -> int:
         """Writes back what changed in the copy; returns the number of files.
@@ -112,8 +121,7 @@ class Mirror:
             for name, path in changed.items():
                 stamp, content = _stamp(path), path.read_bytes()  # it may grow meanwhile
                 files.write_bytes(f"{self.address}/{name}", content)
-                entry = {"bytes": len(content), "digest": hashlib.sha256(content).hexdigest()}
-                known[name] = [entry, stamp]
+                known[name] = [_entry(content), stamp]
             index = {**self._index(), **{name: known[name][0] for name in changed}}
             index = {name: entry for name, entry in index.items() if name not in gone}
             files.write_json(f"{self.address}/{INDEX}", index)

@@ -102,6 +102,23 @@ class MirrorsTest(absltest.TestCase):
         mirrors.push(str(folder))
         self.assertFalse(files.at(f"{self.address}/old").exists())
 
+    def test_a_kill_before_the_copy_is_noted(self):
+        first = os.environ["XDG_CACHE_HOME"]
+        folder = self._write(a="1", b="2")
+        note = folder.parent / "known.json"
+        self._move_to_another_machine()
+        self.server.fail("GET .*/b", 1000, status=403)
+        with self.assertRaisesRegex(Exception, "Forbidden"):
+            mirrors.local(self.address)
+        self.server.allow()
+        self.assertEqual(self._found(), {"a": "1", "b": "2"})
+        mirrors._open.clear()
+        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": first}):
+            before = note.read_text()
+            self._write(a="3")
+            note.write_text(before)
+            self.assertEqual(self._found(), {"a": "3", "b": "2"})
+
     def test_changes_on_both_sides(self):
         first = os.environ["XDG_CACHE_HOME"]
         folder = self._write(a="1")
