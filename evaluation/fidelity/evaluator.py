@@ -134,8 +134,9 @@ class Fidelity:
             tone = f"the tone {'obeys' if error <= 2 * ceiling else 'does not obey'} the skin type"
         board = self.checkerboard
         peaks = [side["prominence"].value for side in (board.generated_numbers, board.real_numbers)]
-        seen = "no checkerboard" if peaks[0] <= 1.5 * peaks[1] else "a checkerboard"
-        return f"{told}; {tone}; {seen}"
+        times = peaks[0] / peaks[1]
+        seen = "no" if times <= 1.1 else "a faint" if times <= 1.5 else "a"
+        return f"{told}; {tone}; {seen} checkerboard"
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns run, numbers and notes for JSON."""

@@ -119,7 +119,7 @@ class FidelityEvaluationTest(absltest.TestCase):
         self.assertGreater(faulty.checkerboard.ratio["share"].low, 2.0)
         self.assertLess(faulty.counterfactuals.numbers["change_inside"].value, 1.0)
         told = "lesions are not where the map says; the tone does not obey the skin type"
-        self.assertEqual(faulty.verdict, f"{told}; no checkerboard")  # too small to stand out
+        self.assertEqual(faulty.verdict, f"{told}; a faint checkerboard")
         board = types.SimpleNamespace(
             generated_numbers={"prominence": types.SimpleNamespace(value=1.6)},
             real_numbers={"prominence": types.SimpleNamespace(value=1.0)},

@@ -10,7 +10,7 @@ from evaluation.features.networks import FeatureExtractor
 from evaluation.frechet import diversity, ladder, painting, protocol
 from evaluation.frechet.ladder import Ladder
 from evaluation.frechet.program_features import ProgramFeatures
-from evaluation.frechet.protocol import TrialProtocol, TrialScores
+from evaluation.frechet.protocol import METRICS, TrialProtocol, TrialScores
 from preprocessing.data import manifest, records
 from synthesis import layouts
 from synthesis.trained_generator import TrainedGenerator
@@ -18,6 +18,10 @@ from synthesis.trained_generator import TrainedGenerator
 # What is measured: a generator here, or features of one that painted elsewhere.
 Painted = Union[TrainedGenerator, ProgramFeatures]
 _EXAMPLES = 8  # of each step of the ladder
+
+
+# Precision and recall, as shares of those of photographs, below which a verdict names them.
+_FEW_LIKE, _FEW_KINDS = 0.5, 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +76,25 @@ class FrechetEvaluation:
         """Where the images stand, in words; "" where it cannot be said."""
         if self.protocol.get("feature_network") == networks.EMBEDDED_NETWORK:
             return "a trial of the program: features of random weights say nothing of realism"
-        mean = float(np.mean(self.overall.generated["frechet"]))
-        return self.ladder.verdict(mean) if self.ladder else ""
+        if not self.ladder:
+            return ""
+        sides = self.overall.generated, self.overall.floor
+        means = {name: [float(np.mean(side[name])) for side in sides] for name in METRICS}
+        distance = means["frechet"][0]
+        said, grade = [self.ladder.verdict(distance)], self.ladder.grade(distance)
+        (precision, real_precision), (recall, real_recall) = means["precision"], means["recall"]
+        if recall < _FEW_KINDS * real_recall:
+            said.append(
+                f"they show few kinds of photographs (recall {recall:.2f}, theirs {real_recall:.2f})"
+            )
+            grade = "usable" if grade == "good" else grade
+        if precision < _FEW_LIKE * real_precision:
+            said.append(
+                f"few lie among photographs (precision {precision:.2f}, theirs "
+                f"{real_precision:.2f})"
+            )
+            grade = "bad"
+        return ": ".join(filter(None, (grade, "; ".join(said))))
 
     def groups(self) -> List[Tuple[str, TrialScores]]:
         """Returns (name, scores): all images, then conditions, then skin types."""

@@ -72,6 +72,21 @@ class Ladder:
         but = f" ({' and '.join(unseen)} not told apart here)" if unseen else ""
         return f"{where} of their resolution{but}"
 
+    def grade(self, distance: float) -> str:
+        """Returns "good", "usable" or "bad", as docs/reference/reading_the_numbers.md has them.
+
+        "" where the features do not tell: only photographs at an eighth are farther, and no
+        nearer step is told apart.
+        """
+        if not self.steps:
+            return ""
+        if distance <= self.highest_floor:
+            return "good"
+        above = [factor for factor, value in self.steps.items() if value > distance]
+        if not above or (above[0] == 8 and len(self.steps) > 1):
+            return "bad"
+        return {2: "good", 4: "usable", 8: ""}[above[0]]
+
     def as_dict(self) -> Dict[str, Any]:
         """Returns the numbers for JSON."""
         return {

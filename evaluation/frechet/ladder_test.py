@@ -13,30 +13,35 @@ _LADDER = Ladder(1.0, 1.2, {2: 3.0, 4: 6.0, 8: 12.0})
 
 class VerdictTest(parameterized.TestCase):
     @parameterized.parameters(
-        (1.1, "not told apart from photographs"),
-        (2.0, "nearer to photographs than photographs at a half of their resolution"),
-        (4.0, "as far from photographs as photographs at a half to a quarter of their"),
-        (6.0, "as far from photographs as photographs at a quarter to an eighth of their"),
-        (99.0, "farther from photographs than photographs at an eighth of their resolution"),
+        (1.1, "good", "not told apart from photographs"),
+        (2.0, "good", "nearer to photographs than photographs at a half of their resolution"),
+        (4.0, "usable", "as far from photographs as photographs at a half to a quarter of their"),
+        (6.0, "bad", "as far from photographs as photographs at a quarter to an eighth of their"),
+        (99.0, "bad", "farther from photographs than photographs at an eighth of their"),
     )
-    def test_where_images_stand(self, distance, expected):
+    def test_where_images_stand(self, distance, grade, expected):
         self.assertStartsWith(_LADDER.verdict(distance), expected)
+        self.assertEqual(_LADDER.grade(distance), grade)
 
     @parameterized.parameters(
         # A half equals the floor; then a half and a quarter equal each other.
-        ({2: 1.1, 4: 6.0, 8: 12.0}, 2.0, "nearer to photographs than photographs at a quarter"),
-        ({2: 1.1, 4: 6.0, 8: 12.0}, 7.0, "as far from photographs as photographs at a quarter to"),
-        ({2: 3.0, 4: 3.1, 8: 12.0}, 3.05, "nearer to photographs than photographs at a quarter"),
-        ({2: 6.0, 4: 3.0, 8: 12.0}, 4.0, "as far from photographs as photographs at a quarter to"),
+        ({2: 1.1, 4: 6.0, 8: 12.0}, 2.0, "usable", "nearer to photographs than photographs at a quarter"),
+        ({2: 1.1, 4: 6.0, 8: 12.0}, 7.0, "bad", "as far from photographs as photographs at a quarter"),
+        ({2: 3.0, 4: 3.1, 8: 12.0}, 3.05, "usable", "nearer to photographs than photographs at a quarter"),
+        ({2: 6.0, 4: 3.0, 8: 12.0}, 4.0, "bad", "as far from photographs as photographs at a quarter"),
     )
-    def test_steps_that_are_not_told_apart_are_left_out(self, blurred, distance, expected):
+    def test_steps_that_are_not_told_apart_are_left_out(self, blurred, distance, grade, expected):
         found = Ladder(1.0, 1.2, blurred)
         self.assertEqual(found.as_dict()["told_apart"], ["1/4", "1/8"])
         self.assertStartsWith(found.verdict(distance), expected)
         self.assertEndsWith(found.verdict(distance), "(a half not told apart here)")
+        self.assertEqual(found.grade(distance), grade)
 
     def test_a_network_that_tells_no_step_has_no_say(self):
-        self.assertStartsWith(Ladder(1.0, 1.2, {2: 1.0, 4: 1.1, 8: 1.2}).verdict(2.0), "no verdict")
+        blind = Ladder(1.0, 1.2, {2: 1.0, 4: 1.1, 8: 1.2})
+        self.assertStartsWith(blind.verdict(2.0), "no verdict")
+        self.assertEqual(blind.grade(2.0), "")
+        self.assertEqual(Ladder(1.0, 1.2, {2: 1.0, 4: 1.1, 8: 9.0}).grade(2.0), "")
         self.assertEqual([*_LADDER.steps], [2, 4, 8])
 
 

@@ -132,12 +132,28 @@ class ReportTest(absltest.TestCase):
         table = report.table([evaluation])
         self.assertStartsWith(
             table.strip(),
-            "Verdict: as far from photographs as photographs at a quarter to an eighth of their",
+            "Verdict: bad: as far from photographs as photographs at a quarter to an eighth of their",
         )
         self.assertIn("at 1/2, 1/4, 1/8 of their resolution: 2, 4, 9\n", table)
         self.assertIn("precision", table)
         self.assertEqual(evaluation.as_dict()["ladder"]["blurred"]["1/8"], 9.0)
         self._check_picture(evaluation)
+        near = dataclasses.replace(evaluation, overall=_scores(1.9))
+        self.assertEqual(
+            near.verdict,
+            "good: nearer to photographs than photographs at a half of their resolution",
+        )
+        for name, grade, said in (
+            ("recall", "usable", "they show few kinds of photographs (recall 0.00, theirs 1.25)"),
+            ("precision", "bad", "few lie among photographs (precision 0.00, theirs 1.25)"),
+        ):
+            overall = near.overall
+            overall = dataclasses.replace(
+                overall, generated={**overall.generated, name: (0.0, 0.0)}
+            )
+            found = dataclasses.replace(near, overall=overall).verdict
+            self.assertStartsWith(found, f"{grade}: nearer to photographs")
+            self.assertEndsWith(found, said)
         random = dataclasses.replace(
             self.evaluations[0], protocol={**_PROTOCOL, "feature_network": "embedded"}
         )
