@@ -32,5 +32,5 @@ globalThis.studioHere = (() => {
   }
   const ready = load();
   const paint = (pictures) => ready.then(() => ask({ pictures }));
-  return { ready, paint, known: { counts: given.counts, examples: [] } };
+  return { ready, paint, known: { ...given, examples: [] } };
 })();

@@ -87,6 +87,7 @@ def render(
         "lesion_noise": generator.config.lesion_noise,
         "packet": provenance.packet(generator.digest, "SEED", "MIXTURE"),
         "counts": data.known()[0] if data else None,
+        "patients_unnamed": data.patients_unnamed if data else False,
     }
     with progress.doing("converting to ONNX"):
         model = _model(generator).SerializeToString()

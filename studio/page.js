@@ -225,7 +225,8 @@ function count() {
   const [photographs, patients] = numbers(state.condition, state.skin), shown = state.skin === "unknown" ? "unknown skin type" : `skin type ${state.skin}`;
   if (photographs) {
     text.className = "";
-    text.textContent = `Trained on ${plural(photographs, "photograph")} of ${plural(patients, "patient")} with ${state.condition}, ${shown}.`;
+    const owners = known.patients_unnamed ? ", each counted as a patient," : ` of ${plural(patients, "patient")}`;
+    text.textContent = `Trained on ${plural(photographs, "photograph")}${owners} with ${state.condition}, ${shown}.`;
     return;
   }
   const types = Object.values(known.counts).some((own) => Object.keys(own).some((type) => type !== "0"));

@@ -138,7 +138,7 @@ def make_app(
         known: dict[str, Any] = {"reason": reason, "counts": None, "examples": []}
         if data is not None:
             counts, examples = data.known()
-            known["counts"] = counts
+            known["counts"], known["patients_unnamed"] = counts, data.patients_unnamed
             known["examples"] = [[one.condition, one.skin_type, one.boxes] for one in examples]
         return flask.Response(json.dumps(known), mimetype="application/json")
 

@@ -30,6 +30,7 @@ class TrainingData:
     """Counts of the training photographs, and validation crops to begin with.
 
     Attributes:
+      patients_unnamed: whether each photograph counts as a patient.
       commonest: condition and skin type of most training crops.
       photographs: of training, among which the nearest is found.
     """
@@ -44,6 +45,7 @@ class TrainingData:
         generator.check_dataset(data_dir, info)
         if info.digest != generator.description["dataset"].get("digest"):
             raise ValueError(f"{data_dir}: not the records that {generator.run_dir} learned from")
+        self.patients_unnamed = info.patients_unnamed
         counts = info.counts["crops"].get("train", {})
         ranked = [
             (number, condition, int(skin_type))

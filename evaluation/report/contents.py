@@ -11,6 +11,12 @@ from synthesis.trained_generator import TrainedGenerator
 from synthesis.wanted import Cell
 
 
+_UNNAMED = (
+    "each photograph counts as one; where several show one person, training and test hold the "
+    'same people, and "patients" are photographs'
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Contents:
     """All that is told.
@@ -90,6 +96,8 @@ def _facts(
     else:
         crops = [f"{info.count('crops', split):,} {split}" for split in manifest.SPLITS]
         facts.append(("Training data", f"crops: {', '.join(crops)}; digest {info.digest[:12]}"))
+        if info.patients_unnamed:
+            facts.append(("Patients", _UNNAMED))
         facts.append(("Skin types", _skin_types(info)))
     made_by = f"revision {(description.get('git_revision') or 'unknown')[:12]}"
     packages = description.get("packages", {})

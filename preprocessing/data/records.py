@@ -401,6 +401,12 @@ class DatasetInfo:
         fields = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
         return json.dumps(fields, indent=2, sort_keys=True) + "\n"
 
+    @property
+    def patients_unnamed(self) -> bool:
+        """Whether each photograph counts as a patient, as where nobody named any."""
+        photographs = self.notes.get("photographs", 0) - self.notes.get("synthetic", 0)
+        return 1 < photographs == self.notes.get("patients")
+
     def count(self, kind: str, split: str) -> int:
         """Returns the number of examples of a kind in a split."""
         return sum(sum(by_type.values()) for by_type in self.counts[kind].get(split, {}).values())

@@ -91,12 +91,14 @@ class KeepTogetherTest(absltest.TestCase):
         self.assertBetween(len(moved), 2, 3)
         for name, number in (
             ("photographs", len(self.rows)),
+            ("patients", 14),
             ("near_duplicate_pairs", 2),
             ("near_duplicates_not_used", 1),
             ("photographs_moved_to_linked_patients", len(moved)),
             ("rejections", 1),
         ):
             self.assertEqual(info.notes[name], number, name)
+        self.assertFalse(info.patients_unnamed)
         with open(output / "duplicates.csv", newline="") as file:
             report = list(csv.DictReader(file))
         self.assertEqual(

@@ -191,6 +191,7 @@ def preprocess(
         split_of, unused, notes = _decide_splits(rows, folder, settings, work, beam_args)
         notes["photographs"] = len(rows)
         notes["synthetic"] = sum(row.synthetic for row in rows)
+        notes["patients"] = len({row.patient_id for row in rows if not row.synthetic})
         if unused:
             for row in (row for row in rows if row.image_id in unused):
                 cells = (row.row, row.image_id, row.image, "duplicate", unused[row.image_id])

@@ -69,6 +69,14 @@ class ModelCardTest(absltest.TestCase):
         self.assertIn("passed at a limit of 5.00% copies", card)
         self.assertEqual(card.count("**: not measured ("), 3)
 
+    def test_patients_that_nobody_named(self):
+        path = pathlib.Path(self.data_dir, "dataset.json")
+        about = json.loads(path.read_text())
+        for patients, said in ((7, False), (40, True)):
+            about["notes"] = {"photographs": 42, "synthetic": 2, "patients": patients}
+            path.write_text(json.dumps(about))
+            self.assertEqual("Each photograph counts as a patient." in self._card(), said)
+
     def test_features_of_random_weights_are_no_audit(self):
         self._write("fid", feature_network="embedded")
         self._write("memorization", feature_network="embedded")
