@@ -78,6 +78,15 @@ def user_path(path: str, remote: bool = False) -> str:
     return str(pathlib.Path(folder, os.path.expanduser(path)))
 
 
+def run_folder(path: str) -> str:
+    """Returns the folder of a run that is given on the command line.
+
+    Raises:
+      ValueError, OSError: it is in object storage and cannot be copied; see `mirrors.local`.
+    """
+    return mirrors.local(user_path(path, remote=True))
+
+
 def exclude(given: str, others: Sequence[str]) -> None:
     """Raises ValueError for flags on the command line that have no meaning beside another.
 

@@ -15,7 +15,6 @@ import pathlib
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from common import files
-from common.files import PathLike
 
 # Of this generator and its records; a trial of the program by random features; of another
 # checkpoint or other records; not to be read; not there.
@@ -297,7 +296,7 @@ def _dig(content: Any, keys: Sequence[str]) -> Any:
     return content
 
 
-def _places(name: str, run_dir: PathLike, elsewhere: Sequence[str]) -> List[pathlib.Path]:
+def _places(name: str, run_dir: files.PathLike, elsewhere: Sequence[str]) -> List[pathlib.Path]:
     """Returns where the JSON of an evaluation may lie; what the user named comes first."""
     folders = [pathlib.Path(folder) for folder in elsewhere]
     folders.append(pathlib.Path(run_dir, "evaluation"))
@@ -348,7 +347,7 @@ def _read(name: str, path: pathlib.Path, digest: str, dataset_digest: Optional[s
 
 
 def read(
-    run_dir: PathLike,
+    run_dir: files.PathLike,
     digest: str,
     dataset_digest: Optional[str] = None,
     elsewhere: Sequence[str] = (),

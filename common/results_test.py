@@ -30,7 +30,7 @@ class ReadTest(parameterized.TestCase):
             self.assertEqual(one.state, results.MISSING)
             self.assertFalse(one.counts)
             self.assertStartsWith(one.command, f"bazel run //evaluation:{name}")
-        self.assertIn(f"--run_dir={self.run.name}", found["fid"].command)
+        self.assertIn(f"--run_dir=.../{self.run.name}", found["fid"].command)
         self.assertNotIn("--run_dir", found["ablation"].command)
 
     def test_everything_measured(self):

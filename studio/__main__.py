@@ -70,7 +70,7 @@ def main(_: Sequence[str]) -> None:
     first = _GENERATOR()
     generators = [first]
     if _COMPARE_TO.value or _COMPARE_STEP.value is not None:
-        other = command_line.user_path(_COMPARE_TO.value) if _COMPARE_TO.value else first.run_dir
+        other = command_line.run_folder(_COMPARE_TO.value) if _COMPARE_TO.value else first.run_dir
         generators.append(trained_generator.load(other, _COMPARE_STEP.value))
     painters, data, reason = opening.prepare(
         generators, _DATA_DIR(first), insist=flags.FLAGS["data_dir"].present > 0

@@ -137,5 +137,5 @@ onmessage = async ({ data: { number, parts, pictures, ...more } }) => {
     ready = load(parts);
   }
   try { postMessage({ number, files: parts ? (await ready, []) : await paint(pictures) }); }
-  catch (error) { postMessage({ number, error: error.message }); }
+  catch (error) { postMessage({ number, error: String(error?.message ?? error) }); }
 };

@@ -48,7 +48,7 @@ class Lane {
     while (this.waiting) {
       const [next, then, otherwise] = this.waiting;
       this.waiting = null;
-      try { const files = await this.paint(next); if (files) then(files); }
+      try { const files = await this.paint(next); if (files) then(files); else otherwise?.(); }
       catch (error) {
         say(error instanceof TypeError ? "The studio does not answer: has its program ended?" : error.message);
         otherwise?.();
@@ -79,7 +79,7 @@ const panels = data.runs.map((run, index) => {
   const [frame, image] = framed(true);
   const caption = element("figcaption", {}, `${run.name}, step ${run.step}, ${S} × ${S} pixels`);
   at("pictures").append(element("figure", { class: "picture" }, frame, caption));
-  return { run, image, lane: new Lane("picture", index), png: null, frame };
+  return { run, image, lane: new Lane(`picture ${index}`, index), png: null, frame };
 });
 function refresh() {
   for (const panel of panels) {

@@ -1,5 +1,6 @@
 """A run that lives in object storage: trained, killed, gone on with and measured elsewhere."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -82,10 +83,21 @@ class RunInStorageTest(absltest.TestCase):
             np.testing.assert_array_equal(found[name], value, name)
         self.assertTrue(files.at(f"{_RUN}/evaluation/fid.json").exists())
 
+        begun = ("training.train", f"--init_from={_RUN}", "--workdir=other", *_TRAIN)
+        for machine in (0, 1):  # goes on, though the copies lie elsewhere
+            done = self._run(*begun, machine=machine)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        config = json.loads(pathlib.Path(self.folder, "other", "config.json").read_text())
+        self.assertEqual(config["init_from"]["run_dir"], _RUN)
+
     def test_errors(self):
         done = self._run("evaluation.fid", f"--run_dir={_RUN}")
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, "^error: .*not a run directory; it has no config.json\n$")
+        self.assertRegex(done.stderr, f"^error: {_RUN}: nothing is there\n$")
+        files.write_text(f"{_RUN}/notes.txt", "no run")
+        done = self._run("evaluation.fid", f"--run_dir={_RUN}")
+        self.assertRegex(done.stderr, f"^error: {_RUN}: not a run directory; .*\n$")
+
         for wrong in ("ftp://host/runs", "s3:///runs"):
             done = self._run("training.train", f"--workdir={wrong}", *_TRAIN)
             self.assertEqual(done.returncode, 1)

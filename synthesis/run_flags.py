@@ -14,7 +14,7 @@ from typing import Callable, Optional
 
 from absl import flags
 
-from common import command_line, mirrors
+from common import command_line
 from preprocessing.data import fetching
 from synthesis import trained_generator
 from synthesis.trained_generator import TrainedGenerator
@@ -28,8 +28,7 @@ def define_generator() -> Callable[[], TrainedGenerator]:
 
     def load() -> TrainedGenerator:
         if run_dir.value:
-            folder = mirrors.local(command_line.user_path(run_dir.value, remote=True))
-            return trained_generator.load(folder, step.value)
+            return trained_generator.load(command_line.run_folder(run_dir.value), step.value)
         newest = run_directory.newest_run(command_line.user_path("runs"))
         return trained_generator.load(newest, step.value)
 

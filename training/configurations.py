@@ -123,7 +123,9 @@ def check_numbers(config: Mapping[str, Any]) -> None:
     """Raises ValueError for a number that no training can have."""
     for name, (least, most) in _LIMITS.items():
         group, _, field = name.rpartition(".")
-        value = (config[group] if group else config)[field]
+        value = (config[group] if group else config).get(field)
+        if value is None:
+            raise ValueError(f"config.{name} is missing")
         if not least <= value <= most:
             raise ValueError(f"config.{name} {value} is not in {least:,}..{most:,}")
 

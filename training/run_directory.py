@@ -100,7 +100,7 @@ def read_description(run_dir: str) -> dict[str, Any]:
     """
     path = pathlib.Path(run_dir) / CONFIG
     if not path.is_file():
-        raise ValueError(f"{run_dir}: not a run directory; it has no {CONFIG}")
+        raise ValueError(f"{files.address_of(run_dir)}: not a run directory; it has no {CONFIG}")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(description, dict):

@@ -9,13 +9,12 @@ with --config.<field>=<value>. A run that was stopped continues exactly when the
 same command is given with its --workdir.
 """
 
-from typing import Callable, Optional, Sequence
+from typing import Callable, Sequence
 
 # First: it quiets TensorFlow's start-up.
 from common import command_line  # isort: skip
 
 import ml_collections
-import tensorflow as tf
 from absl import flags
 
 from common import files, mirrors
@@ -65,38 +64,34 @@ def train(make_watchers: WatcherMaker = lambda workdir, data_dir, config: ()) ->
         configuration; called by the worker that writes.
     """
     config, asked = program_flags.CONFIG.value, program_flags.workdir(remote=True)
+    configurations.check_numbers(config)
+    _check_workers()
     with program_flags.stoppable(asked), mirrors.writing(asked) as workdir:
-        strategy = _join_workers(config)
+        strategy = workers.make_strategy(config.training.batch_size)
         data_dir = program_flags.data_dir()
         writes = strategy is None or workers.is_chief(strategy)
         watchers = [*make_watchers(workdir, data_dir, config)] if writes else []
-        init_from = _INIT_FROM.value and command_line.user_path(_INIT_FROM.value, remote=True)
-        init_from = init_from and mirrors.local(init_from)
+        init_from = command_line.run_folder(_INIT_FROM.value) if _INIT_FROM.value else None
         run = Run(config, data_dir, workdir, strategy, init_from, _EXTEND.value)
         print(run.about)
         result = run.train(_RESUME.value, watchers=[*watchers, _WriteBack(workdir)])
     print(summary(result) if writes else f"Trained; the chief has written {workdir}")
 
 
-def _join_workers(config: ml_collections.ConfigDict) -> Optional[tf.distribute.Strategy]:
-    """Returns the strategy over the workers of TF_CONFIG; None where there are no others.
-
-    Raises:
-      ValueError: TF_CONFIG or the batch does not fit, or they would not share their folders.
-    """
-    configurations.check_numbers(config)
-    if workers.count_workers() > 1:
-        for flag in (program_flags.DATA_DIR, program_flags.WORKDIR):
-            if not flag.value:
-                raise ValueError(
-                    f"--{flag.name} is needed: several workers have it in common (TF_CONFIG)"
-                )
-        if files.is_remote(program_flags.WORKDIR.value):
+def _check_workers() -> None:
+    """Raises ValueError if the workers of TF_CONFIG would not share their folders."""
+    if workers.count_workers() == 1:
+        return
+    for flag in (program_flags.DATA_DIR, program_flags.WORKDIR):
+        if not flag.value:
             raise ValueError(
-                f"{program_flags.WORKDIR.value}: several workers (TF_CONFIG) want a folder that "
-                "they have in common"
+                f"--{flag.name} is needed: several workers have it in common (TF_CONFIG)"
             )
-    return workers.make_strategy(config.training.batch_size)
+    if files.is_remote(program_flags.WORKDIR.value):
+        raise ValueError(
+            f"{program_flags.WORKDIR.value}: several workers (TF_CONFIG) want a folder that they "
+            "have in common"
+        )
 
 
 def main(_: Sequence[str]) -> None:

@@ -73,7 +73,7 @@ def _given_models() -> List[study.Model]:
     command_line.exclude("run_dirs", ("config.", "variants", "seeds"))
     run_dirs = study.parse_run_dirs(_RUN_DIRS.value or [])
     return study.given_models(
-        [(variant, command_line.user_path(path)) for variant, path in run_dirs]
+        [(variant, command_line.run_folder(path)) for variant, path in run_dirs]
     )
 
 

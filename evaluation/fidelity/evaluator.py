@@ -134,8 +134,9 @@ class Fidelity:
             tone = f"the tone {'obeys' if error <= 2 * ceiling else 'does not obey'} the skin type"
         board = self.checkerboard
         peaks = [side["prominence"].value for side in (board.generated_numbers, board.real_numbers)]
-        times = peaks[0] / peaks[1]
-        seen = "no" if times <= 1.1 else "a faint" if times <= 1.5 else "a"
+        seen = next(
+            (s for n, s in ((1.1, "no"), (1.5, "a faint")) if peaks[0] <= n * peaks[1]), "a"
+        )
         return f"{told}; {tone}; {seen} checkerboard"
 
     def as_dict(self) -> Dict[str, Any]:
@@ -359,7 +360,6 @@ class FidelityEvaluator:
             **dataclasses.asdict(self._protocol),
             "interval": "95% percentile bootstrap, by patient and by map",
             "requested_tone": "mean ITA of the real_split photographs of the type",
-            "data_dir": self._data_dir,
             "dataset_digest": self._info.digest,
             **self._real.describe("real"),
             **self._sources.describe("map"),

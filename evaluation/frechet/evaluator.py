@@ -84,15 +84,12 @@ class FrechetEvaluation:
         said, grade = [self.ladder.verdict(distance)], self.ladder.grade(distance)
         (precision, real_precision), (recall, real_recall) = means["precision"], means["recall"]
         if recall < _FEW_KINDS * real_recall:
-            said.append(
-                f"they show few kinds of photographs (recall {recall:.2f}, theirs {real_recall:.2f})"
-            )
+            kinds = f"recall {recall:.2f}, theirs {real_recall:.2f}"
+            said.append(f"they show few kinds of photographs ({kinds})")
             grade = "usable" if grade == "good" else grade
         if precision < _FEW_LIKE * real_precision:
-            said.append(
-                f"few lie among photographs (precision {precision:.2f}, theirs "
-                f"{real_precision:.2f})"
-            )
+            like = f"precision {precision:.2f}, theirs {real_precision:.2f}"
+            said.append(f"few lie among photographs ({like})")
             grade = "bad"
         return ": ".join(filter(None, (grade, "; ".join(said))))
 
@@ -292,7 +289,6 @@ class FrechetEvaluator:
             **self._extractor.protocol,
             **dataclasses.asdict(self._trials),
             "interval": "1.96 standard deviations over the trials",
-            "data_dir": self._data_dir,
             "dataset_digest": self._info.digest,
             "real_split": self._splits[0],
             **self.real.describe("real"),

@@ -25,10 +25,30 @@ class VerdictTest(parameterized.TestCase):
 
     @parameterized.parameters(
         # A half equals the floor; then a half and a quarter equal each other.
-        ({2: 1.1, 4: 6.0, 8: 12.0}, 2.0, "usable", "nearer to photographs than photographs at a quarter"),
-        ({2: 1.1, 4: 6.0, 8: 12.0}, 7.0, "bad", "as far from photographs as photographs at a quarter"),
-        ({2: 3.0, 4: 3.1, 8: 12.0}, 3.05, "usable", "nearer to photographs than photographs at a quarter"),
-        ({2: 6.0, 4: 3.0, 8: 12.0}, 4.0, "bad", "as far from photographs as photographs at a quarter"),
+        (
+            {2: 1.1, 4: 6.0, 8: 12.0},
+            2.0,
+            "usable",
+            "nearer to photographs than photographs at a quarter",
+        ),
+        (
+            {2: 1.1, 4: 6.0, 8: 12.0},
+            7.0,
+            "bad",
+            "as far from photographs as photographs at a quarter",
+        ),
+        (
+            {2: 3.0, 4: 3.1, 8: 12.0},
+            3.05,
+            "usable",
+            "nearer to photographs than photographs at a quarter",
+        ),
+        (
+            {2: 6.0, 4: 3.0, 8: 12.0},
+            4.0,
+            "bad",
+            "as far from photographs as photographs at a quarter",
+        ),
     )
     def test_steps_that_are_not_told_apart_are_left_out(self, blurred, distance, grade, expected):
         found = Ladder(1.0, 1.2, blurred)

@@ -132,7 +132,7 @@ class ReportTest(absltest.TestCase):
         table = report.table([evaluation])
         self.assertStartsWith(
             table.strip(),
-            "Verdict: bad: as far from photographs as photographs at a quarter to an eighth of their",
+            "Verdict: bad: as far from photographs as photographs at a quarter to an eighth of",
         )
         self.assertIn("at 1/2, 1/4, 1/8 of their resolution: 2, 4, 9\n", table)
         self.assertIn("precision", table)

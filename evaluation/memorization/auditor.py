@@ -290,7 +290,6 @@ class Auditor:
             "thumbnails": f"{thumbnails.SIZE} x {thumbnails.SIZE}, "
             f"{thumbnails.NUM_WINDOWS} windows",
             "intervals": "Clopper-Pearson, 95 %, images taken as independent",
-            "data_dir": data_dir,
             "dataset_digest": info.digest,
             **self._training.describe("training"),
             **self._held_out.describe("held_out"),

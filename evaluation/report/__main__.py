@@ -103,7 +103,7 @@ def main(_: Sequence[str]) -> None:
     for folder in folders:
         if not os.path.isdir(folder):
             raise ValueError(f"--results={folder}: no such folder")
-    other = _COMPARE.value and command_line.user_path(_COMPARE.value)
+    other = _COMPARE.value and command_line.run_folder(_COMPARE.value)
     beside = trained_generator.load(other) if other else None
     contents.gather(generator, data_dir, folders)  # bad input is told before anything is measured
     _measure(generator, data_dir, folders)

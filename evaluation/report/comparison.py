@@ -14,7 +14,7 @@ from evaluation.uncertainty import cluster_bootstrap, intervals
 # What may differ between two measurements that are compared.
 _OF_THE_RUN = {
     *("generator_digest", "generated_digest", "generated_digests"),
-    *("data_dir", "dataset_digest", "code_revision"),
+    *("dataset_digest", "code_revision"),
 }
 _BY_MAP = {
     "iou": "lesion: IoU with the boxes asked for",

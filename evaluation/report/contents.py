@@ -10,7 +10,6 @@ from synthesis import wanted
 from synthesis.trained_generator import TrainedGenerator
 from synthesis.wanted import Cell
 
-
 _UNNAMED = (
     "each photograph counts as one; where several show one person, training and test hold the "
     'same people, and "patients" are photographs'

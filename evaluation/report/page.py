@@ -78,7 +78,7 @@ class Report:
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns the same for JSON."""
-        told = ("title", "state", "verdict", "head", "rows", "protocol", "notes", "command")
+        fields = ("title", "state", "verdict", "head", "rows", "protocol", "notes", "command")
         return {
             "run_dir": files.told(self.contents.run_dir),
             "step": self.contents.step,
@@ -89,7 +89,7 @@ class Report:
             ],
             "results": {
                 name: {
-                    **{field: getattr(one, field) for field in told},
+                    **{field: getattr(one, field) for field in fields},
                     "path": one.path and files.told(one.path),
                 }
                 for name, one in self.contents.results.items()

@@ -195,6 +195,11 @@ sys.exit()"""
             self.assertLessEqual(times[2:].max(), 1)
             self.assertEqual(times.sum(), 12)
 
+        (program / "crops.csv").write_text("row,condition\n" + "".join(rows[2:]))
+        self._assert_refused("crops.csv: does not fit the crops", "fewer", program=program)
+        (program / "crops.csv").unlink()
+        self._assert_refused("crops.csv: cannot be read", "none", program=program)
+
     def test_ctrl_c_saves_and_goes_on(self):
         steps = ("--steps=100000", "--log_every=1000000", "--checkpoint_every=1000000")
         endless = "run_program.finite = lambda _, means: means"  # it is no number after a while

@@ -148,8 +148,14 @@ def _shown(
     """Returns groups of rows, and how many of each an epoch shows; without any, all once."""
     if not by_condition:
         return [(np.arange(count), count)]
-    of_row = np.array([row["condition"] for row in crops.read_rows(folder)])
-    return [(np.flatnonzero(of_row == name), shown) for name, shown in by_condition.items()]
+    try:
+        of_row = np.array([row["condition"] for row in crops.read_rows(folder)])
+    except (OSError, KeyError, ValueError) as error:
+        raise ProgramError(f"{folder / crops.TABLE}: cannot be read ({error})") from error
+    groups = [(np.flatnonzero(of_row == name), shown) for name, shown in by_condition.items()]
+    if len(of_row) != count or not all(len(rows) for rows, _ in groups):
+        raise ProgramError(f"{folder / crops.TABLE}: does not fit the crops of the program")
+    return groups
 
 
 def _read(folder: pathlib.Path, size: int) -> Any:
