@@ -17,12 +17,14 @@ import contextlib
 import datetime
 import json
 import math
+import os
 import pathlib
 import platform
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional
 
 import jinja2
+from absl import flags
 
 from common import files, locks
 
@@ -56,6 +58,23 @@ def render(template: pathlib.Path, **values: Any) -> str:
         row=lambda cells: "| " + " | ".join(map(str, cells)) + " |",
     )
     return environment.get_template(template.name).render(values)
+
+
+# What says where things lie and are put, and nothing of what is measured.
+_PLACES = ("run_dir", "data_dir", "output_dir", "workdir", "cache_dir", "overwrite")
+
+
+def _flags() -> List[str]:
+    """Returns the flags of the command line that made a report, but for folders."""
+    known = flags.FLAGS
+    if not known.is_parsed():
+        return []
+    given = [known[name] for name in known if known[name].present and name not in _PLACES]
+    texts = {flag.name: flag.serialize().strip() for flag in given}
+    return [
+        f"{name}{equals}{files.told(value) if os.path.isabs(value) else value}"
+        for name, equals, value in (texts[one].partition("=") for one in sorted(texts))
+    ]
 
 
 class Report:
@@ -146,6 +165,7 @@ class Report:
         path = self._path("json")
         made_by = {
             "protocol": self.protocol,
+            "flags": _flags(),
             "packages": {name: metadata.version(name) for name in _PACKAGES},
             "python": platform.python_version(),
             "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -2,10 +2,12 @@ import contextlib
 import io
 import json
 import pathlib
+from unittest import mock
 
 import jinja2
 import numpy as np
 import pandas as pd
+from absl import flags
 from absl.testing import absltest
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
@@ -29,6 +31,17 @@ class ReportTest(absltest.TestCase):
         self.assertEqual(stored["protocol"], {"sizes": [1, 2]})
         self.assertContainsSubset({"date", "python", "packages"}, stored)
         self.assertIn("tensorflow", stored["packages"])
+
+    def test_the_flags_that_made_it(self):
+        given = flags.FlagValues()
+        for name in ("layer", "feature_network", "cache_dir", "step"):
+            flags.DEFINE_string(name, "default", "", flag_values=given)
+        flags.DEFINE_bool("embedded", True, "", flag_values=given)
+        given(["program", "--noembedded", "--layer=a b", "--cache_dir=c", "--feature_network=/n/m"])
+        with mock.patch.object(flags, "FLAGS", given):
+            path = self._report().write_json({})
+        stored = json.loads(pathlib.Path(path).read_text())["flags"]
+        self.assertEqual(stored, ["--noembedded", "--feature_network=.../m", "--layer=a b"])
 
     def test_the_same_protocol_may_be_replaced(self):
         self._report({"sizes": (1, 2)}).write_json({"value": 1})

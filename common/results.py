@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shlex
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from common import files
@@ -259,7 +260,8 @@ class Kind(NamedTuple):
       say: what its JSON says; KeyError, TypeError, AttributeError where it is not one.
       generator: path of keys to the generator's digest; () where it is of no one generator.
       dataset: to that of the records.
-      of_run: whether its program takes --run_dir and writes beside the run.
+      of_run: whether its program writes beside the run.
+      command: what its program is given; RUN stands for the run.
     """
 
     title: str
@@ -267,6 +269,7 @@ class Kind(NamedTuple):
     generator: Tuple[str, ...] = ("protocol", "generator_digest")
     dataset: Tuple[str, ...] = ("protocol", "dataset_digest")
     of_run: bool = True
+    command: str = "--run_dir=RUN"
 
 
 KINDS: Dict[str, Kind] = {
@@ -279,13 +282,16 @@ KINDS: Dict[str, Kind] = {
         ("protocol", "study", "synthetic", "generator_digest"),
         ("protocol", "study", "dataset_digest"),
     ),
-    "ablation": Kind("What each part is worth", _ablation, (), of_run=False),
+    "ablation": Kind(
+        "What each part is worth", _ablation, (), of_run=False, command="--data_dir=RECORDS"
+    ),
     "reader_study": Kind(
         "Readers",
         _reader_study,
         ("protocol", "made_from", "synthetic", "digest"),
         ("protocol", "made_from", "real", "digest"),
         of_run=False,
+        command="build --run_dir=RUN --output_dir=study",
     ),
 }
 
@@ -365,9 +371,6 @@ def read(
     """
     found = {}
     for name, kind in KINDS.items():
-        command = f"bazel run //evaluation:{name}"
-        if kind.of_run:
-            command += f" -- --run_dir={files.told(run_dir)}"
         paths = [path for path in _places(name, run_dir, elsewhere) if path.exists()]
         if paths:
             readings = [_read(name, path, digest, dataset_digest) for path in paths]
@@ -375,5 +378,8 @@ def read(
             result = min(readings, key=lambda one: STATES.index(one.state))
         else:
             result = Result(name, kind.title, MISSING, "not measured")
+        words = [word.replace("RUN", files.told(run_dir)) for word in kind.command.split()]
+        words += map(str, result.content.get("flags") or ())
+        command = f"bazel run //evaluation:{name} -- {shlex.join(words)}"
         found[name] = dataclasses.replace(result, command=command)
     return found

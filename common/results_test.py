@@ -31,7 +31,15 @@ class ReadTest(parameterized.TestCase):
             self.assertFalse(one.counts)
             self.assertStartsWith(one.command, f"bazel run //evaluation:{name}")
         self.assertIn(f"--run_dir=.../{self.run.name}", found["fid"].command)
-        self.assertNotIn("--run_dir", found["ablation"].command)
+        self.assertEndsWith(
+            found["ablation"].command, "//evaluation:ablation -- --data_dir=RECORDS"
+        )
+        self.assertIn("build --run_dir=", found["reader_study"].command)
+        path = self._write("fid")
+        path.write_text(json.dumps({**content("fid"), "flags": ["--layer=a b", "--trials=3"]}))
+        self.assertEndsWith(
+            self._read()["fid"].command, f"{self.run.name} '--layer=a b' --trials=3"
+        )
 
     def test_everything_measured(self):
         folders = {"augmentation": "evaluation/augmentation", "reader_study": "study/results"}

@@ -37,7 +37,14 @@ from evaluation.augmentation import (
     results,
 )
 from evaluation.augmentation.images import SyntheticSource
-from evaluation.augmentation.study import EXTRA, TEST, Study, read_data, train_arms
+from evaluation.augmentation.study import (
+    EXTRA,
+    TEST,
+    Study,
+    check_conditions,
+    read_data,
+    train_arms,
+)
 from preprocessing.data import fetching, records
 from synthesis import run_flags
 from synthesis.trained_generator import TrainedGenerator
@@ -117,6 +124,7 @@ def _study() -> Study:
     """Makes the study of the flags; they are checked before anything is painted."""
     generator = _GENERATOR()
     data_dir = _DATA_DIR(generator)
+    check_conditions(data_dir, _CONFIG.value.data.view)
     default = os.path.join(generator.run_dir, "evaluation", "augmentation")
     workdir = command_line.user_path(_WORKDIR.value or default)
     wanted = arms.make_arms(_ARMS.value, _ratios())

@@ -116,6 +116,17 @@ class Data:
     left_out: int = 0
 
 
+def check_conditions(data_dir: str, view: str) -> None:
+    """Raises ValueError if there are no photographs of two conditions to tell apart."""
+    counts = records.read_info(data_dir).counts[view].get("train", {})
+    named = [name for name, by_type in counts.items() if sum(by_type.values())]
+    if len(named) < 2:
+        raise ValueError(
+            f"{data_dir}: its training photographs show one condition, {' '.join(named)}; a "
+            "classifier tells two or more apart"
+        )
+
+
 def read_data(study: Study) -> Data:
     """Reads and checks the images of an experiment; paints the synthetic ones.
 

@@ -9,7 +9,7 @@ from absl.testing import absltest
 from evaluation.augmentation import classifier, images, predictions, selection, testing
 from evaluation.augmentation.arms import make_arms
 from evaluation.augmentation.configs import demo, paper
-from evaluation.augmentation.study import Study, read_data, train_arms
+from evaluation.augmentation.study import Study, check_conditions, read_data, train_arms
 from preprocessing.data import records
 from synthesis import trained_generator
 from training import testing_data
@@ -71,6 +71,13 @@ class StudyTest(absltest.TestCase):
         study = self._study(extra_test=extra)
         with self.assertRaisesRegex(ValueError, f"{extra}: photograph 'train0' is in train too"):
             read_data(study)
+
+    def test_one_condition(self):
+        folder = self.create_tempdir().full_path
+        testing_data.write_dataset(folder, conditions=("Acne",))
+        with self.assertRaisesRegex(ValueError, "show one condition, Acne; a classifier tells two"):
+            check_conditions(folder, "full")
+        check_conditions(self.data_dir, "crops")
 
     def test_bad_settings(self):
         with self.assertRaisesRegex(ValueError, r"seeds \[1, 1\] are not distinct"):

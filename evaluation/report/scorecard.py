@@ -22,7 +22,7 @@ class Line:
       criterion: its name.
       asks: its question.
       found: sentences without full stops; empty where nothing was measured.
-      by: programs that measure it.
+      by: programs that would measure it, and have not been run.
     """
 
     criterion: str
@@ -43,7 +43,12 @@ def _beside(result: Result, metric: str, what: str) -> str:
 
 
 def _congruence(found: Mapping[str, Result]) -> List[str]:
-    return [found[name].verdict for name in ("fid", "reader_study") if found[name].counts]
+    said = [found[name].verdict for name in ("fid", "reader_study") if found[name].counts]
+    if found["fid"].counts:
+        said.append(
+            _beside(found["fid"], "precision", "share of images that lie among photographs")
+        )
+    return said
 
 
 def _coverage(found: Mapping[str, Result]) -> List[str]:
@@ -143,7 +148,10 @@ _ORDER = (
 def fill(contents: Contents) -> List[Line]:
     """Returns the seven criteria, in the order of the source."""
     lines = {
-        name: Line(name, asks, evidence(contents.results), by)
+        name: Line(
+            *(name, asks, evidence(contents.results)),
+            [program for program in by if not contents.results[program].counts],
+        )
         for name, (asks, evidence, by) in _CRITERIA.items()
     }
     asks = "Is all there that a user of the data needs?"
