@@ -66,15 +66,94 @@ class ProgressTest(absltest.TestCase):
             raise ValueError("inside")
         self.assertIn("3/10", self.terminal.getvalue())
 
-    def test_nothing_where_there_is_no_terminal(self):
+    def test_nothing_of_short_work_where_there_is_no_terminal(self):
         stream = io.StringIO()
-        count = mock.Mock(return_value=1)
         with self._on(stream):
             self.assertEqual(list(progress.bar(range(3), unit="images")), [0, 1, 2])
-            with progress.watching(count, 10):
+            with progress.watching(lambda: 1, 10), progress.doing("saving"):
                 pass
         self.assertEqual(stream.getvalue(), "")
-        count.assert_not_called()
+
+    def test_lines_of_long_work_where_there_is_no_terminal(self):
+        stream = io.StringIO()
+        with self._on(stream), _FakeTime(seconds=200) as fake:
+            bar = progress.bar(total=5123, what="computing features", unit="images")
+            fake.work = lambda: bar.update(10)  # a batch a second
+            fake.run()
+            bar.close()
+            self.assertEqual(
+                stream.getvalue().splitlines(),
+                [
+                    "computing features: 300 of 5,123 images, about 8 min left",
+                    "computing features: 600 of 5,123 images, about 8 min left",
+                    "computing features: 1,200 of 5,123 images, about 7 min left",
+                    "computing features: 1,800 of 5,123 images, about 6 min left",
+                ],
+            )
+
+    def test_lines_where_work_is_rarely_done_or_endless(self):
+        stream = io.StringIO()
+        with self._on(stream), _FakeTime(seconds=40) as fake:
+            bar = progress.bar(["a", "b"], what="models", unit="models")
+            bar.set_postfix_str("no_ema")
+            fake.run()
+        with self._on(stream), _FakeTime(seconds=40) as fake:
+            bar = progress.bar(what="looking", unit="files")
+            fake.work = lambda: bar.update(100)
+            fake.run()
+        self.assertEqual(
+            stream.getvalue().splitlines(),
+            ["models: 0 of 2 models; no_ema", "looking: 3,000 files"],
+        )
+
+    def test_says_once_what_is_long_done_where_there_is_no_terminal(self):
+        stream = io.StringIO()
+        with self._on(stream), _FakeTime(seconds=500) as fake, progress.doing("saving"):
+            fake.run()
+        self.assertEqual(stream.getvalue(), "saving ...\n")
+
+
+class _FakeTime:
+    """Seconds that pass as fast as what writes the lines waits for them.
+
+    Attributes:
+      work: what the program does in each.
+    """
+
+    def __init__(self, seconds):
+        self._now, self._end = 0, seconds
+        self.work = lambda: None
+
+    def __enter__(self):
+        event = mock.Mock(wait=self._wait, set=lambda: None)
+        thread = mock.Mock(side_effect=self._thread)
+        self._patches = [
+            mock.patch("tqdm.std.time", lambda: self._now),
+            mock.patch.object(progress, "threading", mock.Mock(Event=lambda: event, Thread=thread)),
+        ]
+        for patch in self._patches:
+            patch.start()
+        return self
+
+    def __exit__(self, *_):
+        for patch in self._patches:
+            patch.stop()
+
+    def _thread(self, target, daemon):
+        self._write = target
+        return mock.Mock()
+
+    def run(self):
+        """Lets all seconds pass."""
+        self._write()
+
+    def _wait(self, seconds):
+        for _ in range(int(seconds)):
+            if self._now == self._end:
+                return True
+            self._now += 1
+            self.work()
+        return False
 
 
 if __name__ == "__main__":
