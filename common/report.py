@@ -7,7 +7,7 @@
         report.write_markdown(template, rows=rows)            # fidelity.md
         report.write_json({"tone": 3.1})                      # fidelity.json
         report.write_scalars(step, {"fidelity/tone": 3.1})    # for TensorBoard
-    report.show("tone  3.1", "tensorboard --logdir runs")
+    report.show("tone  3.1", "look at fidelity.png")          # the next step
 
 Every file appears under its name only when complete. Templates are Jinja's, for
 Markdown and for the screen alike (`render`).
@@ -229,7 +229,7 @@ class Report:
                 tf.summary.image(f"{self.name}/{path.stem}", picture[None])
             tf.summary.flush()
 
-    def show(self, text: str, next_step: str) -> None:
+    def show(self, text: str, *next_steps: str) -> None:
         """Prints a table, where everything is, and what to do next."""
         print("\n".join([text.rstrip("\n"), "", *self.paths]))
-        print(f"next: {next_step}")
+        print("next: " + "\n      ".join(next_steps))

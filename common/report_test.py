@@ -101,8 +101,8 @@ class ReportTest(absltest.TestCase):
         self.assertCountEqual([path.name for path in self.folder.iterdir()], names)
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
-            one.show("a table", "read it")
-        expected = ["a table", "", *one.paths, "next: read it"]
+            one.show("a table", "read it", "say it")
+        expected = ["a table", "", *one.paths, "next: read it", "      say it"]
         self.assertEqual(said.getvalue().splitlines(), expected)
 
     def test_scalars_of_a_step_that_are_finite(self):

@@ -110,7 +110,11 @@ def main(_: Sequence[str]) -> None:
             name = evaluations[-1].distance_name
             report.write_training_curve(frame, name, results, report.EVERY_CHECKPOINT)
     table = report.table(evaluations, by_others)
-    results.show(table, f"tensorboard --logdir {os.path.dirname(run_dir)}")
+    results.show(
+        table,
+        f"bazel run //evaluation:fidelity -- --run_dir={run_dir}",
+        run_directory.tensorboard(os.path.dirname(run_dir)),
+    )
 
 
 def _measure_features(path: str) -> None:
@@ -134,7 +138,8 @@ def _measure_features(path: str) -> None:
         evaluation = evaluator.evaluate(painted)
         report.write_scalars(evaluation, results)
         report.write(evaluation, results)
-    results.show(report.table([evaluation]), f"tensorboard --logdir {painted.run_dir}")
+    shown = run_directory.tensorboard(painted.run_dir)
+    results.show(report.table([evaluation]), f"look at {results.folder}/fid.png", shown)
 
 
 def _evaluator(

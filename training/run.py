@@ -394,7 +394,7 @@ def summary(result: Result) -> str:
         lines.append(f"  validation   {values}")
     lines += [
         "Next:",
-        f"  tensorboard --logdir {os.path.dirname(result.workdir)}",
         f"  bazel run //evaluation:fid -- --run_dir={result.workdir}",
+        f"  {run_directory.tensorboard(os.path.dirname(result.workdir))}",
     ]
     return "\n".join(lines)

@@ -24,6 +24,9 @@ METRICS = "metrics.jsonl"
 SAMPLES = "samples"
 GENERATOR = "generator"
 
+# What shows `events.*`. Bazel's environment puts no program on PATH.
+_TENSORBOARD = "tensorboard --logdir {}   (pip install tensorboard, where there is none)"
+
 _CHECKPOINT = re.compile(r"^ckpt-(\d+)\.index$")
 _PACKAGES = [
     "tensorflow",
@@ -35,6 +38,11 @@ _PACKAGES = [
 ]
 _ASKED_PRECISION = "config.training.precision "
 _LENGTH = ("config.training.steps ", "config.training.epochs ")
+
+
+def tensorboard(folder: str) -> str:
+    """Returns, for people, the command that shows a folder of runs, or one of them."""
+    return _TENSORBOARD.format(folder)
 
 
 def describe(

@@ -87,8 +87,9 @@ class TrainedRunTest(absltest.TestCase):
         self.assertEqual(image.shape, (1, _SIZE, _SIZE, 3))
         self.assertEqual(self._tensorboard_tags() & _EXPECTED_TAGS, _EXPECTED_TAGS)
         text = runs.summary(result)
-        self.assertIn("tensorboard --logdir", text)
-        self.assertIn(f"//evaluation:fid -- --run_dir={self.workdir}", text)
+        first, last = text.partition("Next:\n")[2].splitlines()
+        self.assertEndsWith(first, f"//evaluation:fid -- --run_dir={self.workdir}")
+        self.assertRegex(last, "tensorboard --logdir .*pip install")
 
     def _tensorboard_tags(self):
         tags = set()

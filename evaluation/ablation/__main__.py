@@ -118,7 +118,8 @@ def main(_: Sequence[str]) -> None:
     except KeyboardInterrupt:
         print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
         sys.exit(130)
-    results.show("\n" + report.markdown(measured), f"tensorboard --logdir {workdir}")
+    shown = run_directory.tensorboard(workdir)
+    results.show("\n" + report.markdown(measured), f"read {results.paths[0]}", shown)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from common.report import Report
 from evaluation.fidelity import report
 from evaluation.fidelity.evaluator import FidelityEvaluator, FidelityProtocol
 from synthesis import run_flags
+from training import run_directory
 
 _GENERATOR = run_flags.define_generator()
 _DATA_DIR = run_flags.define_data_dir()
@@ -60,8 +61,8 @@ def main(_: Sequence[str]) -> None:
     with results.alone():
         fidelity = evaluator.evaluate(generator)
         examples = report.write(fidelity, results)
-    runs = os.path.dirname(fidelity.run_dir)
-    results.show(report.table(fidelity), f"look at {examples}, or tensorboard --logdir {runs}")
+    shown = run_directory.tensorboard(os.path.dirname(fidelity.run_dir))
+    results.show(report.table(fidelity), f"look at {examples}", shown)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def main(_: Sequence[str]) -> None:
     saved_model.export(generator, output_dir, _OVERWRITE.value)
     print(f"{output_dir}: SavedModel with from_map and from_request")
     print(os.path.join(output_dir, exported.CARD))
-    print(f"next: saved_model_cli show --dir {output_dir} --all, or serve it with TF Serving")
+    print("next: load it as docs/how_to/export_a_savedmodel.md shows, or serve it with TF Serving")
 
 
 if __name__ == "__main__":

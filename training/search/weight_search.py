@@ -292,5 +292,5 @@ Trained with {len(trials)} combinations of weights{f", of which {failed} failed"
   in           {best.directory}
   table        {os.path.join(workdir, TABLE)}
 Next:
-  tensorboard --logdir {workdir}   (HPARAMS)
-  bazel run //training:train -- {" ".join([*train_flags, *weight_flags])}"""
+  bazel run //training:train -- {" ".join([*train_flags, *weight_flags])}
+  {run_directory.tensorboard(workdir)}: HPARAMS"""
