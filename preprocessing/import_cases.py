@@ -106,8 +106,9 @@ def _print_report(report: importing.Report, input_dir: str, output: str, rejecte
     print(f"not used: {what if report.rejections else 'nothing'}")
     print(f"{output}: {len(report.photographs)} photographs")
     elsewhere = os.path.dirname(output) != input_dir
-    where = f" --image_dir={input_dir}" if elsewhere else ""
-    print(f"next: bazel run //preprocessing:preprocess -- --cases={output}{where} --output_dir=...")
+    given = f"--cases={output}" + (f" --image_dir={input_dir}" if elsewhere else "")
+    print(f"next: bazel run //preprocessing:inspect -- {given}")
+    print(f"      bazel run //preprocessing:preprocess -- {given} --output_dir=records")
 
 
 def main(_: Sequence[str]) -> None:

@@ -52,7 +52,9 @@ class ImportCasesTest(absltest.TestCase):
             "not used: 1 more for their file",
             f"not used: 7 rows or annotations, see {self.there}/out/cases.rejected.csv",
             f"{self.there}/out/cases.csv: 2 photographs",
-            f"--image_dir={self.folder}",
+            f"next: bazel run //preprocessing:inspect -- --cases={self.there}/out/cases.csv "
+            f"--image_dir={self.folder}\n      bazel run //preprocessing:preprocess -- ",
+            f"--image_dir={self.folder} --output_dir=records\n",
         ):
             self.assertIn(line, result.stdout)
         photographs, rejections = manifest.read_cases(

@@ -64,6 +64,16 @@ def _inspect() -> sources.Inspection:
     )
 
 
+def _next() -> str:
+    """Returns what the records are made by, or used by: with the flags given here."""
+    if _DATA_DIR.value:
+        return f"//training:train -- --data_dir={_DATA_DIR.value}"
+    same = [flag for flag in (_CASES, _IMAGE_DIR, _IMAGE_SIZE) if flag.present]
+    values = [",".join(one.value) if isinstance(one.value, list) else one.value for one in same]
+    given = [f"--{flag.name}={value}" for flag, value in zip(same, values)]
+    return " ".join(["//preprocessing:preprocess --", *given, "--output_dir=records"])
+
+
 def main(_: Sequence[str]) -> None:
     """Inspects and writes the page, or looks for a patient."""
     if _PATIENT.value:
@@ -80,6 +90,7 @@ def main(_: Sequence[str]) -> None:
     pairs = "" if found.pairs is None else f", {len(found.pairs)} near-duplicate pairs"
     print(f"{len(found.looks)} photographs, {len(found.rejections)} rows or crops not used{pairs}")
     print(f"open in a browser: {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    print(f"next: bazel run {_next()}")
 
 
 if __name__ == "__main__":

@@ -33,11 +33,21 @@ class InspectTest(absltest.TestCase):
         cases = str(folder / "csv" / "cases.csv")
         manifest.write_cases(cases, rows)
         output = folder / "new" / "page.html"
-        args = (f"--cases={cases}", f"--image_dir={folder}", f"--output={output}")
+        args = (
+            f"--cases={cases}",
+            f"--image_dir={folder}",
+            f"--output={output}",
+            "--image_size=48",
+        )
         result = self._run(*args)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("2 photographs, 1 rows or crops not used", result.stdout)
         self.assertIn(f"open in a browser: {output}", result.stdout)
+        self.assertEndsWith(
+            result.stdout,
+            f"//preprocessing:preprocess -- --cases={cases} --image_dir={folder} --image_size=48 "
+            "--output_dir=records\n",
+        )
         page = output.read_text(encoding="utf-8")
         photographs = page.count("<img ") - page.count('<img class="chart"')
         self.assertEqual(photographs, 2 + page.count('<li><div class="pair">') * 2)
