@@ -56,6 +56,11 @@ _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace an existing --output and its .rejected.csv."
 )
 
+_ROI_SOURCES = {
+    "boxes": "boxes that people drew",
+    "mask": "around masks",
+    "skin": "the whole skin, for want of boxes",
+}
 # Rejections of one stage that are shown.
 _EXAMPLES = 5
 
@@ -86,8 +91,10 @@ def _print_rejections(rejections: Sequence[manifest.Rejection], table: str) -> N
 
 def _print_report(report: importing.Report, input_dir: str, output: str, rejected: str) -> None:
     _print_labels(report)
-    for title, counts in (("ROIs", report.roi_sources), ("skin type", report.skin_type_sources)):
-        print(f"{title}: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+    for source, (photographs, rois) in sorted(report.roi_sources.items()):
+        print(f"ROIs: {rois} in {photographs} photographs, {_ROI_SOURCES[source]}")
+    types = sorted(report.skin_type_sources.items())
+    print("skin type: " + ", ".join(f"{count} {name}" for name, count in types))
     annotated = sum(row.monk is not None for row in report.photographs)
     if annotated:
         print(

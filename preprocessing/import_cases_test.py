@@ -45,7 +45,7 @@ class ImportCasesTest(absltest.TestCase):
             "       1  mel -> Melanoma",
             "       1  not used: label 'nevus' is not known (one of akiec, bcc, bkl, df, mel, nv, ",
             "conditions: 1 Melanoma, 1 Melanocytic Nevus",
-            "ROIs: 2 mask",
+            "ROIs: 2 in 2 photographs, around masks",
             "skin type: 2 estimated",
             "not used: HAM10000_metadata.csv row 5, ISIC_10: image: no file ISIC_10.* below "
             f"{self.folder}",
@@ -87,7 +87,7 @@ class ImportCasesTest(absltest.TestCase):
             "       2  Acute dermatitis, NOS -> Eczema",
             "       1  Tinea -> Tinea",
             "--mapping: label 'foo' does not occur",
-            "ROIs: 3 skin",
+            "ROIs: 3 in 3 photographs, the whole skin",
             "skin type: 2 annotated, 1 self_reported",
             "skin type, dermatologists: 1 cases with several annotators, 0% of pairs equal",
             "not used: nothing",

@@ -32,7 +32,8 @@ class Report:
       labels: number of rows by (label of the collection, condition).
       unmapped: number of rejections by what is wrong with their label.
       unused_overrides: labels of the user's mapping that do not occur.
-      roi_sources: number of rows by origin of the ROIs: "boxes", "mask" or "skin".
+      roi_sources: numbers of photographs and of their ROIs, by the origin of these:
+        "boxes", "mask" or "skin".
       skin_type_sources: number of rows by origin of the skin type: "annotated",
         "self_reported", "pair", "pair_estimated", "estimated" or "unknown".
       agreement: (rows with annotation and estimate, equal ones, at most one type
@@ -46,7 +47,7 @@ class Report:
     labels: Mapping[Tuple[str, str], int]
     unmapped: Mapping[str, int]
     unused_overrides: Tuple[str, ...]
-    roi_sources: Mapping[str, int]
+    roi_sources: Mapping[str, Tuple[int, int]]
     skin_type_sources: Mapping[str, int]
     agreement: Tuple[int, int, int]
     notes: Tuple[str, ...]
@@ -56,6 +57,14 @@ class Report:
     def conditions(self) -> Mapping[str, int]:
         """Number of rows by condition, most frequent first."""
         return dict(collections.Counter(row.condition for row in self.photographs).most_common())
+
+
+def _count_rois(photographs: Sequence[Photograph]) -> Mapping[str, Tuple[int, int]]:
+    counts: Dict[str, Tuple[int, int]] = {}
+    for row in photographs:
+        number, rois = counts.get(row.extra["roi_source"], (0, 0))
+        counts[row.extra["roi_source"]] = number + 1, rois + len(row.rois)
+    return counts
 
 
 def _skin_type(entry: Entry, estimate: Optional[int]) -> Tuple[Optional[int], str]:
@@ -193,7 +202,7 @@ def import_photographs(
         labels=labels,
         unmapped=collections.Counter(one.reason for one in rejections if one.stage == "label"),
         unused_overrides=mapping.unused_overrides(),
-        roi_sources=collections.Counter(row.extra["roi_source"] for row in kept),
+        roi_sources=_count_rois(kept),
         skin_type_sources=collections.Counter(row.skin_type_source for row in kept),
         agreement=_compare(skin_types),
         notes=(*contents.notes, *_without_row(contents, files, pending)),

@@ -89,7 +89,7 @@ class ImportTest(parameterized.TestCase):
         self.assertIn("fitzpatrick: '9' is not 1..6 or empty", reasons)
         self.assertIn("label 'XXX' is not known (one of ACK, ", reasons)
         self.assertIn(f"image: no file PAT_9_9_9.* below {self.folder}", reasons)
-        self.assertEqual(dict(report.roi_sources), {"mask": 1, "skin": 3})
+        self.assertEqual(dict(report.roi_sources), {"mask": (1, 1), "skin": (3, 3)})
 
     def test_annotated_types_are_kept_and_compared(self):
         _pad(self.folder)
