@@ -70,6 +70,12 @@ def _print_labels(report: importing.Report) -> None:
     ranked = sorted(report.labels.items(), key=lambda item: (order.index(item[0][1]), -item[1]))
     for (label, condition), count in ranked:
         print(f"  {count:6d}  {label} -> {condition}")
+    others = [name for name, condition in report.labels if condition == taxonomy.OTHER]
+    if taxonomy.current() == taxonomy.PAPER and any(map(taxonomy.normalize, others)):
+        print(
+            f"{taxonomy.OTHER} is one condition to a generator: --taxonomy takes conditions of "
+            "your own, --mapping says what labels become"
+        )
     for reason, count in sorted(report.unmapped.items(), key=lambda item: -item[1]):
         print(f"  {count:6d}  not used: {reason}")
     for label in report.unused_overrides:

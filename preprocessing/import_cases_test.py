@@ -32,7 +32,7 @@ class ImportCasesTest(absltest.TestCase):
 
     def test_end_to_end(self):
         lines = ["lesion_id,image_id,dx"]
-        for n, diagnosis in enumerate(("mel", "nv", "nevus")):
+        for n, diagnosis in enumerate(("mel", "df", "nevus")):
             testing_files.write_photograph(self.folder / f"ISIC_{n}.jpg")
             testing_files.write_mask(self.folder / f"ISIC_{n}_segmentation.png")
             lines.append(f"HAM_{n},ISIC_{n},{diagnosis}")
@@ -43,8 +43,10 @@ class ImportCasesTest(absltest.TestCase):
         for line in (
             "HAM10000 (doi.org/10.7910/DVN/DBW86T, CC BY-NC 4.0)",
             "       1  mel -> Melanoma",
+            "       1  df -> Other",
+            "Other is one condition to a generator: --taxonomy takes conditions of your own, ",
             "       1  not used: label 'nevus' is not known (one of akiec, bcc, bkl, df, mel, nv, ",
-            "conditions: 1 Melanoma, 1 Melanocytic Nevus",
+            "conditions: 1 Melanoma, 1 Other",
             "ROIs: 2 in 2 photographs, around masks",
             "skin type: 2 estimated",
             "not used: HAM10000_metadata.csv row 5, ISIC_10: image: no file ISIC_10.* below "
@@ -63,7 +65,7 @@ class ImportCasesTest(absltest.TestCase):
         self.assertEmpty(rejections)
         self.assertEqual(
             [(row.condition, row.fitzpatrick, row.rois) for row in photographs],
-            [(name, 3, (testing_files.LESION,)) for name in ("Melanoma", "Melanocytic Nevus")],
+            [(name, 3, (testing_files.LESION,)) for name in ("Melanoma", "Other")],
         )
         with open(self.there / "out/cases.rejected.csv", newline="") as file:
             rejected = [(row["row"], row["image_id"], row["stage"]) for row in csv.DictReader(file)]
@@ -87,6 +89,7 @@ class ImportCasesTest(absltest.TestCase):
             "       2  Acute dermatitis, NOS -> Eczema",
             "       1  Tinea -> Tinea",
             "--mapping: label 'foo' does not occur",
+            "conditions: 2 Eczema, 1 Tinea",
             "ROIs: 3 in 3 photographs, the whole skin",
             "skin type: 2 annotated, 1 self_reported",
             "skin type, dermatologists: 1 cases with several annotators, 0% of pairs equal",
@@ -94,6 +97,7 @@ class ImportCasesTest(absltest.TestCase):
             "cases.csv: 3 photographs",
         ):
             self.assertIn(line, result.stdout)
+        self.assertNotIn("--taxonomy", result.stdout)
         photographs, rejections = manifest.read_cases(
             str(self.there / "out/cases.csv"), str(self.folder)
         )
