@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
         output = pathlib.Path(folder, "records")
         command = [
             *(sys.executable, "-m", "preprocessing.preprocess", "--nofind_duplicates"),
-            *(f"--cases={cases}", f"--output_dir={output}", "--image_size=16", "--full_size=16"),
+            *(f"--cases={cases}", f"--output_dir={output}", "--image_size=32", "--full_size=16"),
             *(f"--direct_num_workers={_WORKERS.value}", "--direct_running_mode=multi_processing"),
         ]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

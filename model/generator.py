@@ -17,9 +17,9 @@ from typing import Optional
 import tensorflow as tf
 
 from model import layers, modulation
+from preprocessing.data.maps import IMAGE_SIZES
 
 MAX_FILTERS_FACTOR = 8  # C64-C128-C256-C512-C512-...
-IMAGE_SIZES = (32, 64, 128, 256, 512)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from model import sampling
-from model.generator import IMAGE_SIZES, GeneratorConfig, build_generator, noise_shapes
+from model.generator import GeneratorConfig, build_generator, noise_shapes
+from preprocessing.data.maps import IMAGE_SIZES
 
 _NOISY = {"global_noise": 5, "pixel_noise": 2, "level_noise": 3, "dropout": 0.5}
 _RICH = {

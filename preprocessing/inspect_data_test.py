@@ -37,7 +37,7 @@ class InspectTest(absltest.TestCase):
             f"--cases={cases}",
             f"--image_dir={folder}",
             f"--output={output}",
-            "--image_size=48",
+            "--image_size=64",
         )
         result = self._run(*args)
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -45,7 +45,7 @@ class InspectTest(absltest.TestCase):
         self.assertIn(f"open in a browser: {output}", result.stdout)
         self.assertEndsWith(
             result.stdout,
-            f"//preprocessing:preprocess -- --cases={cases} --image_dir={folder} --image_size=48 "
+            f"//preprocessing:preprocess -- --cases={cases} --image_dir={folder} --image_size=64 "
             "--output_dir=records\n",
         )
         page = output.read_text(encoding="utf-8")

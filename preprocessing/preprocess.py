@@ -15,7 +15,7 @@ from typing import Sequence
 
 from absl import flags
 
-from preprocessing.data import manifest, records
+from preprocessing.data import manifest, maps, records
 from preprocessing.sharding import pipeline, plans
 
 _DEFAULTS = plans.Settings()
@@ -34,8 +34,16 @@ _IMAGE_DIR = flags.DEFINE_list(
     "the manifest's own.",
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a data set in --output_dir.")
+_SIZES = ", ".join(map(str, maps.IMAGE_SIZES))
 flags.DEFINE_integer(
-    "image_size", _DEFAULTS.image_size, "Rows and columns of the crops, pixels.", 16, 4096
+    "image_size",
+    _DEFAULTS.image_size,
+    f"Rows and columns of the crops, pixels: {_SIZES}.",
+    min(maps.IMAGE_SIZES),
+    max(maps.IMAGE_SIZES),
+)
+flags.register_validator(
+    "image_size", maps.IMAGE_SIZES.__contains__, f"generators are trained at {_SIZES} pixels"
 )
 flags.DEFINE_integer(
     "full_size",

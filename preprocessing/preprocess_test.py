@@ -65,6 +65,8 @@ class PreprocessTest(absltest.TestCase):
         self.assertRegex(again.stderr.strip(), "^error: .*pass --overwrite$")
         wrong = self._run(*args, "--overwrite", "--imagesize=3")
         self.assertRegex(wrong.stderr.strip(), "^error: --imagesize is neither")
+        size = self._run(*args, "--overwrite", "--image_size=65")
+        self.assertRegex(size.stderr.strip(), "^error: --image_size=65: .* 32, 64, 128, .*help$")
         fractions = self._run(*args, "--overwrite", "--split_fractions=a,b,c")
         self.assertRegex(fractions.stderr.strip(), "^error: --split_fractions: ")
 

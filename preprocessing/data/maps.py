@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LEVEL = 42
 SKIN_TYPES = 6
+IMAGE_SIZES = (32, 64, 128, 256, 512)  # rows and columns that generators are built for
 _BASE = 6
 MOST_CONDITIONS = _BASE**2
 
