@@ -11,7 +11,7 @@ from typing import Any, Mapping
 import ml_collections
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from common import files, progress
 from model.dermgan import DermGAN
@@ -199,35 +199,55 @@ def _caption(drawn: np.ndarray) -> str:
     return f"{condition}, {taxonomy.type_name(decoded.skin_type)}"
 
 
+def _lines(text: str, room: int) -> list[str]:
+    """Breaks a text into lines of at most `room` pixels, between words where that can be."""
+    font, lines = ImageFont.load_default(), [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= room:
+            lines[-1] = longer
+            continue
+        lines += [""] if lines[-1] else []
+        for letter in word:
+            if font.getlength(lines[-1] + letter) > room:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
 def sample_grid(
     semantic_maps: np.ndarray, images: np.ndarray, generated: np.ndarray, columns: int = 4
 ) -> np.ndarray:
     """Arranges triples (map, photograph, generated), each uint8 [N, S, S, 3], in a grid.
 
-    What is what stands above the columns, condition and skin type below each triple.
+    What is what stands above the columns, condition and skin type below each triple, in as
+    many lines as the longest needs.
 
     Returns:
-      uint8 [_LINE + rows * (S + gap + _LINE) + gap, columns * (3 S + 3 gap) + gap, 3].
+      uint8 [above + rows * (S + gap + below) + gap, columns * (3 S + 3 gap) + gap, 3], above
+      and below multiples of _LINE.
     """
     count, size = semantic_maps.shape[:2]
     gap = max(size // 32, 2)
     rows, step = -(-count // columns), size + gap
-    height = _LINE + rows * (step + _LINE) + gap
+    heads = [_lines(name, size) for name in _PARTS]
+    captions = [_lines(_caption(drawn), 3 * step - gap) for drawn in semantic_maps]
+    above, below = (_LINE * max(map(len, lines)) for lines in (heads, captions))
+    height = above + rows * (step + below) + gap
     grid = Image.new("RGB", (columns * 3 * step + gap, height), "white")
     draw = ImageDraw.Draw(grid)
 
-    def write(text: str, left: int, top: int, room: int) -> None:
-        while text and draw.textlength(text) > room:
-            text = text[:-1]
-        draw.text((left, top), text, fill="black")
+    def write(lines: list[str], left: int, top: int) -> None:
+        for number, line in enumerate(lines):
+            draw.text((left, top + number * _LINE), line, fill="black")
 
     for column in range(min(columns, count)):
-        for part, name in enumerate(_PARTS):
-            write(name, gap + (3 * column + part) * step, 0, size)
+        for part, head in enumerate(heads):
+            write(head, gap + (3 * column + part) * step, 0)
     for index in range(count):
-        left, top = gap + 3 * (index % columns) * step, _LINE + gap
-        top += index // columns * (step + _LINE)
+        left, top = gap + 3 * (index % columns) * step, above + gap
+        top += index // columns * (step + below)
         for part, source in enumerate((semantic_maps, images, generated)):
             grid.paste(Image.fromarray(source[index]), (left + part * step, top))
-        write(_caption(semantic_maps[index]), left, top + size, 3 * step - gap)
+        write(captions[index], left, top + size)
     return np.asarray(grid)

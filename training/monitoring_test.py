@@ -5,6 +5,7 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
+from PIL import ImageFont
 
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
@@ -16,7 +17,7 @@ class SampleGridTest(absltest.TestCase):
         images, generated = (np.full((5, 32, 32, 3), value, np.uint8) for value in (2, 3))
         drawn = np.stack([maps.encode(n % 7, 12, [Box(4, 4, 9, 9)], 32, 32) for n in range(5)])
         grid = monitoring.sample_grid(drawn, images, generated, columns=2)
-        line = 13
+        line = 26  # twice, of 13 pixels: "photog raph", "Melanoma, type unknown"
         self.assertEqual(grid.shape, (line + 3 * (34 + line) + 2, 6 * 34 + 2, 3))
         row = grid[line + 10, [10 + 34 * part for part in (1, 2, 4, 5)], 0]
         self.assertEqual(row.tolist(), [2, 3, 2, 3])
@@ -24,6 +25,15 @@ class SampleGridTest(absltest.TestCase):
         self.assertEqual(grid[line + 2 * (34 + line) + 12, 150, 0], 255)  # the sixth is empty
         for text in (grid[:line, 2:100], grid[line + 34 : line + 34 + line, 2:100]):
             self.assertLess(text.min(), 60)  # headings and captions are there
+
+    def test_no_caption_is_cut(self):
+        name = "Post Inflammatory Hyperpigmentation, type 4"
+        lines = monitoring._lines(name, 196)
+        self.assertEqual(lines, ["Post Inflammatory Hyperpigmentation,", "type 4"])
+        for line in monitoring._lines(name, 40):
+            self.assertLessEqual(ImageFont.load_default().getlength(line), 40)
+        whole = "".join(monitoring._lines(name, 40))
+        self.assertEqual(whole.replace(" ", ""), name.replace(" ", ""))
 
     def test_captions(self):
         drawn = maps.encode(0, 12, [Box(4, 4, 9, 9)], 32, 32)
