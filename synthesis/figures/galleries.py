@@ -86,6 +86,7 @@ def gallery_table(
             for name in chosen
         ],
         titles_above=True,
+        typed=any(crop.layout.skin_type for crop in crops),
         footer=f"{image_tables.describe(generator, seed)} Each column: a test map and what is "
         f"painted from it{beside}.{crop_choice.type_footnote(crops, info)}",
     )

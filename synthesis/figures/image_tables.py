@@ -80,6 +80,7 @@ class Table:
       set_apart: number of columns that a wider gap sets apart, from the left.
       titles_above: whether titles stand above the strips instead of to their left.
       footer: what the reader must know of the images, in small print.
+      typed: whether any map names a skin type, of which the legend then shows the colours.
       mark: of a picture that shows generated images and no photograph; else None.
     """
 
@@ -89,6 +90,7 @@ class Table:
     set_apart: int = 0
     titles_above: bool = False
     footer: str = ""
+    typed: bool = True
     mark: Optional[provenance.Provenance] = None
 
     @property
@@ -215,9 +217,10 @@ class _Sheet:
         return y + side + (self.line if strip.captions else 0)
 
     def _draw_legend(self, x: int, y: int) -> int:
-        x += self.text(x, y, _LEGEND[0]) + self.px(2 * _GAP)
+        unknown = "" if self.table.typed else " unknown"
+        x += self.text(x, y, _LEGEND[0] + unknown) + self.px(2 * _GAP)
         swatch = round(0.65 * self.line)
-        for skin_type in taxonomy.FITZPATRICK_TYPES:
+        for skin_type in taxonomy.FITZPATRICK_TYPES if self.table.typed else ():
             color = f"#{maps.LEVEL * skin_type:02x}0000"
             self.fill(x, y + round(0.15 * self.line), swatch, swatch, color)
             self.text(x + swatch + self.px(_GAP), y, str(skin_type))

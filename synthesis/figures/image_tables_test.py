@@ -98,6 +98,14 @@ class DrawTest(parameterized.TestCase):
             rims = (pixels[:10], pixels[-10:], pixels[:, :10], pixels[:, -10:])
             self.assertTrue(all((rim == 255).all() for rim in rims))
 
+    def test_the_legend_names_skin_types_where_a_map_does(self):
+        for typed in (True, False):
+            table = Table([Group("", (), [Strip([_image(_RED)])])], typed=typed)
+            pixels = np.asarray(image_tables.draw(table)).reshape(-1, 3)
+            for skin_type in (1, 6):
+                swatch = (pixels == (42 * skin_type, 0, 0)).all(axis=1)
+                self.assertEqual(swatch.any(), typed)
+
     def test_nothing_to_show(self):
         with self.assertRaisesRegex(ValueError, "nothing to show"):
             image_tables.draw(Table([]))

@@ -165,6 +165,7 @@ def code_table(
         groups,
         heads=[*heads, *(str(1 + number) for number in range(DRAWS))],
         axis=f"generated, the same {stays}, another {part}",
+        typed=any(crop.layout.skin_type for crop in crops),
         set_apart=len(heads),
         footer=f"{image_tables.describe(generator, seed)} Along a row only the code of the {part} "
         f"is drawn anew; map, code of the {stays} and fine noise stay. Maps of {split} crops."
@@ -261,6 +262,7 @@ def size_table(
         groups,
         heads=[f"{size:g} %" for size in sizes],
         axis="side of the box, in % of the frame's",
+        typed=any(types),
         footer=f"{image_tables.describe(generator, seed)} One noise per row: only the box differs. "
         "Side: square root of the box's area. In training: sides of the middle 90 % of boxes."
         f"{said}",
