@@ -62,7 +62,7 @@ class GenerateInStorageTest(absltest.TestCase):
         ]
         self.assertLen(written, 1)
         self.assertEqual(_contents(self.output), self.expected)
-        self.assertIn("PNG files", generation.summary_text(description, self.output))
+        self.assertIn("PNG files", generation.summary_text(description, self.output, "R"))
         other = generation.Job(self.output, {}, self.layouts[:2])
         with self.assertRaisesRegex(ValueError, f"{self.output}: holds another job"):
             generation.generate(other, self.generator)

@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
     description = generation.generate(job, generator, argv[1:], _OVERWRITE.value)
     if job.like:
         print(f"\n{job.like.said}")
-    print(generation.summary_text(description, output_dir))
+    print(generation.summary_text(description, output_dir, generator.run_dir))
 
 
 if __name__ == "__main__":

@@ -289,6 +289,7 @@ def generate(
         # TensorFlow already uses all cores, or the GPU, from one process.
         names = painter.run(shards, beam_args, "generating", "images", local_workers=1)
         painted = {}
+        painter.remove_plans()
         for name, done in zip(names, painter.results(names)):
             crops = done.pop("outputs")[f"crops/{name}"]  # beside them may be many images
             painted[name] = {**done, "sha256": crops["sha256"]}
@@ -365,7 +366,7 @@ def _manifest(
         "dataset_digest": info.digest,
         "digital_source_type": "trainedAlgorithmicMedia",
         "generator": {
-            "run_dir": generator.run_dir,
+            "run_dir": files.told(generator.run_dir),
             "step": generator.step,
             "digest": generator.digest,
             "config": generator.description["config"],
@@ -404,8 +405,8 @@ def _write_cases(job: Job, folder: pathlib.Path) -> None:
         taxonomy.write(folder / taxonomy.FILE_NAME, taxonomy.current())
 
 
-def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
-    """Returns the closing lines of a job."""
+def summary_text(description: Mapping[str, Any], output_dir: str, run_dir: str) -> str:
+    """Returns the closing lines of a job, of the generator of a run."""
     png = (files.at(output_dir) / painting.IMAGES).is_dir()
     lines = [
         "",
@@ -427,7 +428,6 @@ def summary_text(description: Mapping[str, Any], output_dir: str) -> str:
         f"//preprocessing:preprocess -- --cases=cases.csv,{output_dir}/cases.csv "
         f"--image_dir=PHOTOGRAPHS,{output_dir} --output_dir=..."
     )
-    run_dir = description["generator"]["run_dir"]
     helps = f"//evaluation:augmentation -- --run_dir={run_dir} --synthetic_dir={output_dir}"
     lines.append(f"next: bazel run {both if png else helps}")
     return "\n".join(lines)

@@ -154,6 +154,9 @@ class GenerateTest(absltest.TestCase):
             {name: sum(t.values()) for name, t in info.counts["crops"]["train"].items()},
             {name: 2 * number for name, number in expected.items()},
         )
+        here = os.path.dirname(self.generator.run_dir)  # whose folders are told to nobody
+        for path in pathlib.Path(self.output).rglob("*"):
+            self.assertNotIn(here.encode(), path.read_bytes() if path.is_file() else b"", path)
         inputs = input_pipeline.InputConfig(batch_size=4)
         batch = next(iter(input_pipeline.training_stream(self.output, info, inputs)))
         self.assertEqual(batch["image"].shape, (4, 32, 32, 3))
@@ -307,7 +310,9 @@ class GenerateTest(absltest.TestCase):
         stored = json.loads(pathlib.Path(self.output, "manifest.json").read_text())
         self.assertEqual(stored["request"], {"num_images": 10})
         self.assertEqual(stored["digital_source_type"], "trainedAlgorithmicMedia")
-        self.assertIn("10 images of 10 maps", generation.summary_text(stored, self.output))
+        text = generation.summary_text(stored, self.output, self.generator.run_dir)
+        self.assertIn("10 images of 10 maps", text)
+        self.assertIn(f"--run_dir={self.generator.run_dir} ", text)
 
 
 if __name__ == "__main__":

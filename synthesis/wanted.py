@@ -11,6 +11,7 @@ import itertools
 import re
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from common import files
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.data.manifest import Box
 
@@ -357,7 +358,10 @@ class Request:
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns what was asked for, for the manifest."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value}
+        given = dataclasses.asdict(self)
+        if self.requests:
+            given["requests"] = files.told(self.requests)
+        return {name: value for name, value in given.items() if value}
 
     def wanted(self, cells: Mapping[Cell, int], image_size: int) -> List[Wanted]:
         """Returns what each map must show.

@@ -267,6 +267,8 @@ class RequestTest(parameterized.TestCase):
             wanted.Request(num_images=4, condition=["Acne"]).as_dict(),
             {"num_images": 4, "images_per_map": 1, "condition": ["Acne"], "maps": "validation"},
         )
+        listed = wanted.Request(requests="/home/x/wanted.csv").as_dict()
+        self.assertEqual(listed["requests"], "wanted.csv")  # of no folder of this machine
 
     @parameterized.parameters(
         ({"num_images": 4, "condition": ["Melanom"]}, "unknown condition 'Melanom'; closest is"),

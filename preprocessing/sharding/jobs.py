@@ -11,7 +11,7 @@ Paths must mean the same to every worker: with a remote runner they lie on a sha
 system or in object storage. In the folder of a job:
 
   KIND/NAME             files of a shard
-  .job/plans/NAME.json  what to do
+  .job/plans/NAME.json  what to do; may be removed at the end
   .job/done/NAME.json   what was done; appears last
 """
 
@@ -248,6 +248,10 @@ class ShardJob:
                 if str(path) not in keep:
                     path.unlink()
         return sizes
+
+    def remove_plans(self) -> None:
+        """Removes the plans of a job that is done: they name folders of this machine."""
+        files.remove(self._path("plans", ""))
 
     def run(
         self,
