@@ -1,10 +1,10 @@
 """What a generator was trained on, as far as the studio tells of it."""
 
+import collections
 import dataclasses
 import functools
-import itertools
 import threading
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Counter, Dict, Iterable, List, Optional, Set, Tuple
 
 from preprocessing.data import records
 from preprocessing.data.manifest import Box
@@ -24,6 +24,16 @@ class Example:
     boxes: Tuple[Box, ...]
     shard: str
     place: int
+
+
+def take_turns(crops: Iterable[Tuple[str, Example]]) -> List[Example]:
+    """Orders crops, given with their photographs' ids: the first of each, the second, ..."""
+    earlier: Counter[str] = collections.Counter()
+    ranked = []
+    for photograph, crop in crops:
+        ranked.append((earlier[photograph], crop))
+        earlier[photograph] += 1
+    return [crop for _, crop in sorted(ranked, key=lambda one: one[0])]
 
 
 class TrainingData:
@@ -89,13 +99,16 @@ class TrainingData:
 
     def _examples(self) -> List[Example]:
         found = (
-            Example(shown.condition, shown.skin_type, shown.boxes, shard, place)
+            (
+                record.image_id,
+                Example(shown.condition, shown.skin_type, shown.boxes, shard, place),
+            )
             for shard in records.list_shards(self._data_dir, "crops", "validation")
             for place, record in enumerate(records.read_file(shard, "crops", images=False))
             for shown in [layouts.layout_of(record)]
             if shown.condition in self._conditions and shown.boxes
         )
-        return list(itertools.islice(found, MOST_EXAMPLES))
+        return take_turns(found)[:MOST_EXAMPLES]
 
     def photograph(self, number: int) -> bytes:
         """Returns the photograph of an example as a PNG file.
