@@ -242,6 +242,16 @@ def _one_line_errors() -> Iterator[None]:
         sys.exit(1)
 
 
+@contextlib.contextmanager
+def stoppable(how: str) -> Iterator[None]:
+    """Ends the program quietly on Ctrl-C, and says how it goes on, or that it begins again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nstopped; {how}", file=sys.stderr)
+        sys.exit(STOPPED)
+
+
 def _end_while_loading(kind: Any, error: BaseException, trace: Any) -> None:
     """Ends a program that is stopped outside of `run`, as while it loads TensorFlow."""
     if not issubclass(kind, KeyboardInterrupt):

@@ -24,6 +24,8 @@ def main(argv):
     if flags.FLAGS.size == 3: raise FileNotFoundError(2, "gone", "f.txt")
     if flags.FLAGS.size == 4: raise KeyError("bug")
     if flags.FLAGS.size == 16: raise KeyboardInterrupt
+    if flags.FLAGS.size == 17:
+        with command_line.stoppable("begin again"): raise KeyboardInterrupt
     if flags.FLAGS.size == 6: raise MemoryError
     if flags.FLAGS.size == 7: raise ResourceExhaustedError("OOM when\\nallocating")
     if flags.FLAGS.size == 8: raise PermissionDeniedError("/x; Permission")
@@ -155,6 +157,8 @@ class RunTest(parameterized.TestCase):
     def test_being_stopped_is_one_line(self):
         result = self._run("--size=16")
         self.assertEqual((result.returncode, result.stderr), (130, "\nstopped\n"))
+        result = self._run("--size=17")
+        self.assertEqual((result.returncode, result.stderr), (130, "\nstopped; begin again\n"))
         # While the program's modules are loaded, too.
         result = self._run(program="from common import command_line\nraise KeyboardInterrupt")
         self.assertEqual((result.returncode, result.stderr), (130, "\nstopped\n"))

@@ -97,7 +97,7 @@ def main(_: Sequence[str]) -> None:
     protocol = report.protocol([one.describe(generator) for one in (evaluator, *further)])
     results = Report(_OUTPUT_DIR(run_dir), "fid", protocol, _OVERWRITE.value)
     evaluations = []
-    with results.alone():
+    with feature_flags.stoppable(), results.alone():
         for step in steps:
             if step != generator.step:
                 generator = trained_generator.load(run_dir, step)
@@ -134,7 +134,7 @@ def _measure_features(path: str) -> None:
     results = Report(
         _OUTPUT_DIR(painted.run_dir), "fid", evaluator.describe(painted), _OVERWRITE.value
     )
-    with results.alone():
+    with feature_flags.stoppable(), results.alone():
         evaluation = evaluator.evaluate(painted)
         report.write_scalars(evaluation, results)
         report.write(evaluation, results)

@@ -1,9 +1,7 @@
 """Flags of the programs that train: --config, --data_dir, --workdir."""
 
-import contextlib
 import datetime
-import sys
-from typing import Iterator
+from typing import ContextManager
 
 from absl import flags
 from ml_collections import config_flags
@@ -47,11 +45,6 @@ def workdir(prefix: str = "", remote: bool = False) -> str:
     return command_line.user_path(folder, remote)
 
 
-@contextlib.contextmanager
-def stoppable(folder: str) -> Iterator[None]:
+def stoppable(folder: str) -> ContextManager[None]:
     """Ends the program quietly on Ctrl-C, and says how it goes on with the same folder."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"\nstopped; continue with the same options and --workdir={folder}", file=sys.stderr)
-        sys.exit(130)
+    return command_line.stoppable(f"continue with the same options and --workdir={folder}")

@@ -13,7 +13,6 @@ continues model by model when the same command is given with its --workdir.
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
 import datetime
-import sys
 from typing import Iterable, List, Sequence, Tuple
 
 from absl import flags
@@ -110,14 +109,11 @@ def main(_: Sequence[str]) -> None:
     if not given:
         ready = study.train_models(_CONFIG.value, data_dir, models)
     measured: List[study.Measured] = []
-    try:
-        with results.alone():
-            for model in ready:
-                measured.append(study.measure_model(model, evaluator))
-                report.write(measured, results)  # after each: a table so far
-    except KeyboardInterrupt:
-        print(f"\nstopped; continue with the same options and --workdir={workdir}", file=sys.stderr)
-        sys.exit(130)
+    how = f"continue with the same options and --workdir={workdir}"
+    with command_line.stoppable(how), results.alone():
+        for model in ready:
+            measured.append(study.measure_model(model, evaluator))
+            report.write(measured, results)  # after each: a table so far
     shown = run_directory.tensorboard(workdir)
     results.show("\n" + report.markdown(measured), f"read {results.paths[0]}", shown)
 

@@ -4,7 +4,7 @@ For programs only; the library takes arguments.
 """
 
 import sys
-from typing import List, Optional, Tuple
+from typing import ContextManager, List, Optional, Tuple
 
 from absl import flags
 
@@ -92,6 +92,17 @@ def extractors(
     return [_extractor(*one, data_dir, conditions) for one in zip(names, layers)]
 
 
+def stoppable() -> ContextManager[None]:
+    """Ends a program that measures by features quietly on Ctrl-C, and says what is kept."""
+    kept = "nothing is kept" if _cache_dir() == "" else f"finished features are in {_cache_dir()}"
+    return command_line.stoppable(f"the same command begins again; {kept}")
+
+
+def _cache_dir() -> str:
+    cache = files.user_cache_dir("features") if _CACHE_DIR.value is None else _CACHE_DIR.value
+    return command_line.user_path(cache) if cache else ""
+
+
 def _network(name: Optional[str], layer: Optional[str], is_demo: bool) -> networks.FeatureNetwork:
     settings = {
         "size": _NETWORK_SIZE.value,
@@ -125,11 +136,10 @@ def _extractor(
             "published number.",
             file=sys.stderr,
         )
-    cache = files.user_cache_dir("features") if _CACHE_DIR.value is None else _CACHE_DIR.value
     return FeatureExtractor(
         network,
         resize=_RESIZE.value,
         antialias=_ANTIALIAS.value,
         batch_size=_BATCH_SIZE.value,
-        cache_dir=command_line.user_path(cache) if cache else "",
+        cache_dir=_cache_dir(),
     )

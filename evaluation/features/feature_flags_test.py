@@ -1,3 +1,5 @@
+import contextlib
+import io
 import os
 
 from absl import flags
@@ -24,11 +26,22 @@ class FlagsTest(absltest.TestCase):
             extractor = feature_flags.extractor(self.folder, None)
         self.assertEqual(extractor.network.name, "embedded")
 
+    def _said_when_stopped(self):
+        with (
+            contextlib.redirect_stderr(io.StringIO()) as said,
+            self.assertRaisesRegex(SystemExit, "130"),
+            feature_flags.stoppable(),
+        ):
+            raise KeyboardInterrupt
+        return said.getvalue()
+
     def test_cache(self):
         with flagsaver.flagsaver(feature_network="embedded", cache_dir=""):
             self.assertEqual(feature_flags.extractor(self.folder, None).cache_dir, "")
+            self.assertIn("begins again; nothing is kept", self._said_when_stopped())
         with flagsaver.flagsaver(feature_network="embedded", cache_dir="kept", resize="bicubic"):
             extractor = feature_flags.extractor(self.folder, None)
+            self.assertIn(f"features are in {self.folder}/kept", self._said_when_stopped())
         self.assertEqual(extractor.cache_dir, os.path.join(self.folder, "kept"))
         self.assertEqual(extractor.resize, "bicubic")
 

@@ -58,7 +58,8 @@ def main(_: Sequence[str]) -> None:
     evaluator = FidelityEvaluator(_DATA_DIR(generator), generator.conditions, protocol)
     described = evaluator.describe(generator)
     results = Report(_OUTPUT_DIR(generator.run_dir), "fidelity", described, _OVERWRITE.value)
-    with results.alone():
+    again = "the same command begins again; nothing is kept"
+    with command_line.stoppable(again), results.alone():
         fidelity = evaluator.evaluate(generator)
         examples = report.write(fidelity, results)
     shown = run_directory.tensorboard(os.path.dirname(fidelity.run_dir))

@@ -91,7 +91,7 @@ def main(_: Sequence[str]) -> None:
     )
     results = Report(output_dir, "memorization", auditor.description, _OVERWRITE.value)
     limit = _MAX_COPY_RATE.value
-    with results.alone():
+    with feature_flags.stoppable(), results.alone():
         audit = auditor.audit()
         report.write(audit, limit, results)
         pairs = report.closest_pairs(audit, generator, _NUM_PAIRS.value)
