@@ -368,6 +368,7 @@ def _manifest(
         "generator": {
             "run_dir": files.told(generator.run_dir),
             "step": generator.step,
+            "conditions": list(generator.conditions),
             "digest": generator.digest,
             "config": generator.description["config"],
             "training_data_digest": generator.description["dataset"].get("digest"),
@@ -429,5 +430,7 @@ def summary_text(description: Mapping[str, Any], output_dir: str, run_dir: str) 
         f"--image_dir=PHOTOGRAPHS,{output_dir} --output_dir=..."
     )
     helps = f"//evaluation:augmentation -- --run_dir={run_dir} --synthetic_dir={output_dir}"
+    if len(description["generator"]["conditions"]) < 2:  # nothing for a classifier to tell apart
+        helps = f"//synthesis:gallery -- --run_dir={run_dir}"
     lines.append(f"next: bazel run {both if png else helps}")
     return "\n".join(lines)

@@ -312,7 +312,10 @@ class GenerateTest(absltest.TestCase):
         self.assertEqual(stored["digital_source_type"], "trainedAlgorithmicMedia")
         text = generation.summary_text(stored, self.output, self.generator.run_dir)
         self.assertIn("10 images of 10 maps", text)
-        self.assertIn(f"--run_dir={self.generator.run_dir} ", text)
+        self.assertIn(f"//evaluation:augmentation -- --run_dir={self.generator.run_dir} ", text)
+        stored["generator"]["conditions"] = ["Acne"]
+        text = generation.summary_text(stored, self.output, self.generator.run_dir)
+        self.assertIn(f"//synthesis:gallery -- --run_dir={self.generator.run_dir}", text)
 
 
 if __name__ == "__main__":
