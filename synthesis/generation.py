@@ -427,7 +427,7 @@ def summary_text(description: Mapping[str, Any], output_dir: str, run_dir: str) 
         )
     both = (
         f"//preprocessing:preprocess -- --cases=cases.csv,{output_dir}/cases.csv "
-        f"--image_dir=PHOTOGRAPHS,{output_dir} --output_dir=..."
+        f"--image_dir=PHOTOGRAPHS,{output_dir} --output_dir=records_with_synthetic"
     )
     helps = f"//evaluation:augmentation -- --run_dir={run_dir} --synthetic_dir={output_dir}"
     if len(description["generator"]["conditions"]) < 2:  # nothing for a classifier to tell apart

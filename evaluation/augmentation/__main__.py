@@ -48,7 +48,7 @@ from evaluation.augmentation.study import (
 from preprocessing.data import fetching, records
 from synthesis import run_flags
 from synthesis.trained_generator import TrainedGenerator
-from training import configurations
+from training import configurations, run_directory
 
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
 _CONFIG = config_flags.DEFINE_config_file(
@@ -177,7 +177,7 @@ def _experiment() -> None:
             )
             sys.exit(130)
         logs = os.path.join(study.workdir, "logs")
-        _report(study.predictions_dir, study.workdir, study.plan(), f"tensorboard --logdir {logs}")
+        _report(study.predictions_dir, study.workdir, study.plan(), run_directory.tensorboard(logs))
 
 
 def main(_: Sequence[str]) -> None:
