@@ -8,10 +8,10 @@ import csv
 import dataclasses
 import heapq
 import itertools
+import os
 import re
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from common import files
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.data.manifest import Box
 
@@ -360,7 +360,7 @@ class Request:
         """Returns what was asked for, for the manifest."""
         given = dataclasses.asdict(self)
         if self.requests:
-            given["requests"] = files.told(self.requests)
+            given["requests"] = os.path.basename(self.requests)
         return {name: value for name, value in given.items() if value}
 
     def wanted(self, cells: Mapping[Cell, int], image_size: int) -> List[Wanted]:
