@@ -124,7 +124,6 @@ def _study() -> Study:
     """Makes the study of the flags; they are checked before anything is painted."""
     generator = _GENERATOR()
     data_dir = _DATA_DIR(generator)
-    check_conditions(data_dir, _CONFIG.value.data.view)
     default = os.path.join(generator.run_dir, "evaluation", "augmentation")
     workdir = command_line.user_path(_WORKDIR.value or default)
     wanted = arms.make_arms(_ARMS.value, _ratios())
@@ -142,6 +141,7 @@ def _study() -> Study:
         extra_test=command_line.user_path(_EXTRA_TEST.value) if _EXTRA_TEST.value else None,
         overwrite=_OVERWRITE.value,
     )
+    check_conditions(data_dir, study.config.data.view)
     return dataclasses.replace(study, synthetic=_synthetic(generator, study))
 
 
