@@ -412,7 +412,7 @@ def _rows(path: pathlib.Path, delimiter: str = ",", strict: bool = True) -> Iter
 
 def delimiter_of(path: pathlib.Path) -> str:
     """Returns what separates the cells of a table's header: a comma, semicolon, tab or bar."""
-    header = next(_rows(path, "\0", strict=False), _Row(1, 1, [])).cells
+    header = next(_rows(path, "\x1f", strict=False), _Row(1, 1, [])).cells
     text = header[0] if header else ""
     return max(",;\t|", key=text.count)
 

@@ -24,16 +24,16 @@ class FindHiddenTest(absltest.TestCase):
 
     def test_what_a_program_would_import_instead(self):
         self._write("rooms/statistics.py")
-        self._write("rooms/absl/__init__.py")
+        self._write("rooms/tensorflow/__init__.py")
         self._write("rooms/rooms.py")
         self._write("json/__init__.py")
         self.assertEqual(
             check_names.find_hidden(self.root),
             [
                 "json/: hides a module of the standard library",
-                "rooms/absl: hides a module of an installed package",
                 "rooms/rooms: hides a module of this project",
                 "rooms/statistics: hides a module of the standard library",
+                "rooms/tensorflow: hides a module of an installed package",
             ],
         )
 
