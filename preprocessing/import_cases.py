@@ -120,6 +120,7 @@ def _print_report(report: importing.Report, input_dir: str, output: str, rejecte
     print(f"{output}: {len(report.photographs)} photographs")
     elsewhere = os.path.dirname(output) != input_dir
     given = f"--cases={output}" + (f" --image_dir={input_dir}" if elsewhere else "")
+    given += " --image_size=64"  # what two cores train on; 256 is for a GPU
     print(f"next: bazel run //preprocessing:inspect -- {given}")
     print(f"      bazel run //preprocessing:preprocess -- {given} --output_dir=records")
 

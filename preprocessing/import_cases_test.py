@@ -55,8 +55,9 @@ class ImportCasesTest(absltest.TestCase):
             f"not used: 7 rows or annotations, see {self.there}/out/cases.rejected.csv",
             f"{self.there}/out/cases.csv: 2 photographs",
             f"next: bazel run //preprocessing:inspect -- --cases={self.there}/out/cases.csv "
-            f"--image_dir={self.folder}\n      bazel run //preprocessing:preprocess -- ",
-            f"--image_dir={self.folder} --output_dir=records\n",
+            f"--image_dir={self.folder} --image_size=64\n      bazel run "
+            "//preprocessing:preprocess -- ",
+            f"--image_dir={self.folder} --image_size=64 --output_dir=records\n",
         ):
             self.assertIn(line, result.stdout)
         photographs, rejections = manifest.read_cases(

@@ -50,7 +50,7 @@ def main(_: Sequence[str]) -> None:
     kind = "skin_type" if known - {manifest.UNKNOWN} else "size"
     print(
         f"next: bazel run //synthesis:sweep -- --run_dir={generator.run_dir} --kind={kind} "
-        "--output=..."
+        "--output=sweep.png"
     )
 
 

@@ -426,11 +426,12 @@ def summary_text(description: Mapping[str, Any], output_dir: str, run_dir: str) 
             f"{description['difference_between_images_of_a_map']:.1f} levels of 255 on average"
         )
     both = (
-        f"//preprocessing:preprocess -- --cases=cases.csv,{output_dir}/cases.csv "
-        f"--image_dir=PHOTOGRAPHS,{output_dir} --output_dir=records_with_synthetic"
+        f"//preprocessing:preprocess -- --cases=CASES,{output_dir}/cases.csv "
+        f"--image_dir=PHOTOGRAPHS,{output_dir} --output_dir=records_with_synthetic "
+        f"--image_size={description['generator']['config']['model']['image_size']}"
     )
     helps = f"//evaluation:augmentation -- --run_dir={run_dir} --synthetic_dir={output_dir}"
     if len(description["generator"]["conditions"]) < 2:  # nothing for a classifier to tell apart
-        helps = f"//synthesis:gallery -- --run_dir={run_dir}"
+        helps = f"//evaluation:memorization -- --run_dir={run_dir}"
     lines.append(f"next: bazel run {both if png else helps}")
     return "\n".join(lines)

@@ -63,7 +63,8 @@ def main(_: Sequence[str]) -> None:
         fidelity = evaluator.evaluate(generator)
         examples = report.write(fidelity, results)
     shown = run_directory.tensorboard(os.path.dirname(fidelity.run_dir))
-    results.show(report.table(fidelity), f"look at {examples}", shown)
+    audit = f"bazel run //evaluation:memorization -- --run_dir={fidelity.run_dir}"
+    results.show(report.table(fidelity), f"look at {examples}", audit, shown)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class Fidelity:
         seen = next(
             (s for n, s in ((1.1, "no"), (1.5, "a faint")) if peaks[0] <= n * peaks[1]), "a"
         )
-        return f"{told}; {tone}; {seen} checkerboard"
+        return f"{told}; {tone}; {seen} checkerboard of 2 or 4 pixels"
 
     def as_dict(self) -> Dict[str, Any]:
         """Returns run, numbers and notes for JSON."""

@@ -119,16 +119,17 @@ class FidelityEvaluationTest(absltest.TestCase):
         self.assertGreater(faulty.checkerboard.ratio["share"].low, 2.0)
         self.assertLess(faulty.counterfactuals.numbers["change_inside"].value, 1.0)
         told = "lesions are not where the map says; the tone does not obey the skin type"
-        self.assertEqual(faulty.verdict, f"{told}; a faint checkerboard")
+        self.assertEqual(faulty.verdict, f"{told}; a faint checkerboard of 2 or 4 pixels")
         board = types.SimpleNamespace(
             generated_numbers={"prominence": types.SimpleNamespace(value=1.6)},
             real_numbers={"prominence": types.SimpleNamespace(value=1.0)},
         )
         standing_out = dataclasses.replace(faulty, checkerboard=board)
-        self.assertEqual(standing_out.verdict, f"{told}; a checkerboard")
+        self.assertEqual(standing_out.verdict, f"{told}; a checkerboard of 2 or 4 pixels")
         self.assertEqual(
             self.faithful.verdict,
-            "lesions are where the map says; the tone obeys the skin type; no checkerboard",
+            "lesions are where the map says; the tone obeys the skin type; "
+            "no checkerboard of 2 or 4 pixels",
         )
 
     def _with_sources(self, sources):

@@ -97,7 +97,8 @@ def main(_: Sequence[str]) -> None:
         pairs = report.closest_pairs(audit, generator, _NUM_PAIRS.value)
         picture = results.write_figure(report.draw(audit, pairs))
         results.write_verdict(audit.step, report.verdict(audit, limit))
-    results.show(report.table(audit, limit), f"look at the pairs in {picture}")
+    told = f"bazel run //evaluation:report -- --run_dir={generator.run_dir}"
+    results.show(report.table(audit, limit), f"look at the pairs in {picture}", told)
     reason = report.refusal(audit, limit)
     if reason:
         sys.stdout.flush()

@@ -15,8 +15,8 @@ _PAGE = pages.Page(pathlib.Path(__file__).with_name("page.html"))
 _MARKDOWN = pathlib.Path(__file__).with_name("report.md.jinja")
 LIMITS = (
     "Research on image analysis only; not a medical device, not for diagnosis.",
-    "Generated images show what the training photographs have in common, no patient; they are "
-    "training data, never test data.",
+    "Generated images are training data, never test data. Without a passed audit of memorisation "
+    "they may show a patient: treat them, and this page, like the photographs.",
     "A generator inherits the licence conditions of the photographs that it was trained on.",
     "An audit finds copies in the space of its features, not everything that could identify "
     "a person.",

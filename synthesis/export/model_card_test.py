@@ -83,7 +83,7 @@ class ModelCardTest(absltest.TestCase):
         card = self._card()
         testing_pages.check_text(card)
         self.assertEqual(card.count("not measured; a trial of the program"), 2)
-        self.assertNotIn("passed", card)
+        self.assertNotIn("passed at a limit", card)
         self.assertIn("Paints a clinical skin photograph of 32x32", card)
 
     def test_results_of_another_checkpoint_do_not_count(self):
