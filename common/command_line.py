@@ -130,7 +130,10 @@ def _mistake(error: flags.Error, fields: Sequence[str]) -> str:
         return f"{unknown}, but --{' and --'.join(close)}" if close else unknown
     said = str(error)
     if _NEEDED in said:
-        return f"{re.search('--[a-z_.]+', said)[0]} is needed"  # type: ignore[index]
+        name = re.search("--([a-z_.]+)", said)[1]  # type: ignore[index]
+        parser = flags.FLAGS[name].parser
+        choices = parser.enum_values if isinstance(parser, flags.EnumParser) else ()
+        return f"--{name} is needed" + (f": one of {', '.join(choices)}" if choices else "")
     return re.sub("^flag (?=--)", "", said)
 
 

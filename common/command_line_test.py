@@ -47,6 +47,7 @@ _FIELDS = """
 from common import command_line
 from absl import flags
 flags.DEFINE_string("path", None, "", required=True)
+flags.DEFINE_enum("shade", None, ["light", "dark"], "", required=True)
 command_line.run(print, prepare=lambda argv: {"config.training.batch_size": 16})
 """
 
@@ -189,7 +190,10 @@ class RunTest(parameterized.TestCase):
             said("--batch_size=3"),
             "error: there is no flag --batch_size, but --config.training.batch_size; see --help\n",
         )
-        self.assertEqual(said(), "error: --path is needed; see --help\n")
+        self.assertEqual(said("--shade=dark"), "error: --path is needed; see --help\n")
+        self.assertEqual(
+            said("--path=p"), "error: --shade is needed: one of light, dark; see --help\n"
+        )
         shown = self._run("--help", program=_FIELDS)
         self.assertEqual(shown.returncode, 0)
         self.assertIn("\n  --config.training.batch_size=16\n", shown.stdout)

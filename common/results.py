@@ -18,9 +18,9 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from common import files
 
 # Of this generator and its records; a trial of the program by random features; of another
-# checkpoint or other records; not to be read; not there.
-STATES = MEASURED, TRIAL, OTHER, DAMAGED, MISSING = (
-    *("measured", "trial", "other", "damaged", "not measured"),
+# checkpoint or other records; not to be read; not there; not there and never to be.
+STATES = MEASURED, TRIAL, OTHER, DAMAGED, MISSING, POINTLESS = (
+    *("measured", "trial", "other", "damaged", "not measured", "does not apply"),
 )
 _UNRELIABLE = ", unreliable: fewer images than dimensions"
 _EMBEDDED = "embedded"  # the feature network of random weights
@@ -262,6 +262,7 @@ class Kind(NamedTuple):
       dataset: to that of the records.
       of_run: whether its program writes beside the run.
       command: what its program is given; RUN stands for the run.
+      conditions: the least that the generator must know for it to make sense.
     """
 
     title: str
@@ -270,6 +271,7 @@ class Kind(NamedTuple):
     dataset: Tuple[str, ...] = ("protocol", "dataset_digest")
     of_run: bool = True
     command: str = "--run_dir=RUN"
+    conditions: int = 1
 
 
 KINDS: Dict[str, Kind] = {
@@ -281,6 +283,7 @@ KINDS: Dict[str, Kind] = {
         _augmentation,
         ("protocol", "study", "synthetic", "generator_digest"),
         ("protocol", "study", "dataset_digest"),
+        conditions=2,
     ),
     "ablation": Kind(
         "What each part is worth", _ablation, (), of_run=False, command="--data_dir=RECORDS"
@@ -352,11 +355,22 @@ def _read(name: str, path: pathlib.Path, digest: str, dataset_digest: Optional[s
     )
 
 
+def _network_of(fid: Result) -> List[str]:
+    """Returns the flags that have the first of its feature networks used again."""
+    given = [str(one).partition("=") for one in fid.content.get("flags") or ()]
+    return [
+        f"{name}={value.split(',')[0]}"
+        for name, _, value in given
+        if name in ("--feature_network", "--layer")
+    ]
+
+
 def read(
     run_dir: files.PathLike,
     digest: str,
     dataset_digest: Optional[str] = None,
     elsewhere: Sequence[str] = (),
+    conditions: int = 2,
 ) -> Dict[str, Result]:
     """Reads the results of all evaluations.
 
@@ -365,21 +379,27 @@ def read(
       digest: of the generator, which results must be of to count.
       dataset_digest: of the records they must be by; None takes any.
       elsewhere: further folders: of ablations, experiments and reader studies.
+      conditions: how many the generator knows.
 
     Returns:
       A result for each of `KINDS`, also where there is none.
     """
-    found = {}
+    found: Dict[str, Result] = {}
     for name, kind in KINDS.items():
         paths = [path for path in _places(name, run_dir, elsewhere) if path.exists()]
         if paths:
             readings = [_read(name, path, digest, dataset_digest) for path in paths]
             # One that counts is better than one that does not.
             result = min(readings, key=lambda one: STATES.index(one.state))
+        elif conditions < kind.conditions:
+            result = Result(name, kind.title, POINTLESS, "does not apply: of one condition")
         else:
             result = Result(name, kind.title, MISSING, "not measured")
         words = [word.replace("RUN", files.told(run_dir)) for word in kind.command.split()]
-        words += map(str, result.content.get("flags") or ())
+        given = result.content.get("flags") or ()
+        if name == "memorization" and not given:
+            given = _network_of(found["fid"])
+        words += map(str, given)
         command = f"bazel run //evaluation:{name} -- {shlex.join(words)}"
         found[name] = dataclasses.replace(result, command=command)
     return found

@@ -41,6 +41,18 @@ class ReadTest(parameterized.TestCase):
             self._read()["fid"].command, f"{self.run.name} '--layer=a b' --trials=3"
         )
 
+    def test_a_classifier_of_one_condition_does_not_apply(self):
+        found = results.read(self.run, DIGEST, DATASET, conditions=1)
+        states = {name for name, one in found.items() if one.state == results.POINTLESS}
+        self.assertEqual(states, {"augmentation"})
+        self.assertFalse(found["augmentation"].counts)
+
+    def test_memorization_is_offered_with_the_network_of_fid(self):
+        made = ["--feature_network=/w/inception,/w/other.onnx", "--layer=pool_768,1", "--trials=3"]
+        self._write("fid").write_text(json.dumps({**content("fid"), "flags": made}))
+        command = self._read()["memorization"].command
+        self.assertEndsWith(command, " --feature_network=/w/inception --layer=pool_768")
+
     def test_everything_measured(self):
         folders = {"augmentation": "evaluation/augmentation", "reader_study": "study/results"}
         for name in results.KINDS:

@@ -211,6 +211,23 @@ class StudioTest(absltest.TestCase):
         self.assertLessEqual(wide, 0)
         self._no_errors(driver)
 
+    def test_types_that_nobody_knows_are_not_offered(self):
+        driver = self._open()
+
+        def usable():
+            radios = driver.find_elements(By.NAME, "skin")
+            return [one.get_attribute("value") for one in radios if one.is_enabled()]
+
+        strip = driver.find_element(By.CSS_SELECTOR, "[data-strip=skin]")
+        self._until(lambda: driver.execute_script("return known && known.counts"))
+        self.assertLen(usable(), 7)
+        self.assertTrue(strip.is_enabled())
+        driver.execute_script("known.counts = {Acne: {0: [3, 2]}}; count();")
+        self.assertEqual(usable(), ["3", "unknown"])  # what the address asked for stays
+        self.assertFalse(strip.is_enabled())
+        driver.execute_script("commit({skin: 'unknown'});")
+        self.assertEqual(usable(), ["unknown"])
+
     def test_an_address_that_makes_no_sense(self):
         driver = self._open("condition=Nonsense&skin_type=9&rois=4 4 99 9&noise=-1")
         text = self._until(lambda: driver.find_element(By.ID, "message").text)

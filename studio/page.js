@@ -222,6 +222,9 @@ function count() {
     text.textContent = "The training photographs are not at hand, so nobody can say here how many the generator has seen.";
     return;
   }
+  const typed = Object.values(known.counts).some((own) => Object.keys(own).some((type) => type !== "0"));
+  for (const radio of document.getElementsByName("skin")) radio.disabled = !typed && !["unknown", state.skin].includes(radio.value);
+  document.querySelector("[data-strip=skin]").disabled = !typed;
   const [photographs, patients] = numbers(state.condition, state.skin), shown = state.skin === "unknown" ? "unknown skin type" : `skin type ${state.skin}`;
   if (photographs) {
     text.className = "";
@@ -229,8 +232,7 @@ function count() {
     text.textContent = `Trained on ${plural(photographs, "photograph")}${owners} with ${state.condition}, ${shown}.`;
     return;
   }
-  const types = Object.values(known.counts).some((own) => Object.keys(own).some((type) => type !== "0"));
-  text.textContent = state.skin !== "unknown" && !types
+  text.textContent = state.skin !== "unknown" && !typed
     ? "No training photograph has a known skin type: types 1 to 6 mean nothing to this generator. Choose unknown."
     : `No training photograph shows ${state.condition}, ${shown}: the generator invents it.`;
 }

@@ -18,6 +18,10 @@ from preprocessing.data import manifest, records
 from synthesis.layouts import Layout, draw, layout_of
 from synthesis.trained_generator import TrainedGenerator
 
+NOBODY_NAMED = (
+    'nobody named the patients: each photograph counts as one, so "patients" are photographs, and '
+    "intervals are too narrow where several show one person"
+)
 _DRAWN_AT_ONCE = 1024  # maps; a multiple of the batches that are painted
 
 
@@ -33,6 +37,7 @@ class ImageSet:
       image_ids: of the photograph, or of the map that was painted.
       skin_type_sources: who says the skin type, by image; see `manifest.SKIN_TYPE_SOURCES`.
       dataset: makes a `tf.data.Dataset` of uint8 [S, S, 3].
+      patients_unnamed: whether nobody named patients, so that each photograph is one.
     """
 
     name: str
@@ -42,6 +47,7 @@ class ImageSet:
     image_ids: Tuple[str, ...]
     skin_type_sources: Tuple[str, ...]
     dataset: Callable[[], tf.data.Dataset]
+    patients_unnamed: bool = False
 
     def __len__(self) -> int:
         return len(self.layouts)
@@ -67,11 +73,13 @@ class ImageSet:
         pairs = zip(self.skin_types.tolist(), self.skin_type_sources)
         return np.array([manifest.skin_type_group(*pair) for pair in pairs])
 
-    def notes_on_skin_types(self) -> Tuple[str, ...]:
-        """Returns what a reader of numbers by skin type should know."""
+    def notes(self) -> Tuple[str, ...]:
+        """Returns what a reader of numbers by skin type, or by patient, should know."""
         unknown, estimated = int((self.skin_types == 0).sum()), int(self.types_estimated.sum())
         of = f"of {len(self):,} {self.name} crops"
         notes = []
+        if self.patients_unnamed:
+            notes.append(NOBODY_NAMED)
         if unknown:
             notes.append(f"{unknown:,} {of} are of unknown skin type: in no number by skin type")
         if estimated:
@@ -152,6 +160,7 @@ def real_images(data_dir: str, split: str, conditions: Optional[Iterable[str]] =
         digest.hexdigest(),
         *(tuple(shown), tuple(patients), tuple(image_ids), tuple(sources)),
         dataset,
+        records.read_info(data_dir).patients_unnamed,
     )
 
 

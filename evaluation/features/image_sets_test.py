@@ -34,6 +34,16 @@ class ImageSetsTest(absltest.TestCase):
             outside = pixel[0, 0] if box.x0 > 0 or box.y0 > 0 else pixel[-1, -1]
             self.assertEqual(outside.tolist(), [250 - 35 * layout.skin_type] * 3)
 
+    def test_says_where_nobody_named_patients(self):
+        images = image_sets.real_images(self.data_dir, "test")
+        self.assertNotIn(image_sets.NOBODY_NAMED, images.notes())
+        info = dataclasses.replace(
+            records.read_info(self.data_dir), notes={"photographs": 32, "patients": 32}
+        )
+        with mock.patch.object(records, "read_info", return_value=info):
+            images = image_sets.real_images(self.data_dir, "test")
+        self.assertIn(image_sets.NOBODY_NAMED, images.notes())
+
     def test_synthetic_images_are_no_photographs(self):
         read = records.read
         for of_each, left in ((2, 12), (1, None)):

@@ -421,7 +421,7 @@ class FidelityEvaluator:
         cannot: str,
     ) -> Tuple[str, ...]:
         notes = [f"tone was not measured: {cannot}"] if cannot else []
-        notes += self._real.notes_on_skin_types()
+        notes += self._real.notes()
         if real_tone["estimated"].any() and not cannot:
             notes.append(
                 "photographs whose skin type was estimated from their colour are compared apart, "

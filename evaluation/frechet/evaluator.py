@@ -318,7 +318,7 @@ class FrechetEvaluator:
 
     def _notes(self, painted: Painted, overall: TrialScores) -> Tuple[str, ...]:
         network = self._extractor.network
-        notes = [*self.real.notes_on_skin_types()]
+        notes = [*self.real.notes()]
         if not network.is_canonical:
             notes.append(
                 f"features are {network.title}, not {networks.DEFAULT_LAYER} of TF-GAN's "

@@ -395,7 +395,7 @@ class Auditor:
     def _notes(
         self, held_out: JudgedSet, generated: Mapping[str, JudgedSet], planted: Mapping[str, Rate]
     ) -> List[str]:
-        notes = []
+        notes = [image_sets.NOBODY_NAMED] if self._training.patients_unnamed else []
         if self._extractor.network.name == networks.EMBEDDED_NETWORK:
             notes.append("features are of random weights: good for a trial, not for a release")
         leaks = np.flatnonzero(held_out.leaks)

@@ -74,7 +74,10 @@ def gather(generator: TrainedGenerator, data_dir: str, elsewhere: Sequence[str])
         digest=generator.digest,
         facts=_facts(generator, info),
         cells=wanted.training_cells(info, generator.conditions) if info else {},
-        results=results.read(generator.run_dir, generator.digest, trained_on, elsewhere),
+        results=results.read(
+            *(generator.run_dir, generator.digest, trained_on, elsewhere),
+            conditions=len(generator.conditions),
+        ),
     )
 
 

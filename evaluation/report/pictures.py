@@ -42,7 +42,7 @@ _LEFT: Mapping[str, Sequence[Tuple[str, str, str, bool]]] = {
         ("fidelity.png", "Tone, place, texture and single changes", "Beside photographs.", False),
         (
             "fidelity_examples.png",
-            "The same map in six skin types, and with moved boxes",
+            "The same map with moved boxes, and in six skin types where their tone is measured",
             "Solid: the boxes asked for; dashed: what was found.",
             False,
         ),

@@ -261,6 +261,16 @@ def _about_boxes(looks: Sequence[Look]) -> List[str]:
     return findings
 
 
+def _about_background(looks: Sequence[Look]) -> List[str]:
+    lost = sum(look.no_crop for look in looks)
+    if not lost:
+        return []
+    return [
+        f"Too much background around the ROI, so that preprocessing will make no crop: about "
+        f"{_share(lost, len(looks))}; --background_limit is the limit there."
+    ]
+
+
 def _about_windows(inspection: Inspection) -> List[str]:
     if not inspection.enlarged:
         return []
@@ -282,7 +292,7 @@ def findings(inspection: Inspection) -> List[str]:
     looks = inspection.looks
     synthetic = sum(look.row.synthetic for look in looks)
     found = [*_about_conditions(looks), *_about_skin(looks), *_about_boxes(looks)]
-    found += _about_windows(inspection)
+    found += _about_background(looks) + _about_windows(inspection)
     if synthetic:
         found.insert(
             0, f"Synthetic images: {_share(synthetic, len(looks))}; they are for training only."

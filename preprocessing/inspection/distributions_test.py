@@ -91,6 +91,12 @@ class WindowsTest(absltest.TestCase):
         few = distributions.findings(of_records._replace(enlarged=0))
         self.assertNotIn("enlarged", " ".join(few))
 
+    def test_foresees_photographs_without_a_crop(self):
+        looks = [_look(), _look()._replace(no_crop=True)]
+        found = distributions.findings(Inspection("m", False, looks, [], None, {}, {}))
+        (finding,) = [one for one in found if "background" in one]
+        self.assertIn("no crop: about 1 of 2 (50%)", finding)
+
 
 class ReasonsTest(absltest.TestCase):
     def test_names_and_numbers_do_not_count(self):

@@ -40,6 +40,8 @@ class Look(NamedTuple):
       ita: typology angle of the skin outside the ROIs, degrees; None: not visible.
       thumbnail: see `thumbnails`.
       estimated_type: skin type estimated from the skin's colour; None: cannot be said.
+      no_crop: of a manifest, whether every window would have too much background; preprocessing
+        looks at a larger picture and may find otherwise.
     """
 
     row: Photograph
@@ -49,6 +51,7 @@ class Look(NamedTuple):
     ita: Optional[float]
     thumbnail: np.ndarray
     estimated_type: Optional[int] = None
+    no_crop: bool = False
 
     @property
     def has_annotated_type(self) -> bool:
@@ -181,7 +184,9 @@ def _look_at_row(
     except ValueError as error:
         return manifest.Rejection(row.row, row.image_id, row.image, "photograph", str(error))
     split = splits.split_of(row, settings.split_fractions, settings.seed)
-    return _look(row, split, decoded.image, decoded.size, boxes)
+    look = _look(row, split, decoded.image, decoded.size, boxes)
+    planned = (row, decoded.image, boxes, decoded.size, settings)
+    return look._replace(no_crop=bool(boxes) and not photograph_records.plan_crops(*planned)[0])
 
 
 def from_manifest(

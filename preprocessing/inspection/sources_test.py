@@ -97,6 +97,17 @@ class InspectionTest(absltest.TestCase):
         looks = self.found.looks
         self.assertFalse(any(sources._mostly_enlarged(look, small) for look in looks))
 
+    def test_says_where_background_leaves_no_crop(self):
+        self.assertFalse(any(look.no_crop for look in self.found.looks))
+        blue = Image.new("RGB", (320, 240), (20, 60, 200))
+        blue.paste(_picture(1, 3, (80, 80)), (120, 80))
+        blue.save(self.folder / "blue.png")
+        row = Photograph("c", "p", "i", "blue.png", "Acne", 3, (Box(140, 100, 180, 140),))
+        for limit, lost in ((0.35, True), (1.0, False)):
+            settings = plans.Settings(background_limit=limit)
+            look = sources._look_at_row(row, str(self.folder), settings)
+            self.assertEqual(look.no_crop, lost)
+
     def test_no_usable_photograph(self):
         path = self.folder / "none.csv"
         manifest.write_cases(str(path), [Photograph("c", "p", "i", "none.png", "Acne", 1)])

@@ -169,6 +169,29 @@ def thumbnail_of(
     return thumbnails.reduce(decoded.image)
 
 
+def plan_crops(
+    row: manifest.Photograph,
+    whole: Image.Image,
+    boxes: Sequence[manifest.Box],
+    size: Tuple[int, int],
+    settings: Settings,
+) -> Tuple[List[windows.Crop], List[str]]:
+    """Plans a photograph's crops, see `windows.plan_crops`.
+
+    Args:
+      row: the manifest's row.
+      whole: the photograph, scaled.
+      boxes: its ROIs, at least one, pixels of the photograph.
+      size: (width, height) of the photograph.
+      settings: the options.
+    """
+    divisor = -(-max(whole.size) // _MASK_SIDE)
+    scale = max(whole.size) / max(size) / divisor
+    mask = skin.skin_mask(np.asarray(whole.reduce(divisor)), boxes, scale)
+    rng = windows.generator_for(settings.seed, "crop", row.image_id)
+    return windows.plan_crops(boxes, size, mask, scale, settings, rng)
+
+
 def process_photograph(row: manifest.Photograph, image_dir: str, settings: Settings) -> Processed:
     """Reads a photograph and makes its records.
 
@@ -196,15 +219,6 @@ def process_photograph(row: manifest.Photograph, image_dir: str, settings: Setti
     if not boxes:
         reason = "no ROI; only the full record was made"
         return Processed(full, [], [], [rejection("crop", reason)])
-    divisor = -(-max(whole.size) // _MASK_SIDE)
-    scale = max(whole.size) / max(decoded.size) / divisor
-    placed, reasons = windows.plan_crops(
-        boxes,
-        decoded.size,
-        skin.skin_mask(np.asarray(whole.reduce(divisor)), boxes, scale),
-        scale,
-        settings,
-        windows.generator_for(settings.seed, "crop", row.image_id),
-    )
+    placed, reasons = plan_crops(row, whole, boxes, decoded.size, settings)
     crops = [make_crop(row, decoded, crop, settings.image_size) for crop in placed]
     return Processed(full, crops, placed, [rejection("crop", reason) for reason in reasons])

@@ -47,7 +47,10 @@ def render(generator: TrainedGenerator, form: str) -> str:
         skin_types=list(dict.fromkeys(skin_type for _, skin_type in cells)),
         type_name=taxonomy.type_name,
         estimated=sum(n for source, n in sources.items() if manifest.is_estimated(source)),
-        results=results.read(generator.run_dir, generator.digest, dataset_digest).values(),
+        results=results.read(
+            *(generator.run_dir, generator.digest, dataset_digest),
+            conditions=len(generator.conditions),
+        ).values(),
     )
 
 

@@ -82,7 +82,10 @@ def gallery_table(
     shown = list(zip(crops, maps[:, 0], images[:, 0], photographs))
     table = Table(
         [
-            _group([one for one in shown if one[0].layout.condition == name], len(groups[name]))
+            _group(
+                [one for one in shown if one[0].layout.condition == name],
+                *(len(groups[name]), not info.patients_unnamed),
+            )
             for name in chosen
         ],
         titles_above=True,
@@ -104,13 +107,15 @@ def gallery_table(
 
 
 def _group(
-    shown: Sequence[Tuple[Crop, np.ndarray, np.ndarray, Optional[np.ndarray]]], of: int
+    shown: Sequence[Tuple[Crop, np.ndarray, np.ndarray, Optional[np.ndarray]]],
+    of: int,
+    patients_named: bool,
 ) -> Group:
     crops, maps, images, photographs = zip(*shown)
     patients = len({crop.patient_id for crop in crops})
-    people = f"{patients} patient{'s' if patients > 1 else ''}"
+    people = f", {patients} patient{'s' if patients > 1 else ''}" if patients_named else ""
     strips = [Strip(maps, "map", small=True), Strip(images, "generated")]
     if photographs[0] is not None:
         strips.append(Strip(photographs, "real"))
     strips[-1] = dataclasses.replace(strips[-1], captions=[crop.type_caption for crop in crops])
-    return Group(crops[0].layout.condition, [f"{len(crops)} of {of} crops, {people}"], strips)
+    return Group(crops[0].layout.condition, [f"{len(crops)} of {of} crops{people}"], strips)
