@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from unittest import mock
 
@@ -79,6 +80,16 @@ class GenerateInStorageTest(absltest.TestCase):
         ):
             copied = fetching.local_copy(self.output)
             self.assertLen(list(records.read(copied, "crops", "train")), 10)
+
+    def test_a_worker_is_killed_and_the_job_completes(self):
+        marker = re.compile(rf"PUT .*{re.escape(self.id())}/.*/done/")
+        testing_dask.run_and_kill_a_worker(
+            lambda beam_args: generation.generate(
+                self._job(self.output), self.generator, beam_args
+            ),
+            lambda: any(map(marker.match, self.server.requests)),
+        )
+        self.assertEqual(_contents(self.output), self.expected)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """Preprocessing on Dask's distributed engine, of which a worker is killed."""
 
-import concurrent.futures
 import pathlib
 import shutil
-import time
 
 import distributed
 import numpy as np
@@ -64,19 +62,12 @@ class DaskTest(absltest.TestCase):
     def test_a_worker_is_killed_and_the_job_completes_in_object_storage(self):
         output = f"s3://{testing_s3.BUCKET}/killed"
         marker = f"PUT /{testing_s3.BUCKET}/killed/.unfinished/.job/done/"
-        with (
-            testing_dask.cluster(2) as cluster,
-            concurrent.futures.ThreadPoolExecutor(1) as thread,
-        ):
-            job = thread.submit(
-                pipeline.preprocess, self.cases, output, _SETTINGS, beam_args=cluster.beam_args
-            )
-            while sum(request.startswith(marker) for request in self.server.requests) < 5:
-                self.assertFalse(job.done())
-                time.sleep(0.01)
-            cluster.workers["worker0"].kill()
-            job.result()
-            self.assertLen(cluster.client.scheduler_info()["workers"], 1)
+        testing_dask.run_and_kill_a_worker(
+            lambda beam_args: pipeline.preprocess(
+                self.cases, output, _SETTINGS, beam_args=beam_args
+            ),
+            lambda: sum(one.startswith(marker) for one in self.server.requests) >= 5,
+        )
         self.assertEqual(_contents(output), self.expected)
         written = [one for one in self.server.requests if one.startswith(marker)]
         self.assertBetween(len(written), len(set(written)), len(set(written)) + 1)

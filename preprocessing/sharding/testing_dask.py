@@ -1,12 +1,14 @@
 """Dask's distributed engine on this machine, for tests: a scheduler and worker processes."""
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-from typing import Dict, Iterator, List, NamedTuple
+import time
+from typing import Callable, Dict, Iterator, List, NamedTuple
 
 import distributed
 
@@ -23,6 +25,26 @@ class Cluster(NamedTuple):
     beam_args: List[str]
     workers: Dict[str, subprocess.Popen]
     client: distributed.Client
+
+
+def run_and_kill_a_worker(job: Callable[[List[str]], object], when: Callable[[], bool]) -> None:
+    """Runs a job by two workers, of which one is killed when something has happened.
+
+    Args:
+      job: takes options of Beam.
+      when: whether it is time; asked until it is.
+
+    Raises:
+      AssertionError: the job ended before.
+    """
+    with cluster(2) as both, concurrent.futures.ThreadPoolExecutor(1) as thread:
+        running = thread.submit(job, both.beam_args)
+        while not when():
+            assert not running.done(), running.result()
+            time.sleep(0.01)
+        both.workers["worker0"].kill()
+        running.result()
+        assert len(both.client.scheduler_info()["workers"]) == 1
 
 
 def _close_clients() -> None:
