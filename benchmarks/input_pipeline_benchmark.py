@@ -17,7 +17,7 @@ from absl import flags
 
 from benchmarks import timing
 from preprocessing.data import records
-from training import demo_data, input_pipeline, model_factory
+from training import configurations, demo_data, input_pipeline, model_factory
 from training.configs import demo as demo_config
 from training.configs import paper
 from training.precision import choose_precision
@@ -46,7 +46,8 @@ def measure_speeds(
     stream = input_pipeline.training_stream(data_dir, info, inputs)
     data = next(iter(stream))
     precision = choose_precision(config.training.precision)
-    step = tf.function(model_factory.build_model(config, 1000, precision).train_step)
+    completed = configurations.complete(config, info.image_size)
+    step = tf.function(model_factory.build_model(completed, 1000, precision).train_step)
     steps = max(32 // batch, 2)
 
     def train() -> None:

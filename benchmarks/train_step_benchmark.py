@@ -27,7 +27,7 @@ import tensorflow as tf
 from absl import flags
 
 from benchmarks import timing
-from training import model_factory
+from training import configurations, model_factory
 from training.configs import paper
 
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 256, "Rows and columns.")
@@ -136,11 +136,10 @@ def _build(contender: str, precision: str, size: int, batch: int, base: int) -> 
     if contender == "pix2pix":
         return Pix2Pix(size, base, precision)
     config = paper.get_config()
-    config.model.image_size = size
     config.model.base_filters = config.discriminator.base_filters = base
     config.model.upsampling = "plain" if contender == "dermgan_plain" else "fast"
     config.training.batch_size = batch
-    return model_factory.build_model(config, 1000, precision)
+    return model_factory.build_model(configurations.complete(config, size), 1000, precision)
 
 
 def _serve(

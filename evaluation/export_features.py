@@ -43,11 +43,7 @@ _HALVES = flags.DEFINE_bool(
 def main(_: Sequence[str]) -> None:
     """Reads the flags and adds the network."""
     program = command_line.user_path(_PROGRAM.value)
-    asked = (
-        fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
-        if _DATA_DIR.value
-        else None
-    )
+    asked = fetching.local_copy(_DATA_DIR.value) if _DATA_DIR.value else None
     meta = program_folder.read_meta(program)
     data_dir = program_folder.find_records(program, meta, asked)
     conditions = tuple(meta["description"]["dataset"]["conditions"])

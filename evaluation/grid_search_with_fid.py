@@ -11,14 +11,13 @@ to validation photographs; test photographs are left for //evaluation:fid.
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
-import hashlib
-import json
 from typing import Sequence
 
 import ml_collections
 import numpy as np
 from absl import flags
 
+from common import files
 from evaluation.features import feature_flags
 from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
@@ -57,7 +56,7 @@ def _distance_objective(data_dir: str, config: ml_collections.ConfigDict) -> Obj
         "trials": _TRIALS.value,
         "num_generated": _NUM_IMAGES.value,
     }
-    digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:6]
+    digest = files.digest_of(protocol)[:6]
     network = extractor.network
     name = "fid" if network.is_canonical else f"frechet_{network.layer}"
     return Objective(f"{name}_{digest}", distance)

@@ -39,7 +39,6 @@ class DiscriminatorConfig:
     detail: float = 0.0
     initialization: str = "normal"  # of the convolutions, pix2pix's, or "he"
     synchronized: bool = False  # batch statistics over all replicas
-    num_skin_types: int = 6  # known skin types, which maps may name
     num_conditions: int = 27  # that maps may name
 
     def __post_init__(self) -> None:
@@ -79,7 +78,6 @@ def build_discriminator(
     if config.map_encoding == "embedding":
         x = layers.MapEmbedding(
             stddev=_EMBEDDING_STDDEV,
-            num_skin_types=config.num_skin_types,
             num_conditions=config.num_conditions,
             name="map_embedding",
             dtype=dtype,

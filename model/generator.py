@@ -50,7 +50,6 @@ class GeneratorConfig:
     # Largest magnitude of the decoder's activations after their normalization; 0 is none.
     activation_limit: float = 0.0
     synchronized: bool = False  # batch statistics over all replicas
-    num_skin_types: int = 6  # known skin types, which maps may name
     num_conditions: int = 27  # that maps may name
 
     def __post_init__(self) -> None:
@@ -65,7 +64,7 @@ class GeneratorConfig:
             "activation_limit",
         ):
             if getattr(self, name) < 0:
-                raise ValueError(f"{name} {getattr(self, name)} is negative; 0 is off")
+                raise ValueError(f"{name} {getattr(self, name)} is negative")
         if not 0 <= self.lesion_noise <= self.global_noise:
             raise ValueError(
                 f"lesion_noise {self.lesion_noise} is not in 0..{self.global_noise}, the "
@@ -171,7 +170,6 @@ class _Parts:
         x = inputs["map"]
         if self.config.map_encoding == "embedding":
             x = layers.MapEmbedding(
-                num_skin_types=self.config.num_skin_types,
                 num_conditions=self.config.num_conditions,
                 name="map_embedding",
                 dtype=self.dtype,
@@ -254,9 +252,8 @@ class _Parts:
         return modulation.MapStyles(
             self.config.modulation,
             self.config.roi_side,
-            self.config.num_skin_types,
-            self.config.num_conditions,
-            self.config.lesion_noise,
+            num_conditions=self.config.num_conditions,
+            lesion_noise=self.config.lesion_noise,
             name="styles",
             dtype=self.dtype,
         )([inputs["map"], *noise])

@@ -1,6 +1,6 @@
 """Noise for the generator, and images from it.
 
-All randomness is drawn here, from seeds, and enters the network through its inputs: the
+All randomness of images is drawn here, from seeds, and enters the network through its inputs: the
 same numbers on every device, compiled by XLA or not (`model.noise`).
 `sample_images` is the way from maps to pictures inside TensorFlow; `serving.Painter`
 wraps it for NumPy and as a SavedModel.

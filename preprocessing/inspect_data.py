@@ -55,7 +55,7 @@ _SEARCH = flags.DEFINE_string("search", ".", "Folder to look for --patient in, a
 
 def _inspect() -> sources.Inspection:
     if _DATA_DIR.value:
-        data_dir = fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
+        data_dir = fetching.local_copy(_DATA_DIR.value)
         return sources.from_records(data_dir, _FIND_DUPLICATES.value)
     return sources.from_manifest(
         list(map(command_line.user_path, _CASES.value)),

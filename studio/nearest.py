@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from evaluation.memorization import thumbnails
 from evaluation.memorization.nearest_neighbours import Views, as_seen, find_neighbours
+from model.images import to_float
 from preprocessing.data import png_encoding, records
 
 _BATCH = 256
@@ -58,7 +59,7 @@ def in_words(ratio: float, identical: bool) -> str:
 
 def _views(pixels: np.ndarray) -> Views:
     """Returns the thumbnails of images, uint8 [N, S, S, 3]."""
-    scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0
+    scaled = to_float(pixels)
     plain, mirrored = (
         thumbnails.thumbnails(one).numpy() for one in (scaled, tf.reverse(scaled, [2]))
     )

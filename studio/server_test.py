@@ -14,7 +14,7 @@ from PIL import Image
 from common import testing_pages
 from preprocessing.data import records
 from preprocessing.data.manifest import Box
-from studio import opening, painter, server, testing, training_data
+from studio import opening, painter, server, testing
 from synthesis import layouts, provenance, trained_generator
 from synthesis.layouts import Layout
 
@@ -165,10 +165,6 @@ class ServerTest(parameterized.TestCase):
             self.assertEqual(reply.data, real[number].image_png)
         reply = self.client.get(f"/{testing.TOKEN}/photographs/{len(real)}.png")
         self.assertEqual(reply.status_code, 404)
-
-    def test_examples_begin_with_one_crop_of_each_photograph(self):
-        crops = [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5), ("b", 6)]
-        self.assertEqual(training_data.take_turns(crops), [1, 4, 5, 2, 6, 3])
 
     def test_the_nearest_training_photograph(self):
         address = f"/{testing.TOKEN}/nearest"

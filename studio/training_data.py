@@ -1,15 +1,15 @@
 """What a generator was trained on, as far as the studio tells of it."""
 
-import collections
 import dataclasses
 import functools
 import threading
-from typing import Any, Counter, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from preprocessing.data import records
 from preprocessing.data.manifest import Box
 from studio import nearest
 from synthesis import layouts
+from synthesis.figures import crop_choice
 from synthesis.trained_generator import TrainedGenerator
 
 MOST_EXAMPLES = 2000
@@ -24,16 +24,6 @@ class Example:
     boxes: Tuple[Box, ...]
     shard: str
     place: int
-
-
-def take_turns(crops: Iterable[Tuple[str, Example]]) -> List[Example]:
-    """Orders crops, given with their photographs' ids: the first of each, the second, ..."""
-    earlier: Counter[str] = collections.Counter()
-    ranked = []
-    for photograph, crop in crops:
-        ranked.append((earlier[photograph], crop))
-        earlier[photograph] += 1
-    return [crop for _, crop in sorted(ranked, key=lambda one: one[0])]
 
 
 class TrainingData:
@@ -108,7 +98,8 @@ class TrainingData:
             for shown in [layouts.layout_of(record)]
             if shown.condition in self._conditions and shown.boxes
         )
-        return take_turns(found)[:MOST_EXAMPLES]
+        by_photograph = crop_choice.in_turns(found, lambda one: one[0])
+        return [example for _, example in by_photograph[:MOST_EXAMPLES]]
 
     def photograph(self, number: int) -> bytes:
         """Returns the photograph of an example as a PNG file.

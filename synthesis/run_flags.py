@@ -44,7 +44,7 @@ def define_data_dir() -> Callable[[Optional[TrainedGenerator]], str]:
 
     def data_dir(generator: Optional[TrainedGenerator]) -> str:
         if flag.value:
-            return fetching.local_copy(command_line.user_path(flag.value, remote=True))
+            return fetching.local_copy(flag.value)
         if generator is None:
             raise ValueError("--data_dir=D is needed: the records of photographs")
         return generator.description["dataset"]["directory"]

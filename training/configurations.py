@@ -98,7 +98,7 @@ def expand_names(argv: List[str], folder: pathlib.Path = FOLDER) -> Dict[str, An
     argv.insert(1, f"--config={path}")
     if ":" in path:  # the fields may depend on the argument; the flags library checks
         return {}
-    fields = dict(_fields(runpy.run_path(path)["get_config"]()))
+    fields = dict(flat(runpy.run_path(path)["get_config"]()))
     _check_overrides(argv, fields)
     return fields
 
@@ -111,12 +111,13 @@ def _check_overrides(argv: List[str], fields: Mapping[str, Any]) -> None:
             raise ValueError(f"the config has no field {field}; closest is {close[0]}")
 
 
-def _fields(config: ml_collections.ConfigDict, prefix: str = "config") -> Iterator[Tuple[str, Any]]:
+def flat(config: Mapping[str, Any], prefix: str = "config.") -> Iterator[Tuple[str, Any]]:
+    """Yields the fields of all groups, "config.training.steps" say, and their values."""
     for key, value in config.items():
-        if isinstance(value, ml_collections.ConfigDict):
-            yield from _fields(value, f"{prefix}.{key}")
+        if isinstance(value, (Mapping, ml_collections.ConfigDict)):
+            yield from flat(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}.{key}", value
+            yield f"{prefix}{key}", value
 
 
 def check_numbers(config: Mapping[str, Any]) -> None:
@@ -130,27 +131,27 @@ def check_numbers(config: Mapping[str, Any]) -> None:
             raise ValueError(f"config.{name} {value} is not in {least:,}..{most:,}")
 
 
-def for_records(config: ml_collections.ConfigDict, image_size: int) -> ml_collections.ConfigDict:
-    """Returns a copy whose `model.image_size` is that of the records, where it is 0."""
-    resolved = ml_collections.ConfigDict(config.to_dict())
-    resolved.model.image_size = resolved.model.image_size or image_size
-    return resolved
+def complete(config: ml_collections.ConfigDict, image_size: int) -> ml_collections.FrozenConfigDict:
+    """Returns the configuration of a training, in which nothing is left to be derived.
 
+    Args:
+      config: as in `training/configs`.
+      image_size: of the records, for a `model.image_size` of 0. What depends on the size
+        follows: the fields that say "0 is ..." in `configs/paper.py`, `model.largest_skip`,
+        `model.roi_side` and `discriminator.scales`.
 
-def derive(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
-    """Returns a copy in which what depends on the size of the images has its value.
-
-    Fields that say "0 is ..." in `configs/paper.py`: `model.largest_skip`,
-    `model.roi_side`, `discriminator.scales`.
+    Raises:
+      ValueError: a number that no training can have.
     """
-    derived = ml_collections.ConfigDict(config.to_dict())
-    size = derived.model.image_size
-    derived.model.largest_skip = derived.model.largest_skip or size // 4
-    if derived.model.modulation:
-        derived.model.roi_side = derived.model.roi_side or size // 4
-    if not derived.discriminator.scales:
-        derived.discriminator.scales = max(int(size).bit_length() - 4, 1)
-    return derived
+    check_numbers(config)
+    completed = ml_collections.ConfigDict(config.to_dict())
+    model, discriminator = completed.model, completed.discriminator
+    size = model.image_size = model.image_size or image_size
+    model.largest_skip = model.largest_skip or size // 4
+    if model.modulation:
+        model.roi_side = model.roi_side or size // 4
+    discriminator.scales = discriminator.scales or max(int(size).bit_length() - 4, 1)
+    return ml_collections.FrozenConfigDict(completed)
 
 
 def about_size(config: ml_collections.ConfigDict) -> str:

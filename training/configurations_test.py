@@ -83,23 +83,25 @@ class ConfigurationsTest(parameterized.TestCase):
 
     def test_the_size_is_the_records_unless_one_is_given(self):
         config = demo.get_config()
-        self.assertEqual(configurations.for_records(config, 128).model.image_size, 128)
+        self.assertEqual(configurations.complete(config, 128).model.image_size, 128)
         config.model.image_size = 32
-        self.assertEqual(configurations.for_records(config, 128).model.image_size, 32)
+        self.assertEqual(configurations.complete(config, 128).model.image_size, 32)
 
     def test_what_follows_from_the_size(self):
         for size, scales in ((32, 2), (64, 3), (128, 4), (256, 5)):
-            derived = configurations.derive(configurations.for_records(demo.get_config(), size))
+            completed = configurations.complete(demo.get_config(), size)
             quarter = size // 4
-            self.assertEqual((derived.model.largest_skip, derived.model.roi_side), (quarter,) * 2)
-            self.assertEqual(derived.discriminator.scales, scales)
-            self.assertEqual(configurations.derive(derived), derived)
-        config = configurations.for_records(demo.get_config(), 64)
+            self.assertEqual(
+                (completed.model.largest_skip, completed.model.roi_side), (quarter,) * 2
+            )
+            self.assertEqual(completed.discriminator.scales, scales)
+            self.assertEqual(configurations.complete(completed, size), completed)
+        config = demo.get_config()
         config.model.largest_skip = config.discriminator.scales = 1  # what is given stays
-        derived = configurations.derive(config)
-        self.assertEqual((derived.model.largest_skip, derived.discriminator.scales), (1, 1))
-        derived = configurations.derive(configurations.for_records(paper.get_config(), 256))
-        self.assertEqual((derived.model.largest_skip, derived.model.roi_side), (512, 0))
+        completed = configurations.complete(config, 64)
+        self.assertEqual((completed.model.largest_skip, completed.discriminator.scales), (1, 1))
+        completed = configurations.complete(paper.get_config(), 256)
+        self.assertEqual((completed.model.largest_skip, completed.model.roi_side), (512, 0))
 
     def test_what_is_known_at_the_size(self):
         for config, size, expected in (
@@ -108,7 +110,7 @@ class ConfigurationsTest(parameterized.TestCase):
             (paper.get_config(), 256, "images of 256x256"),
             (paper.get_config(), 64, "images of 64x64: not the paper's recipe, which is for 256"),
         ):
-            config = configurations.for_records(config, size)
+            config = configurations.complete(config, size)
             self.assertStartsWith(configurations.about_size(config), expected)
 
 

@@ -30,11 +30,7 @@ def main(_: Sequence[str]) -> None:
     program, output, workdir = (
         command_line.user_path(flag.value) for flag in (_PROGRAM, _OUTPUT, _WORKDIR)
     )
-    data_dir = (
-        fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
-        if _DATA_DIR.value
-        else None
-    )
+    data_dir = fetching.local_copy(_DATA_DIR.value) if _DATA_DIR.value else None
     written = bring_home.import_program(program, output, workdir, _EMA_ONLY.value, data_dir)
     print(f"{workdir}: {written}\nNext:\n  bazel run //evaluation:fid -- --run_dir={workdir}")
 

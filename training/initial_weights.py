@@ -10,7 +10,6 @@ import dataclasses
 import re
 from typing import Iterator
 
-import ml_collections
 import tensorflow as tf
 
 from common import files
@@ -92,8 +91,7 @@ def take_over(model: DermGAN, source: Source, conditions: tuple[str, ...]) -> st
       ValueError: the checkpoint is unreadable, or fits less than half of the generator.
     """
     description = run_directory.read_description(source.run_dir)
-    config = ml_collections.ConfigDict(description["config"])
-    other = model_factory.build_model(config, 1, description["precision"], len(source.conditions))
+    other = model_factory.of_description(description)
     try:
         networks = {name: network for name, network in _networks(other) if "/" not in name}
         checkpoint = tf.train.Checkpoint(**networks, discriminators=other.discriminators)

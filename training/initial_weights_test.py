@@ -5,7 +5,13 @@ import tempfile
 import numpy as np
 from absl.testing import absltest
 
-from training import initial_weights, model_factory, run_directory, testing_data
+from training import (
+    configurations,
+    initial_weights,
+    model_factory,
+    run_directory,
+    testing_data,
+)
 from training.run import Run
 
 
@@ -21,7 +27,8 @@ class InitialWeightsTest(absltest.TestCase):
     def _model(self, conditions=27, **model):
         config = testing_data.small_config()
         config.model.update(model)
-        return model_factory.build_model(config, 10, "float32", conditions)
+        completed = configurations.complete(config, 32)
+        return model_factory.build_model(completed, 10, "float32", conditions)
 
     def test_the_same_architecture_is_taken_over_whole(self):
         model = self._model()

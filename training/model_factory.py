@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 import ml_collections
 import tensorflow as tf
@@ -13,7 +13,6 @@ from model.discriminator import DiscriminatorConfig, build_discriminators
 from model.encoder import build_encoder
 from model.generator import GeneratorConfig, build_generator
 from model.moves import AdaptiveMoves
-from training import configurations
 from training.optimizers import build_adam
 
 
@@ -23,7 +22,7 @@ def build_model(
     """Builds and compiles the model of a configuration.
 
     Args:
-      config: as in `training/configs`, with a size of images.
+      config: of `configurations.complete`.
       total_steps: for the learning-rate schedule.
       precision: a Keras dtype policy name.
       num_conditions: of the data set's taxonomy.
@@ -31,7 +30,6 @@ def build_model(
     Returns:
       The model, its optimizers' slots made, so that a checkpoint can be restored at once.
     """
-    config = configurations.derive(config)
     synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     if synchronized and config.training.xla:
         raise ValueError(
@@ -77,6 +75,14 @@ def build_model(
     model.generator_optimizer.build(model.generator_variables())
     model.discriminator_optimizer.build(model.discriminator_variables())
     return model
+
+
+def of_description(description: Mapping[str, Any], total_steps: int = 1) -> DermGAN:
+    """Builds the model of a run's `config.json`, for the weights of a checkpoint."""
+    return build_model(
+        ml_collections.ConfigDict(description["config"]),
+        *(total_steps, description["precision"], len(description["dataset"]["taxonomy"])),
+    )
 
 
 def _steps_per_execution(config: ml_collections.ConfigDict) -> int:

@@ -6,7 +6,7 @@ import math
 import pathlib
 import sys
 import time
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import ml_collections
 import numpy as np
@@ -132,30 +132,21 @@ def last_step(workdir: str) -> int:
     path = pathlib.Path(workdir) / run_directory.METRICS
     if not path.exists():
         return 0
-    return max(_steps(path.read_text(encoding="utf-8", errors="replace")), default=0)
+    return max((step for step, _ in _whole_lines(path)), default=0)
 
 
-def _steps(text: str) -> list[int]:
-    """Returns the steps of all whole lines; a kill cuts the last one short."""
-    steps = []
-    for line in text.splitlines():
+def _whole_lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
+    """Yields step and text of all whole lines; a kill cuts the last one short."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            steps.append(int(json.loads(line)["step"]))
-    return steps
+            yield int(json.loads(line)["step"]), line
 
 
 def _drop_lines_after(path: pathlib.Path, step: int) -> None:
     """Drops lines of steps that a resumed run will take again."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (ValueError, KeyError):  # a line cut short by a kill
-            continue
-    files.write_text(path, "".join(kept))
+    if path.exists():
+        kept = [f"{line}\n" for taken, line in _whole_lines(path) if taken <= step]
+        files.write_text(path, "".join(kept))
 
 
 class Samples:

@@ -31,7 +31,7 @@ def data_dir() -> str:
     """
     configurations.check_numbers(CONFIG.value)
     if DATA_DIR.value:
-        return fetching.local_copy(command_line.user_path(DATA_DIR.value, remote=True))
+        return fetching.local_copy(DATA_DIR.value)
     return demo_data.make_dataset(command_line.user_path("data/demo"), CONFIG.value)
 
 

@@ -6,7 +6,7 @@ from model.images import to_float
 from model.serving import Painter
 from preprocessing.data import maps
 from preprocessing.data.manifest import Box
-from training import model_factory
+from training import configurations, model_factory
 from training.configs import demo
 
 _SIZE = 32
@@ -41,6 +41,7 @@ def _batch():
 class ReplicasTest(absltest.TestCase):
     def test_two_replicas_equal_one(self):
         data = tf.data.Dataset.from_tensors(_batch()).repeat()
+        completed = configurations.complete(_config(), _SIZE)
         histories, images = [], []
         for strategy in (
             tf.distribute.get_strategy(),
@@ -48,7 +49,7 @@ class ReplicasTest(absltest.TestCase):
         ):
             tf.keras.utils.set_random_seed(1)
             with strategy.scope():
-                model = model_factory.build_model(_config(), 10, "float32")
+                model = model_factory.build_model(completed, 10, "float32")
             history = model.fit(data, steps_per_epoch=1, epochs=4, verbose=0).history
             histories.append([history[name] for name in _COMPARED])
             drawn = maps.encode(2, 3, [Box(4, 4, 20, 20)], _SIZE, _SIZE)[None]

@@ -74,8 +74,12 @@ class Run:
       workdir: run directory; `run_directory` says what it holds.
       outputs: where this process writes: `workdir`, of which other workers only read.
       strategy: where to run; by default of `make_strategy`.
+      inputs: what the input pipeline reads of the configuration.
       info: description of the records.
+      conditions: those that are trained on.
+      precision: a Keras dtype policy.
       steps: length in all.
+      extend, source: see `__init__`; the source is an `initial_weights.Source` or None.
       description: contents of `config.json`, in the precision of a run that is there.
     """
 
@@ -102,10 +106,8 @@ class Run:
         Raises:
           ValueError: settings that no run can have, or no such data set.
         """
-        configurations.check_numbers(config)
         self.info = records.read_info(data_dir)
-        config = configurations.for_records(config, self.info.image_size)
-        self.config = config = ml_collections.FrozenConfigDict(configurations.derive(config))
+        self.config = config = configurations.complete(config, self.info.image_size)
         self.data_dir = data_dir
         self.workdir = workdir
         self.inputs = input_pipeline.input_config(config)
@@ -236,7 +238,7 @@ class Run:
         self.samples = Samples(self.outputs, self.writer, self.model, fixed)
         with self.writer.as_default(step=0):
             tf.summary.text("config", f"```\n{json.dumps(self.description, indent=2)}\n```")
-            hparams.hparams(_flat(self.config.to_dict()))
+            hparams.hparams(dict(configurations.flat(self.config.to_dict(), "")))
 
     def _clear_checkpoints(self) -> list[tuple[int, str]]:
         """Removes what a kill left of a checkpoint; lists the others for TensorFlow.
@@ -365,17 +367,6 @@ class Run:
             return False
         run_directory.may_continue(self.workdir, self.description, resume=True)
         return run_directory.newest_checkpoint(self.workdir)[0] == self.steps
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens nested options for the HParams plugin."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def summary(result: Result) -> str:

@@ -42,7 +42,8 @@ def example_batch(number: int = 4) -> dict[str, np.ndarray]:
 def build(config: ml_collections.ConfigDict, steps: int = 10) -> DermGAN:
     """Builds a configuration's model from its seed."""
     tf.keras.utils.set_random_seed(config.seed)
-    return model_factory.build_model(config, steps, config.training.precision)
+    completed = configurations.complete(config, IMAGE_SIZE)
+    return model_factory.build_model(completed, steps, config.training.precision)
 
 
 def take_steps(model: DermGAN, steps: int = 3) -> list[dict[str, float]]:

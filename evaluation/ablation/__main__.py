@@ -12,27 +12,18 @@ continues model by model when the same command is given with its --workdir.
 
 from common import command_line  # isort: skip  (first: sets TensorFlow's log level)
 
-import datetime
 from typing import Iterable, List, Sequence, Tuple
 
 from absl import flags
-from ml_collections import config_flags
 
 from evaluation.ablation import report, study
 from evaluation.features import feature_flags
 from evaluation.frechet.evaluator import FrechetEvaluator
 from evaluation.frechet.protocol import TrialProtocol
-from preprocessing.data import fetching, records
+from preprocessing.data import records
 from synthesis import run_flags
-from training import configurations, demo_data, input_pipeline, run_directory
+from training import configurations, input_pipeline, program_flags, run_directory
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Of the full model: demo (default), paper, paper26 or a config file."
-)
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Records of //preprocessing:preprocess; demo data where none is given."
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Of the study; a new one under runs/ by default.")
 _RUN_DIRS = flags.DEFINE_list(
     "run_dirs",
     None,
@@ -53,11 +44,9 @@ _OVERWRITE = run_flags.define_overwrite("a table by another protocol or of other
 
 
 def _choose_data_dir(given: Sequence[study.Model]) -> str:
-    if _DATA_DIR.value:
-        return fetching.local_copy(command_line.user_path(_DATA_DIR.value, remote=True))
-    if given:
+    if given and not program_flags.DATA_DIR.value:
         return run_directory.read_description(given[0].run_dir)["dataset"]["directory"]
-    return demo_data.make_dataset(command_line.user_path("data/demo"), _CONFIG.value)
+    return program_flags.data_dir()
 
 
 def _conditions(data_dir: str, given: Sequence[study.Model]) -> Tuple[str, ...]:
@@ -65,7 +54,7 @@ def _conditions(data_dir: str, given: Sequence[study.Model]) -> Tuple[str, ...]:
         description = run_directory.read_description(given[0].run_dir)
         return tuple(description["dataset"]["conditions"])
     info = records.read_info(data_dir)
-    return input_pipeline.select_conditions(info, _CONFIG.value.data.conditions)
+    return input_pipeline.select_conditions(info, program_flags.CONFIG.value.data.conditions)
 
 
 def _given_models() -> List[study.Model]:
@@ -80,20 +69,16 @@ def _models_to_train(workdir: str, seeds: Sequence[int]) -> List[study.Model]:
     variants = [study.FULL]
     variants += [
         name
-        for name in _VARIANTS.value or study.default_variants(_CONFIG.value)
+        for name in _VARIANTS.value or study.default_variants(program_flags.CONFIG.value)
         if name != study.FULL
     ]
-    return study.plan_models(_CONFIG.value, workdir, variants, seeds)
+    return study.plan_models(program_flags.CONFIG.value, workdir, variants, seeds)
 
 
 def main(_: Sequence[str]) -> None:
     """Trains, measures, writes and prints."""
     seeds = command_line.whole_numbers(_SEEDS, 0, command_line.LARGEST_SEED)
-    configurations.check_numbers(_CONFIG.value)
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    workdir = command_line.user_path(
-        _WORKDIR.value or f"runs/ablation-{_CONFIG.value.name}-{stamp}"
-    )
+    workdir = program_flags.workdir("ablation-")
     given = _given_models() if _RUN_DIRS.value else []
     data_dir = _choose_data_dir(given)
     models = given or _models_to_train(workdir, seeds)
@@ -107,10 +92,9 @@ def main(_: Sequence[str]) -> None:
     results = report.open_report(evaluator, models, workdir, _OVERWRITE.value)
     ready: Iterable[study.Model] = given
     if not given:
-        ready = study.train_models(_CONFIG.value, data_dir, models)
+        ready = study.train_models(program_flags.CONFIG.value, data_dir, models)
     measured: List[study.Measured] = []
-    how = f"continue with the same options and --workdir={workdir}"
-    with command_line.stoppable(how), results.alone():
+    with program_flags.stoppable(workdir), results.alone():
         for model in ready:
             measured.append(study.measure_model(model, evaluator))
             report.write(measured, results)  # after each: a table so far

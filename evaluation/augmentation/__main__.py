@@ -104,8 +104,7 @@ def _synthetic(generator: TrainedGenerator, study: Study) -> Optional[SyntheticS
         return None
     if _SYNTHETIC_DIR.value:
         command_line.exclude("synthetic_dir", ("num_synthetic", "balance"))
-        given = command_line.user_path(_SYNTHETIC_DIR.value, remote=True)
-        return images.given_images(fetching.local_copy(given), study.data_dir)
+        return images.given_images(fetching.local_copy(_SYNTHETIC_DIR.value), study.data_dir)
     data = study.config.data
     counts = records.read_info(study.data_dir).counts[data.view].get("train", {})
     photographs = sum(
@@ -167,15 +166,10 @@ def _report(
 
 def _experiment() -> None:
     study = _study()
+    how = f"continue with the same options and --workdir={study.workdir}"
     with locks.only_writer(study.workdir, "augmentation"):
-        try:
+        with command_line.stoppable(how):
             train_arms(study, read_data(study))
-        except KeyboardInterrupt:
-            print(
-                f"\nstopped; continue with the same options and --workdir={study.workdir}",
-                file=sys.stderr,
-            )
-            sys.exit(130)
         logs = os.path.join(study.workdir, "logs")
         _report(study.predictions_dir, study.workdir, study.plan(), run_directory.tensorboard(logs))
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ml_collections import ConfigDict
 
 from evaluation.augmentation.images import Images
+from model.images import to_float
 from training import precision
 
 NO_WEIGHTS, IMAGENET = "none", "imagenet"
@@ -152,11 +153,6 @@ def _stripe(
     start = uniform(draws[1], 0.0, 1.0)[:, 0, 0] * (size - length)
     places = tf.range(size, dtype=tf.float32)[None]
     return (places >= start) & (places < start + length)
-
-
-def to_float(images: tf.Tensor) -> tf.Tensor:
-    """Scales uint8 to float32 in [-1, 1], what MobileNet takes."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def training_batches(

@@ -258,7 +258,7 @@ def no_images_like(images: Images) -> Images:
 
 
 def counts_by_condition(images: Images) -> np.ndarray:
-    """Returns the number of images by condition code, int64 [27]."""
+    """Returns the number of images by condition code of the taxonomy, int64 [K]."""
     return np.bincount(images.labels, minlength=len(taxonomy.conditions()))
 
 

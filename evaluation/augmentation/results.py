@@ -319,8 +319,9 @@ def verdict(results: Results) -> str:
     the number of conditions where it is of one, else for the arms compared with.
     """
     names = {arm.name for arm in results.arms}
-    if SYNTHETIC not in names:
-        return "No verdict on synthetic images: there is no arm real+synthetic."
+    asked = next((name for name in (SYNTHETIC, FIRST, *FILTERED) if name in names), None)
+    if not asked:
+        return "No verdict on synthetic images: no arm has photographs and synthetic images."
     sentences = []
     majority = results.majority_accuracy
     if max(arm.summary.overall["top_1"].value for arm in results.arms) <= majority:
@@ -328,12 +329,13 @@ def verdict(results: Results) -> str:
             "No classifier is better than always naming the most common condition "
             f"({majority:.3f}): they tell little of synthetic images."
         )
-    comparison = results.comparison(REAL, SYNTHETIC)
-    sentences.append(f"Adding synthetic images changes {_changes(comparison)}.")
-    for control, what in _CONTROLS.items():
-        if control in names:
-            other = results.comparison(control, SYNTHETIC)
-            sentences.append(f"Against {control}, {what}: {_changes(other)}.")
+    adding = "Adding synthetic images" + (f" ({asked})" if asked != SYNTHETIC else "")
+    sentences.append(f"{adding} changes {_changes(results.comparison(REAL, asked))}.")
+    sentences += [
+        f"Against {one.first}, {_CONTROLS[one.first]}: {_changes(one)}."
+        for one in results.comparisons
+        if one.second == asked and one.first in _CONTROLS
+    ]
     return " ".join(sentences)
 
 

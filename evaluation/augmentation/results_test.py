@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -177,6 +178,22 @@ class VerdictTest(absltest.TestCase):
                 "without a test image, so undefined: Acne",
             ],
         )
+
+    def test_another_arm_with_synthetic_images_is_judged_in_its_place(self):
+        root = self.create_tempdir().full_path
+        testing.write_predictions(root, [0.5, 0.9, 0.5, 0.5], seeds=(0,))
+        named = {"real+synthetic": "synthetic_then_real"}
+        found = [
+            dataclasses.replace(one, arm=named.get(one.arm, one.arm))
+            for one in predictions.read_predictions(root)
+        ]
+        text = results.verdict(results.compute_results("test", found, 400))
+        self.assertRegex(
+            text,
+            r"Adding synthetic images \(synthetic_then_real\) changes .* significantly better.*"
+            r"Against real\+oversampled, which has the same frequencies",
+        )
+        self.assertNotIn("class_weights", text)
 
     def test_without_the_synthetic_arm(self):
         self.assertIn("No verdict", results.verdict(self._compute([0.5])))

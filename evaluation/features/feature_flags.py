@@ -9,8 +9,9 @@ from typing import ContextManager, List, Optional, Tuple
 from absl import flags
 
 from common import command_line, files
-from evaluation.features import image_sets, networks
+from evaluation.features import networks
 from evaluation.features.networks import FeatureExtractor
+from preprocessing.data import records
 
 _FEATURE_NETWORK = flags.DEFINE_string(
     "feature_network",
@@ -127,7 +128,7 @@ def _extractor(
     if name and name != networks.EMBEDDED_NETWORK and "://" not in name:
         name = command_line.user_path(name)
     network = _network(
-        name, layer, name is None and image_sets.is_demo_dataset(data_dir, conditions)
+        name, layer, name is None and records.is_demo_dataset(data_dir, "test", conditions)
     )
     if name is None and network.name == networks.EMBEDDED_NETWORK:
         print(

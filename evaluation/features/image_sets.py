@@ -220,18 +220,12 @@ def first(images: ImageSet, number: int) -> ImageSet:
     """Returns the first images of a set."""
     if number >= len(images):
         return images
-    return ImageSet(
-        images.name,
-        hashlib.sha256(f"{images.digest} {number}".encode()).hexdigest(),
-        images.layouts[:number],
-        images.patients[:number],
-        images.image_ids[:number],
-        images.skin_type_sources[:number],
-        lambda: images.dataset().take(number),
+    return dataclasses.replace(
+        images,
+        digest=hashlib.sha256(f"{images.digest} {number}".encode()).hexdigest(),
+        layouts=images.layouts[:number],
+        patients=images.patients[:number],
+        image_ids=images.image_ids[:number],
+        skin_type_sources=images.skin_type_sources[:number],
+        dataset=lambda: images.dataset().take(number),
     )
-
-
-def is_demo_dataset(data_dir: str, conditions: Optional[Iterable[str]] = None) -> bool:
-    """Tells by the first test crop whether records are of the procedural demo cases."""
-    first = next(records.read(data_dir, "crops", "test", conditions, images=False))
-    return records.is_demo_image(first.image_id)

@@ -88,7 +88,7 @@ class ImageSetsTest(absltest.TestCase):
         self.assertIs(image_sets.first(images, 16), images)
 
     def test_demo_data_is_told_by_its_ids(self):
-        self.assertFalse(image_sets.is_demo_dataset(self.data_dir))
+        self.assertFalse(records.is_demo_dataset(self.data_dir, "test"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ TF-GAN's own network may be called FID.
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 import zipfile
@@ -253,7 +252,7 @@ class FeatureExtractor:
           ValueError: features that are not finite.
         """
         key = {**self.protocol, "images": images.digest}
-        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        name = files.digest_of(key)
         path = pathlib.Path(self.cache_dir or ".") / f"{name}.npz"
         if self.cache_dir and path.exists():
             try:

@@ -71,8 +71,7 @@ class AuditProtocol:
 
     def image_seeds(self, map_split: str) -> np.ndarray:
         """Returns the seed of every such image, as `image_sets.generated_images` makes it."""
-        first = np.int64(self.painting_seed(map_split)) << np.int64(32)
-        return np.arange(self.num_images, dtype=np.int64) + first
+        return image_sets.seeds_of(self.num_images, self.painting_seed(map_split))
 
 
 @dataclasses.dataclass(frozen=True)

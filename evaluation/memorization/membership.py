@@ -9,7 +9,6 @@ discriminator, exported programs and run directories do.
 
 from typing import Optional
 
-import ml_collections
 import numpy as np
 import tensorflow as tf
 from scipy import stats
@@ -59,10 +58,7 @@ def _scores(
 
 
 def _discriminators(generator: TrainedGenerator) -> "Optional[list[tf.keras.Model]]":
-    description = generator.description
-    config = ml_collections.ConfigDict(description["config"])
-    conditions = len(description["dataset"]["taxonomy"])
-    model = model_factory.build_model(config, 1, description["precision"], conditions)
+    model = model_factory.of_description(generator.description)
     stored = tf.train.Checkpoint(discriminators=model.discriminators)
     try:
         stored.restore(generator.checkpoint).assert_existing_objects_matched().expect_partial()

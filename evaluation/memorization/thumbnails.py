@@ -17,6 +17,7 @@ from evaluation.features import on_disk
 from evaluation.features.image_sets import ImageSet
 from evaluation.features.networks import FeatureNetwork
 from evaluation.memorization.nearest_neighbours import Views
+from model.images import to_float
 
 SIZE = 8
 DIMENSION = SIZE * SIZE * 3
@@ -74,7 +75,7 @@ def windows(images: tf.Tensor) -> tf.Tensor:
       float32 [NUM_WINDOWS, N, DIMENSION]: corners, edges and middle at 256 / 286 of the side,
       25 places at 80 % of it, and the whole turned by 10 degrees to either side.
     """
-    scaled = tf.cast(images, tf.float32) / 127.5 - 1.0
+    scaled = to_float(images)
     large = tf.image.resize(scaled, [_SIDE, _SIDE], "bilinear", antialias=True)
     large = tf.ensure_shape(large, [None, _SIDE, _SIDE, 3])
     found = []

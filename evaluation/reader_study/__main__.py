@@ -109,9 +109,7 @@ def _build() -> Main:
         )
         painter: pictures.Painter
         if synthetic_dir.value:
-            painter = pictures.RecordPainter(
-                fetching.local_copy(command_line.user_path(synthetic_dir.value, remote=True))
-            )
+            painter = pictures.RecordPainter(fetching.local_copy(synthetic_dir.value))
             data_dir = choose_data_dir(None)
         else:
             generator = load_generator()

@@ -27,7 +27,7 @@ from scipy import special
 
 from evaluation.reader_study.answer_key import Answer, Answers, Key
 from evaluation.reader_study.design import PAIR, REALISM, RELEVANCE, Trial
-from evaluation.uncertainty import cluster_bootstrap, significance
+from evaluation.uncertainty import cluster_bootstrap, intervals, significance
 from evaluation.uncertainty.cluster_bootstrap import Estimate
 from preprocessing.data import manifest
 
@@ -214,7 +214,8 @@ def score_matrices(
     scores = []
     for (name, values), alone, both in zip(per_reader.items(), over_readers, over_both):
         used = [shares[name]] if name in shares else list(shares.values())[:2]
-        binomial = significance.binomial_interval(used[0], method) if name in shares else ()
+        answers = int(used[0].sum()), used[0].size
+        binomial = intervals.binomial(*answers, method) if name in shares else ()
         sd = float(values.std(ddof=1)) if len(values) > 1 else math.nan
         pictures = sum(one.shape[1] for one in used)
         numbers = (float(values.mean()), sd, len(readers), pictures)

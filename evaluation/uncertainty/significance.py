@@ -1,9 +1,8 @@
 """Tests of differences, and agreement: statsmodels', NaN where there is nothing to tell."""
 
-from typing import Sequence, Tuple
+from typing import Sequence
 
 import numpy as np
-import scipy.stats
 from statsmodels.stats import contingency_tables, inter_rater, multitest
 
 
@@ -41,16 +40,3 @@ def fleiss_kappa(chosen: np.ndarray) -> float:
     if len(chosen) < 2 or yes.sum() in (0, chosen.size):
         return float("nan")
     return float(inter_rater.fleiss_kappa(np.stack([yes, len(chosen) - yes], axis=1)))
-
-
-def binomial_interval(chosen: np.ndarray, method: str) -> Tuple[float, float]:
-    """Returns the 95 % interval of a share, as if each answer were independent.
-
-    Args:
-      chosen: bool, of any shape; NaN of none.
-      method: "wilson", or "exact" (Clopper and Pearson).
-    """
-    if not chosen.size:
-        return float("nan"), float("nan")
-    interval = scipy.stats.binomtest(int(chosen.sum()), chosen.size).proportion_ci(method=method)
-    return float(interval.low), float(interval.high)

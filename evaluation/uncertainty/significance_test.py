@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 from absl.testing import absltest, parameterized
-from statsmodels.stats import proportion
 
 from evaluation.uncertainty import significance
 
@@ -30,16 +29,6 @@ class SignificanceTest(parameterized.TestCase):
         self.assertEqual(significance.fleiss_kappa(rows), 1.0)
         for nothing in (rows[:1], np.ones((3, 4), bool), np.zeros((3, 4), bool), rows[:, :0]):
             self.assertTrue(math.isnan(significance.fleiss_kappa(nothing)))
-
-    @parameterized.parameters(("wilson", "wilson"), ("exact", "beta"))
-    def test_binomial_interval(self, method, theirs):
-        chosen = np.arange(40).reshape(4, 10) < 10
-        np.testing.assert_allclose(
-            significance.binomial_interval(chosen, method),
-            proportion.proportion_confint(10, 40, method=theirs),
-            rtol=1e-9,
-        )
-        self.assertTrue(math.isnan(significance.binomial_interval(chosen[:0], method)[0]))
 
 
 if __name__ == "__main__":

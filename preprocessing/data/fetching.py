@@ -11,7 +11,7 @@ import json
 import os
 from typing import List
 
-from common import files, progress, pseudonyms
+from common import command_line, files, progress, pseudonyms
 from preprocessing.data import records, taxonomy
 from preprocessing.data.manifest import SPLITS
 
@@ -47,13 +47,14 @@ def local_copy(data_dir: str) -> str:
     """Returns a folder of this machine with the records of a data set.
 
     Args:
-      data_dir: what `//preprocessing:preprocess` or `//synthesis:generate` wrote; one that
-        is on this machine is returned as it is.
+      data_dir: what `//preprocessing:preprocess` or `//synthesis:generate` wrote, as a flag
+        names it; one that is on this machine is not copied.
 
     Raises:
       ValueError: there is no data set, or its files are not those that were written.
       OSError: the storage does not give them; what was copied is kept.
     """
+    data_dir = command_line.user_path(data_dir, remote=True)
     if not files.is_remote(data_dir):
         return data_dir
     data_dir = data_dir.rstrip("/")

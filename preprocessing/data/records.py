@@ -321,6 +321,11 @@ def is_demo_image(image_id: str) -> bool:
     return bool(_DEMO_IMAGE.match(image_id))
 
 
+def is_demo_dataset(data_dir: str, split: str, conditions: Optional[Iterable[str]] = None) -> bool:
+    """Tells by the first crop of a split whether records are of the procedural demo cases."""
+    return is_demo_image(next(read(data_dir, "crops", split, conditions, images=False)).image_id)
+
+
 def shard_name(split: str, index: int, count: int) -> str:
     """Returns a shard's file name, e.g. "train-00002-of-00016.tfrecord"."""
     return f"{split}-{index:05d}-of-{count:05d}.tfrecord"

@@ -3,7 +3,6 @@
 After Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
 
-import itertools
 import json
 import pathlib
 from typing import Optional
@@ -64,9 +63,7 @@ def _read_info(generator: TrainedGenerator) -> Optional[records.DatasetInfo]:
 def _is_demo(generator: TrainedGenerator) -> bool:
     """Tells whether the training data, where they are at hand, are the drawn cases."""
     try:
-        directory = generator.description["dataset"]["directory"]
-        crops = records.read(directory, "crops", "train", images=False)
-        return any(records.is_demo_image(record.image_id) for record in itertools.islice(crops, 1))
+        return records.is_demo_dataset(generator.description["dataset"]["directory"], "train")
     except (ValueError, KeyError):
         return False
 

@@ -2,13 +2,15 @@
 
 import collections
 import dataclasses
-from typing import Callable, Dict, Iterable, List, Sequence
+from typing import Callable, Dict, Iterable, List, Sequence, TypeVar
 
 import numpy as np
 
 from preprocessing.data import manifest, records, taxonomy
 from synthesis import layouts
 from synthesis.layouts import Layout
+
+_Item = TypeVar("_Item")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,14 +109,14 @@ def by_condition(crops: Iterable[Crop]) -> Dict[str, List[Crop]]:
     return groups
 
 
-def _in_turns(crops: Iterable[Crop], owner: Callable[[Crop], str]) -> List[Crop]:
-    """Puts the first crop of every owner before the second of any; else keeps the order."""
+def in_turns(items: Iterable[_Item], owner: Callable[[_Item], str]) -> List[_Item]:
+    """Puts the first item of every owner before the second of any; else keeps the order."""
     counts: Dict[str, int] = collections.Counter()
     turns = []
-    for crop in crops:
-        counts[owner(crop)] += 1
-        turns.append((counts[owner(crop)], crop))
-    return [crop for _, crop in sorted(turns, key=lambda turn: turn[0])]
+    for item in items:
+        counts[owner(item)] += 1
+        turns.append((counts[owner(item)], item))
+    return [item for _, item in sorted(turns, key=lambda turn: turn[0])]
 
 
 def shuffled(crops: Sequence[Crop], condition: str, seed: int) -> List[Crop]:
@@ -124,7 +126,7 @@ def shuffled(crops: Sequence[Crop], condition: str, seed: int) -> List[Crop]:
     """
     rng = np.random.default_rng([seed, taxonomy.code(condition)])
     order = [crops[int(place)] for place in rng.permutation(len(crops))]
-    return _in_turns(_in_turns(order, lambda crop: crop.image_id), lambda crop: crop.patient_id)
+    return in_turns(in_turns(order, lambda crop: crop.image_id), lambda crop: crop.patient_id)
 
 
 def take_turns(groups: Dict[str, List[Crop]], number: int, seed: int) -> List[Crop]:
@@ -147,5 +149,5 @@ def take_turns(groups: Dict[str, List[Crop]], number: int, seed: int) -> List[Cr
             f"{number} maps cannot be chosen out of {available} of {', '.join(groups) or 'nothing'}"
         )
     queued = [crop for name, crops in groups.items() for crop in shuffled(crops, name, seed)]
-    chosen = _in_turns(queued, lambda crop: crop.layout.condition)[:number]
+    chosen = in_turns(queued, lambda crop: crop.layout.condition)[:number]
     return sorted(chosen, key=lambda crop: list(groups).index(crop.layout.condition))

@@ -19,6 +19,11 @@ def _crops(condition, patients):
 
 
 class ReadTest(absltest.TestCase):
+    def test_in_turns(self):
+        pairs = [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5), ("b", 6)]
+        turns = crop_choice.in_turns(pairs, lambda pair: pair[0])
+        self.assertEqual([number for _, number in turns], [1, 4, 5, 2, 6, 3])
+
     def test_photographs_are_those_of_the_crops(self):
         folder = self.create_tempdir().full_path
         testing_data.write_dataset(folder)

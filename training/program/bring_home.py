@@ -6,7 +6,6 @@ import shutil
 import zipfile
 from typing import Optional
 
-import ml_collections
 import numpy as np
 import tensorflow as tf
 from absl import logging
@@ -52,10 +51,7 @@ def import_program(
         description["config"]["training"]["steps"] = total
     if ema_only:
         description["averaged_generator_only"] = True
-    config = ml_collections.ConfigDict(description["config"])
-    model = model_factory.build_model(
-        config, total, meta["precision"], len(description["dataset"]["taxonomy"])
-    )
+    model = model_factory.of_description(description, total)
     _assign(variables.by_name(model), arrays, ema_only, output)
     if ema_only:
         model.generator.set_weights(model.ema_generator.get_weights())
