@@ -85,7 +85,7 @@ class ImageSet:
         if estimated:
             notes.append(
                 f"the skin types of {estimated:,} {of} are estimates from their colour (ITA), "
-                "which agree with experts only moderately"
+                "which agree with annotated ones poorly"
             )
         return tuple(notes)
 
