@@ -225,6 +225,7 @@ function count() {
   const typed = Object.values(known.counts).some((own) => Object.keys(own).some((type) => type !== "0"));
   for (const radio of document.getElementsByName("skin")) radio.disabled = !typed && !["unknown", state.skin].includes(radio.value);
   document.querySelector("[data-strip=skin]").disabled = !typed;
+  document.querySelector(".swatches").title = typed ? "" : "No training photograph has a known skin type.";
   const [photographs, patients] = numbers(state.condition, state.skin), shown = state.skin === "unknown" ? "unknown skin type" : `skin type ${state.skin}`;
   if (photographs) {
     text.className = "";
