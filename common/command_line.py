@@ -226,6 +226,11 @@ def _stop() -> NoReturn:
     os._exit(STOPPED)
 
 
+def _drop_output() -> None:
+    """Keeps the interpreter from trying once more at its end, which makes the status 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextlib.contextmanager
 def _one_line_errors() -> Iterator[None]:
     try:
@@ -240,8 +245,7 @@ def _one_line_errors() -> Iterator[None]:
         try:
             sys.stdout.flush()
         except OSError:
-            # The interpreter would try once more at its end, and make the status 120.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
         sys.exit(1)
 
 
@@ -306,7 +310,10 @@ def run(
         with _one_line_errors():
             fields = prepare(sys.argv)
     if any(word in _HELP for word in sys.argv[1:]):
-        print(_help_text(fields))
+        try:
+            print(_help_text(fields), flush=True)
+        except BrokenPipeError:  # enough was read, as by `head`
+            _drop_output()
         sys.exit(0)
     app.run(guarded, flags_parser=lambda argv: _parse(argv, pass_unknown_flags, [*fields]))
 

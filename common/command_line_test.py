@@ -86,13 +86,14 @@ class ExcludeTest(absltest.TestCase):
 
 
 class RunTest(parameterized.TestCase):
-    def _run(self, *args, passing=False, program=_PROGRAM):
+    def _run(self, *args, passing=False, program=_PROGRAM, stdout=subprocess.PIPE):
         path = pathlib.Path(self.create_tempdir().full_path) / "program.py"
         path.write_text(program.replace("{passing}", str(passing)))
         return subprocess.run(
             [sys.executable, str(path), *args],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
         )
 
@@ -196,6 +197,11 @@ class RunTest(parameterized.TestCase):
         )
         shown = self._run("--help", program=_FIELDS)
         self.assertEqual(shown.returncode, 0)
+        reader, writer = os.pipe()
+        os.close(reader)  # as `head` does when it has enough
+        with os.fdopen(writer, "w") as closed:
+            left = self._run("--help", program=_FIELDS, stdout=closed)
+        self.assertEqual((left.returncode, left.stderr), (0, ""))
         self.assertIn("\n  --config.training.batch_size=16\n", shown.stdout)
 
 

@@ -22,6 +22,7 @@ from typing import Sequence
 
 from absl import flags
 
+from preprocessing.sharding import beam_runner
 from synthesis import generation, run_flags, wanted
 from synthesis.wanted import Request
 
@@ -66,6 +67,7 @@ def _request() -> Request:
 
 def main(argv: Sequence[str]) -> None:
     """Generates; `argv` holds the flags for Beam."""
+    beam_runner.parse_options(argv[1:])  # a misspelt flag is told first
     request = _request()
     generator = _GENERATOR()
     output_dir = _OUTPUT_DIR()

@@ -431,7 +431,12 @@ def summary_text(description: Mapping[str, Any], output_dir: str, run_dir: str) 
         f"--image_size={description['generator']['config']['model']['image_size']}"
     )
     helps = f"//evaluation:augmentation -- --run_dir={run_dir} --synthetic_dir={output_dir}"
+    audit = f"//evaluation:memorization -- --run_dir={run_dir}"
     if len(description["generator"]["conditions"]) < 2:  # nothing for a classifier to tell apart
-        helps = f"//evaluation:memorization -- --run_dir={run_dir}"
-    lines.append(f"next: bazel run {both if png else helps}")
+        helps = audit
+    if png:
+        steps = [f"{audit}  # was a patient copied?", both]
+    else:
+        steps = [helps]
+    lines += [f"{'      ' if n else 'next: '}bazel run {step}" for n, step in enumerate(steps)]
     return "\n".join(lines)

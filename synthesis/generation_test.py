@@ -313,6 +313,14 @@ class GenerateTest(absltest.TestCase):
         text = generation.summary_text(stored, self.output, self.generator.run_dir)
         self.assertIn("10 images of 10 maps", text)
         self.assertIn(f"//evaluation:augmentation -- --run_dir={self.generator.run_dir} ", text)
+        os.makedirs(f"{self.output}/images")
+        with_png = generation.summary_text(stored, self.output, self.generator.run_dir)
+        audit = (
+            f"next: bazel run //evaluation:memorization -- --run_dir={self.generator.run_dir}  #"
+        )
+        self.assertIn(audit, with_png)
+        self.assertIn("\n      bazel run //preprocessing:preprocess -- --cases=CASES,", with_png)
+        os.rmdir(f"{self.output}/images")
         stored["generator"]["conditions"] = ["Acne"]
         text = generation.summary_text(stored, self.output, self.generator.run_dir)
         self.assertEndsWith(

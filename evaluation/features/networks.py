@@ -102,8 +102,9 @@ def load_network(name: str = DEFAULT_NETWORK, layer: str = DEFAULT_LAYER) -> Fea
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ValueError(
             f"feature network {name}: cannot be loaded ({reason}); pass another handle or the "
-            "path of a SavedModel or ONNX file with --feature_network, and its layer with --layer: "
-            "docs/reference/reading_the_numbers.md tells how to get one without a connection"
+            "path of a SavedModel or ONNX file with --feature_network, and its layer with --layer "
+            "(docs/reference/reading_the_numbers.md tells how to get one without a connection), or "
+            "try the program with --feature_network=embedded"
         ) from error
     call = _layer_of(loaded, name, layer)
     return FeatureNetwork(name, layer, _digest_of_files(folder), call)

@@ -34,6 +34,7 @@ _FEW_PATIENTS = 5
 _MUCH_UNSEEN = 0.5
 _OTHER_NOISE = np.int64(1) << np.int64(31)  # added to seeds, beyond any number of maps
 _SHOWN = 6
+_TELLING = 0.25  # of IoU above chance, by which photographs' own boxes must be found
 _TYPES = taxonomy.FITZPATRICK_TYPES
 Rows = Dict[str, List[Dict[str, Any]]]
 
@@ -126,6 +127,8 @@ class Fidelity:
         half_way = (ours["iou_by_chance"].value + theirs["iou"].value) / 2
         place = "" if ours["iou"].value >= half_way else "not "
         told = f"lesions are {place}where the map says"
+        if theirs["iou"].value - ours["iou_by_chance"].value < _TELLING:
+            told += ", as far as colour tells (it hardly tells the photographs' either)"
         tone = "tone was not measured"
         if self.tone_estimated:
             tone = "tone was held against estimated skin types only"

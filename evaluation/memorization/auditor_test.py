@@ -175,7 +175,7 @@ class AuditTest(parameterized.TestCase):
         testing.write_records(folder, shared_patient=True)
         with self.assertRaisesRegex(ValueError, "1 of 50 held-out patients .* 'train_0'"):
             testing.audit(folder, self.honest)
-        with self.assertRaisesRegex(ValueError, "100 held-out photographs cannot calibrate"):
+        with self.assertRaisesRegex(ValueError, "100 held-out crops cannot calibrate"):
             testing.audit(self.data_dir, self.honest, alpha=0.01)
         for settings, message in (
             ({"alpha": 1.0}, "alpha 1 is not between 0 and 1"),

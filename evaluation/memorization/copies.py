@@ -120,8 +120,9 @@ def calibrate_thresholds(ratios: Mapping[str, np.ndarray], alpha: float) -> Dict
         if rank < 1:
             lowest = math.ceil(1000 * len(ratios) / (len(values) + 1)) / 1000
             raise ValueError(
-                f"{len(values)} held-out photographs cannot calibrate alpha {alpha:g}: at least "
-                f"{math.ceil(len(ratios) / alpha) - 1} are needed, or --alpha={lowest:g}"
+                f"{len(values)} held-out crops cannot calibrate alpha {alpha:g}: at least "
+                f"{math.ceil(len(ratios) / alpha) - 1} are needed (--crops_per_photograph of "
+                f"//preprocessing:preprocess makes more), or --alpha={lowest:g}"
             )
         thresholds[name] = float(np.sort(values)[rank - 1])
     return thresholds

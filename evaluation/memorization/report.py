@@ -27,7 +27,7 @@ _LARGEST_RATIO = 2.5
 def refusal(audit: Audit, max_copy_rate: float) -> str:
     """Says why images of this generator should not leave the house; "" if they may.
 
-    They may if the copy rate of every split of maps is shown to be at most
+    They may if the copy rate of every split of maps is shown, by a trained network, to be at most
     `max_copy_rate`: the upper end of its 95 % interval is. The point estimate, or the
     lower end, would let a generator pass for lack of images to judge it by.
 
@@ -44,7 +44,8 @@ def refusal(audit: Audit, max_copy_rate: float) -> str:
     )
     high = worst.interval[1]
     if high <= max_copy_rate:
-        return ""
+        trial = audit.protocol["feature_network"] == networks.EMBEDDED_NETWORK
+        return "features of random weights show nothing, so nothing is audited" if trial else ""
     advice = "" if worst.share > max_copy_rate else "; more --num_images may show that it is lower"
     return (
         f"the copy rate on {split} maps, {worst.share:.2%} of {worst.total:,} images, may be as "

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import tempfile
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,10 @@ class ReportTest(absltest.TestCase):
         return dataclasses.replace(self.evaluation, generated=generated)
 
     def test_refusal(self):
+        trial = self._with_copies(10, 1000)
+        self.assertIn("random weights show nothing", report.refusal(trial, 0.05))
+        named = mock.patch.dict(self.evaluation.protocol, feature_network="/w/inception")
+        self.enter_context(named)
         self.assertEqual(report.refusal(self._with_copies(10, 1000), 0.05), "")
         self.assertEqual(report.refusal(self._with_copies(1000, 1000), -1), "")
         reason = report.refusal(self._with_copies(100, 1000), 0.05)

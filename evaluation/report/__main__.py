@@ -61,12 +61,8 @@ def _wanted() -> List[str]:
     return _RUN.value
 
 
-def _measure(generator: TrainedGenerator, data_dir: str, folders: Sequence[str]) -> None:
-    """Runs the evaluations that are asked for and not there yet.
-
-    Raises:
-      ValueError: one ended without a result.
-    """
+def _measure(generator: TrainedGenerator, data_dir: str, folders: Sequence[str]) -> List[str]:
+    """Runs the evaluations that are asked for and not there yet; returns those that failed."""
     trained_on = generator.description["dataset"].get("digest")
 
     def read() -> Dict[str, results.Result]:
@@ -78,6 +74,7 @@ def _measure(generator: TrainedGenerator, data_dir: str, folders: Sequence[str])
         enough.append(results.TRIAL)
     there = read()
     missing = [name for name in _wanted() if there[name].state not in enough]
+    failed = []
     for number, name in enumerate(missing, start=1):
         print(f"[{number} of {len(missing)}] //evaluation:{name}", file=sys.stderr)
         command = [sys.executable, "-m", f"evaluation.{name}", f"--run_dir={generator.run_dir}"]
@@ -91,7 +88,8 @@ def _measure(generator: TrainedGenerator, data_dir: str, folders: Sequence[str])
         status = subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
         # An audit that lets no image out has a result all the same.
         if status and read()[name].state not in (results.MEASURED, results.TRIAL):
-            raise ValueError(f"--run={name}: //evaluation:{name} ended with status {status}")
+            failed.append(name)
+    return failed
 
 
 def main(_: Sequence[str]) -> None:
@@ -106,7 +104,7 @@ def main(_: Sequence[str]) -> None:
     other = _COMPARE.value and command_line.run_folder(_COMPARE.value)
     beside = trained_generator.load(other) if other else None
     contents.gather(generator, data_dir, folders)  # bad input is told before anything is measured
-    _measure(generator, data_dir, folders)
+    failed = _measure(generator, data_dir, folders)
 
     told = contents.gather(generator, data_dir, folders)
     photographs = _PHOTOGRAPHS.value
@@ -137,6 +135,8 @@ def main(_: Sequence[str]) -> None:
     if photographs:
         lines.append("The page shows photographs of people: mind where it goes (--nophotographs).")
     written.show("\n".join(lines), f"open {path} in a browser")
+    if failed:
+        raise ValueError(f"--run={','.join(failed)}: without a result; its error stands above")
 
 
 if __name__ == "__main__":

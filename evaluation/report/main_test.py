@@ -91,11 +91,12 @@ class ReportProgramTest(absltest.TestCase):
         for path in crops.glob("test-*"):
             path.rename(hidden / path.name)
         try:
-            code, _, err = self._run("--output_dir=elsewhere")
+            code, _, err = self._run("--output_dir=elsewhere", "--run=memorization", *_TRIAL)
         finally:
             for path in hidden.iterdir():
                 path.rename(crops / path.name)
-        self.assertEqual(code, 0, err)
+        self.assertEqual(code, 1, err)  # and the page is there
+        self.assertIn("error: --run=memorization: without a result; its error stands above", err)
         page = pathlib.Path(self.folder, "elsewhere", "report.html").read_text()
         testing_pages.check_page(page)
         self.assertIn("Nothing is painted: ", page)

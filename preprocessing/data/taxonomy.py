@@ -97,6 +97,7 @@ _ALIASES: Dict[str, str] = {
     "Wart": "Verruca Vulgaris",
 }
 
+_FEW = 8  # conditions that a message names all
 _LONGEST = 100
 _COLUMNS = ["condition", "aliases"]
 
@@ -294,6 +295,8 @@ def canonical(name: str) -> str:
         raise ValueError(f"unknown condition of {len(name)} letters")
     close = closest(normalized, known)
     hint = f"; closest is {known[close]!r}" if close else ""
+    if not close and len(conditions()) <= _FEW:
+        hint = f"; known are {', '.join(conditions())}"
     raise ValueError(f"unknown condition {name!r}{hint}")
 
 

@@ -1,6 +1,7 @@
 """How Apache Beam runs on this machine: all cores, no downloads, no chatter."""
 
 import contextlib
+import difflib
 import importlib
 import logging
 import os
@@ -12,6 +13,7 @@ import threading
 from typing import Any, Iterable, Iterator, Optional
 
 import apache_beam as beam
+from absl import flags
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.transforms import environments
@@ -145,9 +147,13 @@ def parse_options(beam_args: Iterable[str]) -> pipeline_options.PipelineOptions:
         known = options.get_all_options()
         unknown = set(options.get_all_options(retain_unknown_options=True)) - set(known)
     if unknown:
+        name = min(unknown)
+        longer = sorted((flag for flag in flags.FLAGS if flag.startswith(name)), key=len)
+        close = longer or difflib.get_close_matches(name, [*flags.FLAGS], n=1)
+        meant = f", but --{close[0]} is" if close else ""
         raise ValueError(
-            f"--{min(unknown)} is neither a flag of this program nor an option of Apache Beam; "
-            "see --help"
+            f"--{name} is neither a flag of this program nor an option of Apache Beam{meant}; see "
+            "--help"
         )
     return options
 
