@@ -71,8 +71,12 @@ def _flags() -> List[str]:
         return []
     given = [known[name] for name in known if known[name].present and name not in _PLACES]
     texts = {flag.name: flag.serialize().strip() for flag in given}
+
+    def told(value: str) -> str:
+        return ",".join(files.told(one) if os.path.isabs(one) else one for one in value.split(","))
+
     return [
-        f"{name}{equals}{files.told(value) if os.path.isabs(value) else value}"
+        f"{name}{equals}{told(value)}"
         for name, equals, value in (texts[one].partition("=") for one in sorted(texts))
     ]
 

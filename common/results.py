@@ -357,12 +357,14 @@ def _read(name: str, path: pathlib.Path, digest: str, dataset_digest: Optional[s
 
 def _network_of(fid: Result) -> List[str]:
     """Returns the flags that have the first of its feature networks used again."""
-    given = [str(one).partition("=") for one in fid.content.get("flags") or ()]
-    return [
-        f"{name}={value.split(',')[0]}"
-        for name, _, value in given
-        if name in ("--feature_network", "--layer")
-    ]
+    flags = []
+    for text in map(str, fid.content.get("flags") or ()):
+        name, _, value = text.partition("=")
+        if name in ("--feature_network", "--layer"):
+            flags.append(f"{name}={value.split(',')[0]}")
+        elif name.startswith("--network_") or name.endswith(("resize", "antialias")):
+            flags.append(text)
+    return flags
 
 
 def read(

@@ -48,10 +48,12 @@ class ReadTest(parameterized.TestCase):
         self.assertFalse(found["augmentation"].counts)
 
     def test_memorization_is_offered_with_the_network_of_fid(self):
-        made = ["--feature_network=/w/inception,/w/other.onnx", "--layer=pool_768,1", "--trials=3"]
+        made = ["--feature_network=.../inception,.../other.onnx", "--layer=pool_768,1"]
+        made += ["--noantialias", "--resize=bilinear", "--trials=3"]
         self._write("fid").write_text(json.dumps({**content("fid"), "flags": made}))
         command = self._read()["memorization"].command
-        self.assertEndsWith(command, " --feature_network=/w/inception --layer=pool_768")
+        network = "--feature_network=.../inception --layer=pool_768 --noantialias --resize=bilinear"
+        self.assertEndsWith(command, f" {network}")
 
     def test_everything_measured(self):
         folders = {"augmentation": "evaluation/augmentation", "reader_study": "study/results"}

@@ -1,7 +1,7 @@
 """What the stored predictions of the augmentation experiment say, in numbers and words."""
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Container, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -266,9 +266,15 @@ def compare_arms(
     )
 
 
+def _asked(names: Container[str]) -> Optional[str]:
+    """Returns the arm whose comparisons are the question; None where none shows both kinds."""
+    return next((name for name in (SYNTHETIC, FIRST, *FILTERED) if name in names), None)
+
+
 def _corrected_for_controls(comparisons: Sequence[Comparison]) -> List[Comparison]:
-    """Corrects what is said of real+synthetic for the arms that it is held against."""
-    held = [one for one in comparisons if one.second == SYNTHETIC]
+    """Corrects what is said of the arm in question for the arms that it is held against."""
+    asked = _asked({one.second for one in comparisons})
+    held = [one for one in comparisons if one.second == asked]
     overall: List[Dict[str, Difference]] = [{} for _ in held]
     for name in classification.OVERALL:
         together = classification.corrected([one.overall[name] for one in held])
@@ -276,7 +282,7 @@ def _corrected_for_controls(comparisons: Sequence[Comparison]) -> List[Compariso
             numbers[name] = difference
     found = iter(overall)
     return [
-        dataclasses.replace(one, overall=next(found)) if one.second == SYNTHETIC else one
+        dataclasses.replace(one, overall=next(found)) if one.second == asked else one
         for one in comparisons
     ]
 
@@ -319,9 +325,12 @@ def verdict(results: Results) -> str:
     the number of conditions where it is of one, else for the arms compared with.
     """
     names = {arm.name for arm in results.arms}
-    asked = next((name for name in (SYNTHETIC, FIRST, *FILTERED) if name in names), None)
+    asked = _asked(names)
     if not asked:
-        return "No verdict on synthetic images: no arm has photographs and synthetic images."
+        return (
+            "No verdict on synthetic images: there is no arm "
+            f"{', '.join((SYNTHETIC, FIRST))} or {' or '.join(FILTERED)}."
+        )
     sentences = []
     majority = results.majority_accuracy
     if max(arm.summary.overall["top_1"].value for arm in results.arms) <= majority:

@@ -19,8 +19,8 @@ from synthesis.layouts import Layout, draw, layout_of
 from synthesis.trained_generator import TrainedGenerator
 
 NOBODY_NAMED = (
-    'nobody named the patients: each photograph counts as one, so "patients" are photographs, and '
-    "intervals are too narrow where several show one person"
+    'each photograph counts as a patient, so "patients" are photographs, and intervals are too '
+    "narrow where several show one person"
 )
 _DRAWN_AT_ONCE = 1024  # maps; a multiple of the batches that are painted
 

@@ -76,7 +76,7 @@ class NetworkTest(absltest.TestCase):
             networks.load_network(f"{self.folder}/net", "x")
 
     def test_not_there(self):
-        with self.assertRaisesRegex(ValueError, "nowhere: cannot be loaded .*--layer: docs/"):
+        with self.assertRaisesRegex(ValueError, "nowhere: cannot be loaded .*--layer .docs/"):
             networks.load_network(f"{self.folder}/nowhere", "x")
 
 

@@ -127,7 +127,7 @@ class Fidelity:
         half_way = (ours["iou_by_chance"].value + theirs["iou"].value) / 2
         place = "" if ours["iou"].value >= half_way else "not "
         told = f"lesions are {place}where the map says"
-        if theirs["iou"].value - ours["iou_by_chance"].value < _TELLING:
+        if theirs["iou"].value - theirs["iou_by_chance"].value < _TELLING:
             told += ", as far as colour tells (it hardly tells the photographs' either)"
         tone = "tone was not measured"
         if self.tone_estimated:

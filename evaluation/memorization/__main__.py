@@ -12,8 +12,8 @@ Writes memorization.json with the whole protocol, memorization.csv (one row per 
 memorization.png (the closest pairs: look at them) and TensorBoard scalars to
 RUN_DIR/evaluation.
 
-Exit status 1 unless the copy rate is shown to be at most --max_copy_rate: the upper
-end of its 95 % interval is, for the maps of every split. So
+Exit status 1 unless a trained network shows the copy rate to be at most --max_copy_rate:
+the upper end of its 95 % interval is, for the maps of every split. So
 `memorization && export` lets nothing out for lack of evidence.
 """
 

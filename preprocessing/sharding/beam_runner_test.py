@@ -52,6 +52,12 @@ class ParseOptionsTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, f"^{name} is neither a flag of this program nor"):
             beam_runner.parse_options([flag])
 
+    def test_names_the_flag_that_may_be_meant(self):
+        with mock.patch.object(beam_runner.flags, "FLAGS", {"num_images": 1, "seed": 2}):
+            for flag, meant in (("num", "num_images"), ("sed", "seed")):
+                with self.assertRaisesRegex(ValueError, f"Beam, but --{meant} is; see --help"):
+                    beam_runner.parse_options([f"--{flag}=3"])
+
 
 class StoppingTest(absltest.TestCase):
     def test_ctrl_c_silences_the_threads_and_processes_of_beam(self):

@@ -42,9 +42,10 @@ def run_and_kill_a_worker(job: Callable[[List[str]], object], when: Callable[[],
         while not when():
             assert not running.done(), running.result()
             time.sleep(0.01)
+        assert not running.done(), "ended before a worker could be killed"
         both.workers["worker0"].kill()
+        both.workers["worker0"].wait()
         running.result()
-        assert len(both.client.scheduler_info()["workers"]) == 1
 
 
 def _close_clients() -> None:
