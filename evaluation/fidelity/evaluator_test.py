@@ -126,6 +126,13 @@ class FidelityEvaluationTest(absltest.TestCase):
         )
         standing_out = dataclasses.replace(faulty, checkerboard=board)
         self.assertEqual(standing_out.verdict, f"{told}; a checkerboard of 2 or 4 pixels")
+        ours, theirs = (
+            {name: types.SimpleNamespace(value=value) for name, value in numbers.items()}
+            for numbers in ({"iou": 0.3, "iou_by_chance": 0.1}, {"iou": 0.4, "iou_by_chance": 0.2})
+        )
+        roi = types.SimpleNamespace(generated_numbers=ours, real_numbers=theirs)
+        weak = dataclasses.replace(faulty, roi=roi).verdict
+        self.assertStartsWith(weak, "lesions are where the map says, as far as colour tells (it")
         self.assertEqual(
             self.faithful.verdict,
             "lesions are where the map says; the tone obeys the skin type; "
