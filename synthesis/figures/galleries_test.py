@@ -1,10 +1,13 @@
+import dataclasses
 import os
 import shutil
 import tempfile
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest
 
+from preprocessing.data import records
 from synthesis import trained_generator
 from synthesis.figures import crop_choice, galleries
 from training import testing_data
@@ -44,6 +47,14 @@ class GalleriesTest(absltest.TestCase):
             self.generator, self.data_dir, num_conditions=1, per_condition=1
         )
         self.assertEqual(remarks, ["not shown: Acne, Vitiligo; --num_conditions=3 shows all"])
+
+    def test_counts_no_patients_that_nobody_named(self):
+        info = dataclasses.replace(
+            records.read_info(self.data_dir), notes={"photographs": 40, "patients": 40}
+        )
+        with mock.patch.object(galleries.records, "read_info", return_value=info):
+            table, _ = galleries.gallery_table(self.generator, self.data_dir, per_condition=2)
+        self.assertEqual(table.groups[0].notes, ["2 of 3 crops"])
 
     def test_skin_types_in_order(self):
         groups = crop_choice.by_condition(crop_choice.list_crops(self.data_dir, "test"))
