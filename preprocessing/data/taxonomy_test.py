@@ -83,7 +83,9 @@ class OwnTaxonomyTest(parameterized.TestCase):
             self.assertEqual(taxonomy.canonical("dfu"), "Foot Ulcer")
             self.assertEqual(taxonomy.code("foot ulcer"), 1)
             self.assertEqual(taxonomy.name_of(0), "Burn")
-            with self.assertRaisesRegex(ValueError, "unknown condition 'Acne'; known are Burn, Foot Ulcer"):
+            with self.assertRaisesRegex(
+                ValueError, "unknown condition 'Acne'; known are Burn, Foot Ulcer"
+            ):
                 taxonomy.canonical("Acne")
             taxonomy.adopt(taxonomy.read(path), "again")
             expected = "other: another taxonomy than that of .*taxonomy.csv: lacks .'Burn'., adds"
