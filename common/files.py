@@ -70,40 +70,6 @@ def absolute(path: PathLike) -> str:
     return str(path) if is_remote(path) else os.path.abspath(path)
 
 
-_addresses: Dict[str, str] = {}  # in object storage, by the folder of this machine
-
-
-def call_copy(folder: PathLike, address: str) -> None:
-    """Notes that a folder of this machine is a copy, so that people are told the address."""
-    _addresses[os.path.abspath(folder)] = address
-
-
-def address_of(path: PathLike) -> str:
-    """Returns the address of what a copy is of, as users gave it; of other paths themselves."""
-    for folder, address in _addresses.items():
-        if (
-            not is_remote(path)
-            and (inside := os.path.relpath(path, folder)).split(os.sep)[0] != ".."
-        ):
-            return address if inside == "." else f"{address}/{inside}"
-    return str(path)
-
-
-def told(path: PathLike) -> str:
-    """Returns a path for what leaves the machine: from the user's folder on, or its last part.
-
-    Where else it lies says nothing to others, and may say who works there.
-    """
-    path = address_of(path)
-    if is_remote(path):
-        return path
-    here = os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
-    relative = os.path.relpath(path, here)
-    if relative.split(os.sep)[0] == os.pardir:
-        return os.path.join("...", os.path.basename(os.path.normpath(path)))
-    return relative
-
-
 def make_folder(path: PathLike) -> None:
     """Makes a folder where there is none; object storage needs none."""
     if not is_remote(path):

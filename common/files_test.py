@@ -5,7 +5,6 @@ import os
 import pathlib
 import subprocess
 import sys
-from unittest import mock
 
 from absl.testing import absltest
 
@@ -16,19 +15,6 @@ class FilesTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
-
-    def test_what_is_told_of_a_path(self):
-        with mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "/home/anna/work"}):
-            self.assertEqual(files.told("/home/anna/work/runs/mine"), "runs/mine")
-            self.assertEqual(files.told("/home/anna/runs/mine/"), ".../mine")
-            self.assertEqual(files.told("/home/anna/work/..runs/mine"), "..runs/mine")
-            with mock.patch.dict(files._addresses):
-                files.call_copy("/home/anna/.cache/x/mine", "s3://clinic/mine")
-                self.assertEqual(files.told("/home/anna/.cache/x/mine"), "s3://clinic/mine")
-                copied = files.address_of("/home/anna/.cache/x/mine/evaluation/fid.json")
-                self.assertEqual(copied, "s3://clinic/mine/evaluation/fid.json")
-                self.assertEqual(files.address_of("/home/anna/.cache/x"), "/home/anna/.cache/x")
-            self.assertEqual(files.told("s3://clinic/runs/mine"), "s3://clinic/runs/mine")
 
     def test_writes_and_replaces(self):
         path = self.folder / "new" / "file.json"

@@ -23,7 +23,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from absl import logging
 
-from common import files, locks, progress
+from common import addresses, files, locks, progress
 
 INDEX = ".files.json"
 _PATIENCE = locks.STALE_AFTER + 60  # seconds that another program may take to write back
@@ -238,7 +238,7 @@ def _opened(address: str, may_be_new: bool) -> Mirror:
         mirror = Mirror(address)
         if not mirror.pull() and not may_be_new:
             raise ValueError(f"{address}: nothing is there")
-        files.call_copy(mirror.folder, address)
+        addresses.call_copy(mirror.folder, address)
         _open[address] = mirror
     return _open[address]
 

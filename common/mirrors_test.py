@@ -5,7 +5,7 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from common import files, locks, mirrors, testing_s3
+from common import addresses, files, locks, mirrors, testing_s3
 
 
 class MirrorsTest(absltest.TestCase):
@@ -54,7 +54,7 @@ class MirrorsTest(absltest.TestCase):
     def test_what_changes_travels(self):
         folder = self._train(**{"a": "1", "checkpoints/b": "2"})
         self.assertEqual(folder.name, "run")
-        self.assertEqual(files.address_of(folder / "a"), f"{self.address}/a")
+        self.assertEqual(addresses.address_of(folder / "a"), f"{self.address}/a")
         self._change(
             folder, {"half.1-2.tmp/saved": "", "checkpoints/ckpt-4_temp/part": "", ".fid.lock": ""}
         )

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional
 import jinja2
 from absl import flags
 
-from common import files, locks
+from common import addresses, files, locks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,9 @@ def _flags() -> List[str]:
     texts = {flag.name: flag.serialize().strip() for flag in given}
 
     def told(value: str) -> str:
-        return ",".join(files.told(one) if os.path.isabs(one) else one for one in value.split(","))
+        return ",".join(
+            addresses.told(one) if os.path.isabs(one) else one for one in value.split(",")
+        )
 
     return [
         f"{name}{equals}{told(value)}"

@@ -15,7 +15,7 @@ import pathlib
 import shlex
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from common import files
+from common import addresses, files
 
 # Of this generator and its records; a trial of the program by random features; of another
 # checkpoint or other records; not to be read; not there; not there and never to be.
@@ -397,7 +397,7 @@ def read(
             result = Result(name, kind.title, POINTLESS, "does not apply: of one condition")
         else:
             result = Result(name, kind.title, MISSING, "not measured")
-        words = [word.replace("RUN", files.told(run_dir)) for word in kind.command.split()]
+        words = [word.replace("RUN", addresses.told(run_dir)) for word in kind.command.split()]
         given = result.content.get("flags") or ()
         if name == "memorization" and not given:
             given = _network_of(found["fid"])

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from common import files, locks
+from common import addresses, files, locks
 from model import noise
 from preprocessing.data import manifest, records, taxonomy
 from preprocessing.sharding import beam_runner, jobs
@@ -366,7 +366,7 @@ def _manifest(
         "dataset_digest": info.digest,
         "digital_source_type": "trainedAlgorithmicMedia",
         "generator": {
-            "run_dir": files.told(generator.run_dir),
+            "run_dir": addresses.told(generator.run_dir),
             "step": generator.step,
             "conditions": list(generator.conditions),
             "digest": generator.digest,

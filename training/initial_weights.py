@@ -12,7 +12,7 @@ from typing import Iterator
 
 import tensorflow as tf
 
-from common import files
+from common import addresses
 from model.dermgan import DermGAN
 from training import model_factory, run_directory
 
@@ -39,7 +39,7 @@ class Source:
 
     def as_dict(self) -> dict[str, object]:
         """Returns what `config.json` says of it."""
-        return {"run_dir": files.address_of(self.run_dir), "step": self.step}
+        return {"run_dir": addresses.address_of(self.run_dir), "step": self.step}
 
 
 def find(run_dir: str) -> Source:

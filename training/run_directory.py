@@ -13,7 +13,7 @@ import ml_collections
 import tensorflow as tf
 from absl import logging
 
-from common import files
+from common import addresses, files
 from model import noise
 from preprocessing.data import records
 from training.configs import paper
@@ -108,7 +108,9 @@ def read_description(run_dir: str) -> dict[str, Any]:
     """
     path = pathlib.Path(run_dir) / CONFIG
     if not path.is_file():
-        raise ValueError(f"{files.address_of(run_dir)}: not a run directory; it has no {CONFIG}")
+        raise ValueError(
+            f"{addresses.address_of(run_dir)}: not a run directory; it has no {CONFIG}"
+        )
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(description, dict):

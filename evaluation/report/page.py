@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from common import files, pages, report
+from common import addresses, pages, report
 from evaluation.report import contents, scorecard
 from evaluation.report.comparison import Comparison
 from evaluation.report.contents import Contents
@@ -80,7 +80,7 @@ class Report:
         """Returns the same for JSON."""
         fields = ("title", "state", "verdict", "head", "rows", "protocol", "notes", "command")
         return {
-            "run_dir": files.told(self.contents.run_dir),
+            "run_dir": addresses.told(self.contents.run_dir),
             "step": self.contents.step,
             "facts": dict(self.contents.facts),
             "scorecard": [
@@ -90,11 +90,11 @@ class Report:
             "results": {
                 name: {
                     **{field: getattr(one, field) for field in fields},
-                    "path": one.path and files.told(one.path),
+                    "path": one.path and addresses.told(one.path),
                 }
                 for name, one in self.contents.results.items()
             },
-            "compared_with": self.other and files.told(self.other),
+            "compared_with": self.other and addresses.told(self.other),
             "comparisons": [dataclasses.asdict(one) for one in self.comparisons],
             "photographs": self.photographs,
         }

@@ -14,6 +14,7 @@ from common import files
 
 # They carry the bytes that other modules make.
 CARRIERS = {
+    "common.addresses",
     "common.files",
     "common.progress",
     "preprocessing.sharding.beam_runner",
